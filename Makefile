@@ -1,0 +1,142 @@
+# What CI runs is what you run. `make help` lists the targets.
+#
+# Needs: the Rust toolchain, Python 3.9 or later with venv, Node 20 or later, a C compiler, GNU make. Everything else
+# is fetched into .venv and target/, which git ignores.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PREFIX ?= /usr/local
+INPUT ?=
+RUNS ?= 200
+ROUNDS ?= 7
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
+EXTENSION := bindings-python/python/byname/_byname.abi3.so
+TEST_PREFIX := $(TARGET)/prefix
+# Where the conductor finds the drivers of the compiled languages.
+DRIVERS := --rust-driver "$(TARGET)/release/byname-driver" --c-driver "$(TARGET)/drivers/driver-c"
+NO_LITTER := $(PYTHON) tools/no_litter.py --
+export PYO3_PYTHON := $(CURDIR)/$(PY)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- setting up and building
+
+.PHONY: tools-there
+tools-there:
+	@for tool in cargo $(PYTHON) node npm $(CC); do \
+	  command -v $$tool >/dev/null || { echo "make: $$tool is needed and not on the PATH" >&2; exit 1; }; \
+	done
+
+# The interpreter sees the package in the tree, so that a build is at once what the tests import.
+$(VENV)/.ready: | tools-there
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'mypy>=1.11'
+	echo "$(CURDIR)/bindings-python/python" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/byname-tree.pth"
+	touch $@
+
+$(VENV)/.ready-dist: $(VENV)/.ready
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	touch $@
+
+.PHONY: build
+build: $(VENV)/.ready ## the libraries of all four languages, in the tree
+	cargo build --locked --release --workspace
+	@install -m 644 "$(TARGET)/release/libbyname_node.so" $(ADDON)
+	@install -m 644 "$(TARGET)/release/lib_byname.so" $(EXTENSION)
+	@bash tools/install-c.sh "$(TEST_PREFIX)" "$(TARGET)/release" >/dev/null
+	@bash tests/drivers/build.sh "$(TEST_PREFIX)" "$(TARGET)/drivers/driver-c"
+
+.PHONY: install-c
+install-c: ## the C library, header and pkg-config file below PREFIX (default /usr/local)
+	cargo build --locked --profile dist -p byname-c
+	DESTDIR="$(DESTDIR)" bash tools/install-c.sh "$(PREFIX)" "$(TARGET)/dist"
+
+# --- the demonstration
+
+.PHONY: demo
+demo: build ## four languages count a text under one set of names; INPUT=file takes another text
+	@PYTHON="$(CURDIR)/$(PY)" PREFIX="$(TEST_PREFIX)" TARGET="$(TARGET)/release" $(NO_LITTER) bash demo/run.sh $(if $(INPUT),"$(INPUT)")
+
+# --- tests
+
+.PHONY: test
+test: tools-there ## everything below, from a fresh clone; fails if a process or a file is left behind
+	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-readme test-scenarios test-kill
+
+.PHONY: test-rust test-python test-node test-c test-readme test-scenarios test-kill
+test-rust: ## unit, model, documentation tests of the Rust crates
+	cargo test --locked --workspace --exclude byname-python --exclude byname-node
+test-python: ## the Python package
+	$(PY) -m pytest -q tests/python
+test-node: ## the Node package
+	node --test tests/node/*.test.mjs
+test-c: ## the C library, as C99 and C++17
+	bash tests/c/run.sh "$(TEST_PREFIX)"
+test-readme: ## the examples of README.md, as they stand there
+	$(PYTHON) tools/try_readme.py "$(TARGET)" "$(TEST_PREFIX)" $(PY)
+test-scenarios: ## the contract's rows, each role played by each language
+	$(PY) tests/conductor/run.py $(DRIVERS)
+test-kill: ## a few rounds of the kill test
+	$(PY) tests/conductor/kill.py --runs 5
+
+.PHONY: kill
+kill: build ## the kill test, RUNS times (default 200)
+	$(NO_LITTER) $(PY) tests/conductor/kill.py --runs $(RUNS)
+
+.PHONY: loom
+loom: ## the word machines under the model checker
+	RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom" -- loom
+
+.PHONY: lint
+lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --exclude byname-driver -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings -A clippy::disallowed-types -A clippy::disallowed-methods
+	bash tools/lint.sh
+	@if command -v ruff >/dev/null; then ruff check . && ruff format --check .; else echo "lint: ruff is not installed, Python not checked"; fi
+
+# --- benchmarks
+
+.PHONY: bench
+bench: tools-there $(VENV)/.ready ## byname against its references: a table and target/bench.json
+	cargo build --locked --profile dist -p byname-c -p byname-python -p byname-node -p byname-bench
+	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS)
+
+# --- what people install
+
+.PHONY: dist
+dist: $(VENV)/.ready-dist ## the wheel, the npm package and the C package, in dist/
+	rm -rf dist
+	$(VENV)/bin/maturin build --locked --profile dist --target-dir "$(TARGET)/wheel" --out dist
+	cargo build --locked --profile dist -p byname-node -p byname-c
+	@install -m 644 "$(TARGET)/dist/libbyname_node.so" $(ADDON)
+	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
+	mkdir -p "$(TARGET)/npm-package" "$(TARGET)/c-package/byname"
+	cp -r README.md LICENSE-* bindings-node/package.json bindings-node/index.* bindings-node/lib $(ADDON) "$(TARGET)/npm-package"
+	npm pack --silent --pack-destination dist "$(TARGET)/npm-package"
+	cp LICENSE-* "$(TARGET)/c-package/byname"
+	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/dist" >/dev/null
+	sed -i 's|^prefix=.*|prefix=$${pcfiledir}/../..|' "$(TARGET)/c-package/byname/lib/pkgconfig/byname.pc" # it may be unpacked anywhere
+	tar -C "$(TARGET)/c-package" --owner=0 --group=0 -czf dist/byname-c-$$(uname -m)-linux.tar.gz byname
+	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
+
+.PHONY: test-dist
+test-dist: ## installs what `make dist` made as its users do, and uses it
+	@$(NO_LITTER) bash tools/test_dist.sh dist "$(TARGET)/test-dist" $(PYTHON)
+
+.PHONY: clean
+clean: ## removes everything that was built or fetched
+	cargo clean
+	rm -rf $(VENV) dist $(EXTENSION) bindings-node/*.node
+	find . -name __pycache__ -prune -exec rm -rf {} +

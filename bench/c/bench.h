@@ -1,0 +1,96 @@
+/* What the benchmark programs share: the clock, medians, errors, and the one line each figure is printed as.
+ *
+ * Every program measures byname and its reference in turn, slice by slice, in one run, and prints a line
+ * "<row> <ours|reference> <value>" for each slice. run.py pins the programs, runs them in rounds and takes the
+ * medians. Nothing here pins or spins. */
+#ifndef BYNAME_BENCH_H
+#define BYNAME_BENCH_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <byname.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline uint64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+__attribute__((noreturn, format(printf, 1, 2))) static inline void die(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+/* Ends the program unless a byname call succeeded; news such as "abandoned" is not a failure. */
+static inline void ok(byname_status status, const char *what) {
+    if (BYNAME_FAILED(status)) die("%s: %s (%s)", what, byname_status_name(status), byname_last_error_message());
+}
+
+/* Ends the program unless a pthread or system call returned zero. */
+static inline void zero(int result, const char *what) {
+    if (result != 0) die("%s: %s", what, strerror(result > 0 ? result : errno));
+}
+
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static inline uint64_t median(uint64_t *values, size_t n) {
+    qsort(values, n, sizeof *values, by_value);
+    return values[n / 2];
+}
+
+static inline void report(const char *row, const char *whose, double value) {
+    printf("%s %s %.4f\n", row, whose, value);
+    fflush(stdout);
+}
+
+static inline long number(const char *text) {
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != 0 || value < 0) die("\"%s\" is not a number", text);
+    return value;
+}
+
+/* A mutex as robust as byname's: shared by processes, recursive, told of a dead owner. */
+static inline void init_robust(pthread_mutex_t *mutex) {
+    pthread_mutexattr_t attr;
+    zero(pthread_mutexattr_init(&attr), "mutexattr_init");
+    zero(pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED), "setpshared");
+    zero(pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST), "setrobust");
+    zero(pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE), "settype");
+    zero(pthread_mutex_init(mutex, &attr), "mutex_init");
+    zero(pthread_mutexattr_destroy(&attr), "mutexattr_destroy");
+}
+
+static inline long futex(atomic_uint *word, int op, unsigned value) {
+    return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
+/* A child that must not outlive the program that measures. */
+static inline void die_with_parent(void) {
+    zero(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+    if (getppid() == 1) exit(1);
+}
+
+#endif

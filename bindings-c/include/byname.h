@@ -1,0 +1,715 @@
+/*
+ * byname: Windows-style named mutexes, events and semaphores for Linux, shared by every language.
+ *
+ * Made from the sources of the library; do not edit.
+ *
+ * A function returns a byname_status: 0 is done, positive is an outcome with news, negative is an error, of which
+ * byname_last_error_message() and byname_last_error_win32() tell more. A time-out is an outcome and no error.
+ * Outputs are written only on success, and a call that fails changes nothing.
+ *
+ * Inputs: strings are NUL-terminated UTF-8 and need not live longer than the call. Outputs: a pointer is NULL, where the
+ * function allows it, or valid for writing. Arrays have as many elements as their count says. Handles are checked values
+ * and may be anything. All functions may be called from any thread, but not from a signal handler, and not between vfork
+ * and exec. Signals never end a wait (no EINTR). A child of fork keeps its parent's handles and owns none of its mutexes.
+ *
+ * Times are nanoseconds of the monotonic clock. Numbers in brackets are Win32 error numbers.
+ */
+
+#ifndef BYNAME_H
+#define BYNAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; byname_version() is that of the library. */
+#define BYNAME_VERSION "0.1.0"
+#define BYNAME_VERSION_MAJOR 0
+#define BYNAME_VERSION_MINOR 1
+#define BYNAME_VERSION_PATCH 0
+
+/** The result of a call. */
+typedef int32_t byname_status;
+
+/** The values of a byname_status. */
+enum {
+  /** Done. */
+  BYNAME_OK = 0,
+  /** Acquired, and the previous owner died holding it: what it guards may be half done. */
+  BYNAME_ABANDONED = 1,
+  /** The time is over; nothing was consumed. */
+  BYNAME_TIMED_OUT = 2,
+  /** No object of that name is open anywhere. (2) Create it, or start the process that creates it. */
+  BYNAME_ERR_NOT_FOUND = -1,
+  /** The part of the name before the backslash is no known directory. (3) Use `Local\` or no prefix; a backslash separates a directory and is no ordinary character. */
+  BYNAME_ERR_PATH_NOT_FOUND = -2,
+  /** Something of that name exists and the call must make a new one. (183) Open the existing one. */
+  BYNAME_ERR_ALREADY_EXISTS = -3,
+  /** The handle, or the user, lacks the right that the call needs. (5) Open the object with that right, or ask its owner for it. */
+  BYNAME_ERR_ACCESS_DENIED = -4,
+  /** The name or handle belongs to an object of another kind. (6) Use another name: all kinds share one name space. */
+  BYNAME_ERR_WRONG_KIND = -5,
+  /** The name breaks the grammar of names. (123, 161, 6) See the grammar in docs/semantics.md: at most one known prefix, then a leaf without backslash and NUL. */
+  BYNAME_ERR_INVALID_NAME = -6,
+  /** The name is longer than 260 UTF-16 code units. (206) Shorten it; the prefix counts. */
+  BYNAME_ERR_NAME_TOO_LONG = -7,
+  /** An argument is outside its range. (87) The message names the argument and its range. */
+  BYNAME_ERR_INVALID_ARGUMENT = -8,
+  /** An offset is not a multiple of 64 KiB. (1132) Round it down and add the difference to the length. */
+  BYNAME_ERR_MISALIGNED = -9,
+  /** The release would lift the semaphore's count over its maximum; nothing was released. (298) Release only what was acquired, or create it with a larger maximum. */
+  BYNAME_ERR_TOO_MANY_POSTS = -10,
+  /** The handle is closed, or never was one. (6) Open the object again. */
+  BYNAME_ERR_CLOSED = -11,
+  /** The caller does not own the mutex; nothing was released. (288) Release from the thread, or through the grant, that acquired it. */
+  BYNAME_ERR_NOT_OWNER = -12,
+  /** The call would block the thread that alone can end the wait. (1131) Await the asynchronous form, or release the grant first. */
+  BYNAME_ERR_WOULD_DEADLOCK = -13,
+  /** The other end is gone. (233, 109) Create the queue again, or allow broken queues. */
+  BYNAME_ERR_DISCONNECTED = -14,
+  /** The message is longer than the queue allows. (122) Split it, or create the queue with a larger maximum. */
+  BYNAME_ERR_MESSAGE_TOO_LONG = -15,
+  /** The buffer is smaller than what must be written to it. (122, 234, 24) Pass a larger buffer. */
+  BYNAME_ERR_BUFFER_TOO_SMALL = -16,
+  /** The file system of the namespace, or memory, is full. (8, 14, 112, 1455) Free space in /dev/shm (containers often have 64 MiB), or point BYNAME_DIR elsewhere. */
+  BYNAME_ERR_NO_SPACE = -17,
+  /** A table, a counter or a resource limit is exhausted. (1450, 4, 587) The message names the limit. */
+  BYNAME_ERR_LIMIT_REACHED = -18,
+  /** The namespace was made by a byname of another format version. (13) Upgrade all programs that share it, or separate them by BYNAME_SESSION. */
+  BYNAME_ERR_VERSION_MISMATCH = -19,
+  /** The namespace's file holds bytes that byname never writes. (1392) End its users and delete the file that the message names. */
+  BYNAME_ERR_CORRUPTED = -20,
+  /** The namespace's file was deleted, replaced or truncated under its users. (1167) Restart its users; keep cleaners away from the directory. */
+  BYNAME_ERR_NAMESPACE_LOST = -21,
+  /** This byname, or this system, cannot do that. (50) The message says what is missing. */
+  BYNAME_ERR_UNSUPPORTED = -22,
+  /** The operating system refused; the error carries its errno. (31) Read the message of the operating system. */
+  BYNAME_ERR_SYSTEM = -23
+};
+
+/** The right to wait for an object (SYNCHRONIZE). */
+#define BYNAME_ACCESS_SYNCHRONIZE 0x00100000u
+
+/** The right to set an event or release a semaphore (EVENT_MODIFY_STATE, SEMAPHORE_MODIFY_STATE). */
+#define BYNAME_ACCESS_MODIFY_STATE 0x00000002u
+
+/** The right to look at the state (QUERY_STATE). */
+#define BYNAME_ACCESS_QUERY_STATE 0x00000001u
+
+/** Every right (MAXIMUM_ALLOWED), the default. */
+#define BYNAME_ACCESS_ALL 0x02000000u
+
+/** Wait for ever. */
+#define BYNAME_INFINITE ((int64_t)-1)
+
+/** Whether a status is an error. */
+#define BYNAME_FAILED(status) ((status) < 0)
+
+/** No handle: what a variable may hold before it gets one. */
+#define BYNAME_NO_HANDLE { 0 }
+
+/** The own session of the user, or that of BYNAME_SESSION. */
+#define BYNAME_NAMESPACE_INIT { NULL, NULL, NULL, BYNAME_PROFILE_DESKTOP, 0 }
+
+/** The defaults: all rights, own session. */
+#define BYNAME_OPEN_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_open_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT }
+
+/** The defaults: all rights, own session, free. */
+#define BYNAME_MUTEX_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_mutex_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
+
+/** The defaults: all rights, own session, auto reset, not set. */
+#define BYNAME_EVENT_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_event_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
+
+/** The defaults: all rights, own session, one unit free, room for as many as there can be, not robust. */
+#define BYNAME_SEMAPHORE_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_semaphore_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 1, 0x7FFFFFFF, 0, 0 }
+
+
+/**
+ * One name space for all kinds (contract 0.3), the default.
+ */
+#define BYNAME_PROFILE_DESKTOP 0
+
+/**
+ * The rules of Windows CE: a name space for each kind. Not supported by this version.
+ */
+#define BYNAME_PROFILE_CE 1
+
+/**
+ * A buffer of this many bytes holds every name and its NUL.
+ */
+#define BYNAME_NAME_SIZE 781
+
+/**
+ * The kinds of objects.
+ */
+enum byname_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A mutex.
+   */
+  BYNAME_KIND_MUTEX = 1,
+  /**
+   * An event.
+   */
+  BYNAME_KIND_EVENT = 2,
+  /**
+   * A semaphore.
+   */
+  BYNAME_KIND_SEMAPHORE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum byname_kind byname_kind;
+#else
+typedef int32_t byname_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
+ * wild one answers BYNAME_ERR_CLOSED and is never a use after free. `{0}` is no handle.
+ */
+typedef struct {
+  /**
+   * Slot and generation; means nothing outside this process and its forked children.
+   */
+  uint64_t id;
+} byname_handle;
+
+/**
+ * Where a name is looked up. All zero: the user's own namespace, in the session that the environment variable
+ * BYNAME_SESSION chooses.
+ */
+typedef struct {
+  /**
+   * A session by its name (1 to 64 letters, digits, "-", "_", "."); NULL: that of BYNAME_SESSION.
+   */
+  const char *session;
+  /**
+   * The boundary of a private namespace, with `alias`; NULL: none. Not supported by this version.
+   */
+  const char *boundary;
+  /**
+   * The alias of a private namespace, with `boundary`; NULL: none. Not supported by this version.
+   */
+  const char *alias;
+  /**
+   * BYNAME_PROFILE_DESKTOP or BYNAME_PROFILE_CE.
+   */
+  uint32_t profile;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+} byname_namespace;
+
+/**
+ * How to create a mutex. Begin with BYNAME_MUTEX_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * Not zero: the calling thread owns the mutex if this call makes it. Ignored where it exists.
+   */
+  uint32_t initially_owned;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+} byname_mutex_options;
+
+/**
+ * How to open an object of any kind. Begin with BYNAME_OPEN_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up. (`namespace` is a keyword of C++.)
+   */
+  byname_namespace ns;
+} byname_open_options;
+
+/**
+ * What an acquisition tells besides its status.
+ */
+typedef struct {
+  /**
+   * Strictly increasing with every acquisition of the object, across owners and their deaths: write it beside what
+   * the mutex guards and refuse smaller ones. 0 for an event.
+   */
+  uint64_t fence;
+  /**
+   * The previous owner died holding it; the status was BYNAME_ABANDONED.
+   */
+  bool abandoned;
+} byname_grant;
+
+/**
+ * Who owns a mutex.
+ */
+typedef struct {
+  /**
+   * The process id of the owner, 0 if the mutex is free.
+   */
+  uint32_t pid;
+  /**
+   * The thread id of the owner, 0 if the mutex is free.
+   */
+  uint32_t tid;
+} byname_owner;
+
+/**
+ * How to create an event. Begin with BYNAME_EVENT_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * Not zero: stays set until it is reset. Zero: each satisfied wait resets it. Ignored where the event exists.
+   */
+  uint32_t manual_reset;
+  /**
+   * Not zero: set from the beginning. Ignored where the event exists.
+   */
+  uint32_t initially_set;
+} byname_event_options;
+
+/**
+ * How to create a semaphore. Begin with BYNAME_SEMAPHORE_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * The count at first, 0 to `maximum`; 1 by default. Checked, then ignored where the semaphore exists.
+   */
+  int64_t initial;
+  /**
+   * The largest count, 1 to 0x7FFFFFFF, which is the default. Checked, then ignored where the semaphore exists.
+   */
+  int64_t maximum;
+  /**
+   * Not zero: the units of a holder that dies come back, and the next acquirer is told BYNAME_ABANDONED. Ignored
+   * where the semaphore exists.
+   */
+  uint32_t robust;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+} byname_semaphore_options;
+
+/**
+ * What a wait for several objects tells besides its status.
+ */
+typedef struct {
+  /**
+   * The place in the array of the object that ended the wait; -1 after byname_wait_all().
+   */
+  int64_t index;
+  /**
+   * The fence of the mutex or semaphore that was taken; 0 if it was an event, or several were taken
+   * (byname_mutex_held() tells each mutex's).
+   */
+  uint64_t fence;
+  /**
+   * The object was abandoned (wait-all: one of them at least); the status was BYNAME_ABANDONED.
+   */
+  bool abandoned;
+} byname_wait_result;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The message of the calling thread's last failed call: what failed and what to do about it, in English, UTF-8.
+ *
+ * @return never NULL; "" before the first failure. Valid until the thread's next failing call or its end.
+ * Calls that succeed or time out leave it as it was (contract 0.2).
+ */
+const char *byname_last_error_message(void);
+
+/**
+ * The exact Win32 error number of the calling thread's last failed call (contract 12.2).
+ *
+ * @return 0 before the first failure. Calls that succeed or time out leave it as it was (contract 0.2).
+ */
+uint32_t byname_last_error_win32(void);
+
+/**
+ * The errno of the calling thread's last failed call, where a system call was the cause.
+ *
+ * @return 0 where none was. Calls that succeed or time out leave it as it was.
+ */
+int byname_last_error_errno(void);
+
+/**
+ * The name of a status, such as "BYNAME_TIMED_OUT".
+ *
+ * @param status  any value
+ * @return a constant string; "BYNAME_UNKNOWN" for a value that is no status of this library
+ */
+const char *byname_status_name(byname_status status);
+
+/**
+ * The version of the library that is loaded, such as "0.1.0"; `BYNAME_VERSION` is that of the header.
+ */
+const char *byname_version(void);
+
+/**
+ * Closes a handle. The object, and its name, live until its last handle in any process is closed.
+ *
+ * Closing is not releasing: a mutex that the caller owns stays owned (contract 3.4, A14). A wait that is under way
+ * through this handle goes on.
+ *
+ * @param h  the handle; afterwards every use of it is BYNAME_ERR_CLOSED
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6) if it is closed already or never was a handle. Contract 2.1.
+ */
+byname_status byname_handle_close(byname_handle h);
+
+/**
+ * Makes a second handle of the same object, with the same rights, closed on its own.
+ *
+ * @param h    the handle
+ * @param out  receives the new handle
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED. Contract 2.3.
+ */
+byname_status byname_handle_duplicate(byname_handle h, byname_handle *out);
+
+/**
+ * Tells whether the call that gave this handle made the object, or found it.
+ *
+ * @param h        the handle
+ * @param created  receives true if it made the object (Win32: last error 0 and not 183)
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: created is NULL). Contract 0.5, N4.
+ */
+byname_status byname_handle_created(byname_handle h, bool *created);
+
+/**
+ * Tells the kind of the object.
+ *
+ * @param h     the handle
+ * @param kind  receives the kind
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: kind is NULL).
+ */
+byname_status byname_handle_kind(byname_handle h, byname_kind *kind);
+
+/**
+ * Tells the object's name as it was passed to create or open, prefix included.
+ *
+ * @param h       the handle
+ * @param buffer  receives the name, UTF-8, and a NUL; "" if the object has no name. May be NULL if `size` is 0:
+ *                then only the length is told
+ * @param size    the size of the buffer in bytes; BYNAME_NAME_SIZE is always enough
+ * @param length  receives the length of the name in bytes without its NUL; may be NULL
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _BUFFER_TOO_SMALL (122: nothing is written),
+ *         _INVALID_ARGUMENT (87: buffer is NULL and size is not 0).
+ */
+byname_status byname_handle_name(byname_handle h, char *buffer, size_t size, size_t *length);
+
+/**
+ * Gives a descriptor that is readable when a poll of the object may succeed. Not supported by this version.
+ *
+ * @param h   the handle
+ * @param fd  would receive the descriptor
+ * @return BYNAME_ERR_UNSUPPORTED (50), or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: fd is NULL).
+ */
+byname_status byname_handle_fd(byname_handle h, int *fd);
+
+/**
+ * Makes a mutex, or opens it if the name exists; byname_handle_created() tells which.
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a mutex without a name
+ * @param options  NULL: the defaults (own session, all rights, free)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87), _NAME_TOO_LONG (206), _INVALID_NAME (123, 161, 6),
+ *         _PATH_NOT_FOUND (3), _WRONG_KIND (6: the name is of another kind), _ACCESS_DENIED (5), _UNSUPPORTED (50),
+ *         _NO_SPACE, _LIMIT_REACHED, or a failure of the namespace. Contract 1.2, 3.2.
+ */
+byname_status byname_mutex_create(const char *name, const byname_mutex_options *options, byname_handle *out);
+
+/**
+ * Opens an existing mutex.
+ *
+ * @param name     its name, as for byname_mutex_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         and what byname_mutex_create() says. Contract 1.2, 3.2.
+ */
+byname_status byname_mutex_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Acquires a mutex for the calling thread. A thread that owns it already acquires it once more.
+ *
+ * @param h           a mutex's handle with the right SYNCHRONIZE
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param grant       receives the fence and whether it was abandoned; may be NULL
+ * @return BYNAME_OK; BYNAME_ABANDONED: acquired, its previous owner died holding it (contract 3.4, A1 to A17);
+ *         BYNAME_TIMED_OUT: not acquired; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
+ *         _WRONG_KIND (6), _ACCESS_DENIED (5), _LIMIT_REACHED (587: 2^31 acquisitions). Contract 3.1 to 3.4.
+ */
+byname_status byname_mutex_lock(byname_handle h, int64_t timeout_ns, byname_grant *grant);
+
+/**
+ * Releases one acquisition of the calling thread; the last one makes the mutex free.
+ *
+ * @param h  a mutex's handle; no right is needed
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_OWNER (288: the thread does not own it; nothing changed), _CLOSED (6),
+ *         _WRONG_KIND (6). Contract 3.2.
+ */
+byname_status byname_mutex_unlock(byname_handle h);
+
+/**
+ * Tells what the calling thread's hold of a mutex says: after a wait for several objects, or in code further down.
+ *
+ * @param h      a mutex's handle
+ * @param grant  receives the fence of the thread's acquisition, and whether it found the mutex abandoned
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_OWNER (288), _CLOSED (6), _WRONG_KIND (6), _INVALID_ARGUMENT (87: grant is NULL).
+ */
+byname_status byname_mutex_held(byname_handle h,
+                                byname_grant *grant);
+
+/**
+ * Tells who owns a mutex now. By the time the caller looks it may be somebody else.
+ *
+ * @param h      a mutex's handle with the right QUERY_STATE
+ * @param owner  receives the owner, {0, 0} if the mutex is free
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: owner is NULL).
+ */
+byname_status byname_mutex_owner(byname_handle h,
+                                 byname_owner *owner);
+
+/**
+ * Makes an event, or opens it if the name exists; byname_handle_created() tells which.
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": an event without a name
+ * @param options  NULL: the defaults (own session, all rights, auto reset, not set)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87), _NAME_TOO_LONG (206), _INVALID_NAME (123, 161, 6),
+ *         _PATH_NOT_FOUND (3), _WRONG_KIND (6: the name is of another kind), _ACCESS_DENIED (5), _UNSUPPORTED (50),
+ *         _NO_SPACE, _LIMIT_REACHED, or a failure of the namespace. Contract 1.2, 4.
+ */
+byname_status byname_event_create(const char *name, const byname_event_options *options, byname_handle *out);
+
+/**
+ * Opens an existing event.
+ *
+ * @param name     its name, as for byname_event_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         and what byname_event_create() says. Contract 1.2, 4.
+ */
+byname_status byname_event_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Waits until an event is set; a satisfied wait resets an auto-reset event. The same as byname_wait(), for events only.
+ *
+ * @param h           an event's handle with the right SYNCHRONIZE
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
+ *         _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 4, 10.6.
+ */
+byname_status byname_event_wait(byname_handle h, int64_t timeout_ns);
+
+/**
+ * Sets an event: a manual one releases everybody who waits and stays set, an auto one releases exactly one waiter, or
+ * stays set until somebody waits.
+ *
+ * @param h  an event's handle with the right MODIFY_STATE
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 4, E1, E2, E6 to E12.
+ */
+byname_status byname_event_set(byname_handle h);
+
+/**
+ * Resets an event. Whom an earlier set released stays released.
+ *
+ * @param h  an event's handle with the right MODIFY_STATE
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 4, E2, E8.
+ */
+byname_status byname_event_reset(byname_handle h);
+
+/**
+ * Releases who waits at this instant (a manual event: all, an auto event: one) and leaves the event not set.
+ *
+ * @param h  an event's handle with the right MODIFY_STATE
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 4, E3 to E5, E9.
+ */
+byname_status byname_event_pulse(byname_handle h);
+
+/**
+ * Looks whether an event is set, without resetting it.
+ *
+ * @param h    an event's handle with the right QUERY_STATE
+ * @param set  receives the answer
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: set is NULL).
+ */
+byname_status byname_event_is_set(byname_handle h,
+                                  bool *set);
+
+/**
+ * Makes a semaphore, or opens it if the name exists; byname_handle_created() tells which.
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a semaphore without a name
+ * @param options  its counts; NULL: the defaults (own session, all rights, count 1, maximum 0x7FFFFFFF, not robust)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87: also for counts out of range where the name exists),
+ *         _NAME_TOO_LONG (206), _INVALID_NAME (123, 161, 6), _PATH_NOT_FOUND (3), _WRONG_KIND (6: the name is of another
+ *         kind), _ACCESS_DENIED (5), _UNSUPPORTED (50), _NO_SPACE, _LIMIT_REACHED, or a failure of the namespace.
+ *         Contract 1.2, 5.
+ */
+byname_status byname_semaphore_create(const char *name,
+                                      const byname_semaphore_options *options,
+                                      byname_handle *out);
+
+/**
+ * Opens an existing semaphore.
+ *
+ * @param name     its name, as for byname_semaphore_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         and what byname_semaphore_create() says. Contract 1.2, 5.
+ */
+byname_status byname_semaphore_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Takes one unit.
+ *
+ * @param h           a semaphore's handle with the right SYNCHRONIZE
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param grant       receives the fence and whether a dead holder's unit was taken; may be NULL
+ * @return BYNAME_OK; BYNAME_ABANDONED: acquired, and a holder of a robust semaphore died holding a unit;
+ *         BYNAME_TIMED_OUT: not acquired; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
+ *         _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 5, S4, S9.
+ */
+byname_status byname_semaphore_acquire(byname_handle h, int64_t timeout_ns, byname_grant *grant);
+
+/**
+ * Adds `n` units: all of them, or none.
+ *
+ * @param h         a semaphore's handle with the right MODIFY_STATE
+ * @param n         how many, 1 or more
+ * @param previous  receives the count before; may be NULL
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: n is 0 or negative), _TOO_MANY_POSTS (298: over the maximum;
+ *         nothing was released), _CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 5, S1 to S3, S6, S10.
+ */
+byname_status byname_semaphore_release(byname_handle h, int64_t n, uint32_t *previous);
+
+/**
+ * Looks how many units are free, without taking one.
+ *
+ * @param h      a semaphore's handle with the right QUERY_STATE
+ * @param count  receives the answer
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: count is NULL).
+ */
+byname_status byname_semaphore_available(byname_handle h,
+                                         uint32_t *count);
+
+/**
+ * Waits for one object of any kind: a mutex is acquired, an auto-reset event is reset, a semaphore gives a unit.
+ *
+ * @param h           a handle with the right SYNCHRONIZE
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @param grant       receives the fence and whether it was abandoned; may be NULL
+ * @return BYNAME_OK; BYNAME_ABANDONED: acquired; BYNAME_TIMED_OUT: nothing was taken; or BYNAME_ERR_INVALID_ARGUMENT
+ *         (87: a negative time), _CLOSED (6), _ACCESS_DENIED (5), _LIMIT_REACHED (587). Contract 10.
+ */
+byname_status byname_wait(byname_handle h, int64_t timeout_ns, byname_grant *grant);
+
+/**
+ * Waits until one of several objects is signalled and takes that one alone: the lowest place, where several are at once.
+ *
+ * @param handles     `n` handles with the right SYNCHRONIZE, of any kinds, of one namespace; one may stand twice
+ * @param n           how many, 1 or more
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @param result      receives which one it was; may be NULL
+ * @return BYNAME_OK; BYNAME_ABANDONED: acquired; BYNAME_TIMED_OUT: nothing was taken; or BYNAME_ERR_INVALID_ARGUMENT
+ *         (87: n is 0, handles is NULL, a negative time), _CLOSED (6: one of them), _ACCESS_DENIED (5: one of them),
+ *         _LIMIT_REACHED. Contract 10.3, 10.4.
+ */
+byname_status byname_wait_any(const byname_handle *handles,
+                              size_t n,
+                              int64_t timeout_ns,
+                              byname_wait_result *result);
+
+/**
+ * Waits until all of several objects are signalled at one instant and takes them together: all, or nothing.
+ *
+ * @param handles     `n` handles with the right SYNCHRONIZE, of any kinds, of one namespace; no object may stand twice
+ * @param n           how many, 1 or more
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @param result      receives index -1 and whether one was abandoned; may be NULL
+ * @return as byname_wait_any(), and BYNAME_ERR_INVALID_ARGUMENT (87) for an object that stands twice, also through two
+ *         handles. Contract 10.3, 10.5.
+ */
+byname_status byname_wait_all(const byname_handle *handles, size_t n, int64_t timeout_ns, byname_wait_result *result);
+
+/**
+ * Signals one object, then waits for another: sets an event, releases one unit of a semaphore or one acquisition of a
+ * mutex. What was signalled stays so when the wait times out.
+ *
+ * @param signal      an event's or semaphore's handle with the right MODIFY_STATE, or a mutex's that the thread owns
+ * @param object      a handle of any kind with the right SYNCHRONIZE, of the same namespace; may be `signal` itself
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @param grant       receives the fence and whether `object` was abandoned; may be NULL
+ * @return BYNAME_OK; BYNAME_ABANDONED: acquired; BYNAME_TIMED_OUT; or, nothing signalled, BYNAME_ERR_INVALID_ARGUMENT
+ *         (87: a negative time), _CLOSED (6), _ACCESS_DENIED (5), _NOT_OWNER (288), _TOO_MANY_POSTS (298). Contract 10.8.
+ */
+byname_status byname_signal_and_wait(byname_handle signal,
+                                     byname_handle object,
+                                     int64_t timeout_ns,
+                                     byname_grant *grant);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* BYNAME_H */

@@ -1,0 +1,369 @@
+/*
+ * byname for C++17: types that close themselves, over byname.h.
+ *
+ *     byname::mutex ledger("ledger");
+ *     std::scoped_lock lock(ledger);
+ *     if (ledger.held().abandoned) repair();
+ *
+ * Everything here is inline and calls byname.h once; what a call means is documented there. Errors are thrown as
+ * byname::error; a time-out is a value (false, or an empty optional) and never thrown.
+ *
+ * Time-outs are any std::chrono duration. A part of a nanosecond rounds up; what is too long for the clock waits for
+ * ever, as does byname::forever; a negative duration is BYNAME_ERR_INVALID_ARGUMENT. A point of time that is past polls.
+ */
+#ifndef BYNAME_HPP
+#define BYNAME_HPP
+
+#include "byname.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace byname {
+
+/** A call that failed: what() says what and what to do about it. */
+class error : public std::runtime_error {
+public:
+    error(byname_status status, std::uint32_t win32, int os_errno, const std::string &message)
+        : std::runtime_error(message), status_(status), win32_(win32), errno_(os_errno) {}
+
+    /** The kind of failure, a BYNAME_ERR_ constant: what a caller does differently. */
+    byname_status status() const noexcept { return status_; }
+    /** The constant's name. */
+    const char *name() const noexcept { return byname_status_name(status_); }
+    /** The exact Win32 error number. */
+    std::uint32_t win32() const noexcept { return win32_; }
+    /** The errno of the system call that failed, 0 where none did. */
+    int os_errno() const noexcept { return errno_; }
+
+private:
+    byname_status status_;
+    std::uint32_t win32_;
+    int errno_;
+};
+
+/** Throws the calling thread's last error if `status` is one; gives it back otherwise. */
+inline byname_status check(byname_status status) {
+    if (BYNAME_FAILED(status))
+        throw error(status, byname_last_error_win32(), byname_last_error_errno(), byname_last_error_message());
+    return status;
+}
+
+/** How long a call may block. Made from any duration; by default for ever. */
+class timeout {
+public:
+    constexpr timeout() noexcept : nanoseconds_(BYNAME_INFINITE) {}
+
+    template <class Rep, class Period>
+    timeout(const std::chrono::duration<Rep, Period> &duration) : nanoseconds_(convert(duration)) {}
+
+    /** The time that is left until a point of time: zero once it is past. */
+    template <class Clock, class Duration>
+    static timeout until(const std::chrono::time_point<Clock, Duration> &point) {
+        const auto now = Clock::now();
+        return point > now ? timeout(point - now) : timeout(std::chrono::nanoseconds::zero());
+    }
+
+    constexpr std::int64_t count() const noexcept { return nanoseconds_; }
+
+private:
+    template <class Rep, class Period>
+    static std::int64_t convert(const std::chrono::duration<Rep, Period> &duration) {
+        // Long double holds every count of nanoseconds; the longest durations of coarse units would overflow an integer.
+        const long double exact = std::chrono::duration<long double, std::nano>(duration).count();
+        if (!(exact >= 0))
+            throw error(BYNAME_ERR_INVALID_ARGUMENT, 87, 0,
+                        "the time-out is negative or no number; use zero to poll or byname::forever");
+        if (exact >= 9.2e18L) return BYNAME_INFINITE;
+        if constexpr (std::is_floating_point_v<Rep>) {
+            const auto whole = static_cast<std::int64_t>(exact);
+            return static_cast<long double>(whole) < exact ? whole + 1 : whole;
+        } else {
+            return std::chrono::ceil<std::chrono::nanoseconds>(duration).count();
+        }
+    }
+
+    std::int64_t nanoseconds_;
+};
+
+/** Waits for ever. */
+inline constexpr timeout forever{};
+
+/** What an acquisition tells: the fence, and whether the previous owner died holding it. */
+using grant = byname_grant;
+/** What a wait for several objects tells. */
+using wait_result = byname_wait_result;
+/** Who owns a mutex. */
+using owner = byname_owner;
+
+namespace detail {
+
+/** C strings end at the first NUL: a name that holds one would silently be another name. */
+inline const char *c_name(const std::string &name) {
+    if (name.find('\0') != std::string::npos)
+        throw error(BYNAME_ERR_INVALID_NAME, 123, 0, "the name holds a NUL character; a name is text without NUL");
+    return name.c_str();
+}
+
+/** The value if the call acquired, nothing if its time was over. */
+template <class T>
+std::optional<T> unless_timed_out(byname_status status, const T &value) {
+    if (check(status) == BYNAME_TIMED_OUT) return std::nullopt;
+    return value;
+}
+
+} // namespace detail
+
+/** An open handle of any kind; closes itself. Move-only; an object that was moved from is closed. */
+class object {
+public:
+    object(object &&other) noexcept : handle_(std::exchange(other.handle_, byname_handle{0})) {}
+    object &operator=(object &&other) noexcept {
+        if (this != &other) {
+            byname_handle_close(handle_);
+            handle_ = std::exchange(other.handle_, byname_handle{0});
+        }
+        return *this;
+    }
+    object(const object &) = delete;
+    object &operator=(const object &) = delete;
+
+    /** Closes the handle; an error if it is closed already. */
+    void close() { check(byname_handle_close(std::exchange(handle_, byname_handle{0}))); }
+
+    /** The name as it was given, "" if there is none. */
+    std::string name() const {
+        char buffer[BYNAME_NAME_SIZE];
+        std::size_t length = 0;
+        check(byname_handle_name(handle_, buffer, sizeof buffer, &length));
+        return std::string(buffer, length);
+    }
+
+    /** Whether this handle's call made the object, or found it. */
+    bool created() const {
+        bool answer = false;
+        check(byname_handle_created(handle_, &answer));
+        return answer;
+    }
+
+    /** The handle for byname.h; it stays this object's to close. */
+    byname_handle handle() const noexcept { return handle_; }
+
+protected:
+    object() noexcept = default;
+    ~object() {
+        if (handle_.id != 0) byname_handle_close(handle_);
+    }
+    byname_handle handle_{0};
+};
+
+/**
+ * A recursive mutex, owned by a thread and abandoned when its owner dies. Meets TimedLockable: std::scoped_lock,
+ * std::unique_lock and std::lock work.
+ */
+class mutex : public object {
+public:
+    /** A mutex without a name, for this process and its forked children. */
+    mutex() { check(byname_mutex_create(nullptr, nullptr, &handle_)); }
+    /** Makes the mutex, or opens it if it exists. */
+    explicit mutex(const std::string &name) { check(byname_mutex_create(detail::c_name(name), nullptr, &handle_)); }
+    mutex(const std::string &name, const byname_mutex_options &options) {
+        check(byname_mutex_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing mutex. */
+    static mutex open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    static mutex open(const std::string &name, const byname_open_options &options) {
+        mutex opened{closed{}};
+        check(byname_mutex_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    /** Acquires for the calling thread; the answer tells whether the previous owner died. */
+    grant lock() { return *lock_for(forever); }
+    /** Acquires within the time, or not at all. */
+    std::optional<grant> lock_for(timeout time) {
+        grant news{};
+        return detail::unless_timed_out(byname_mutex_lock(handle_, time.count(), &news), news);
+    }
+    bool try_lock() { return check(byname_mutex_lock(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
+    template <class Rep, class Period>
+    bool try_lock_for(const std::chrono::duration<Rep, Period> &time) {
+        return check(byname_mutex_lock(handle_, timeout(time).count(), nullptr)) != BYNAME_TIMED_OUT;
+    }
+    template <class Clock, class Duration>
+    bool try_lock_until(const std::chrono::time_point<Clock, Duration> &point) {
+        return check(byname_mutex_lock(handle_, timeout::until(point).count(), nullptr)) != BYNAME_TIMED_OUT;
+    }
+    /** Releases one acquisition of the calling thread. */
+    void unlock() { check(byname_mutex_unlock(handle_)); }
+
+    /** What the calling thread's hold says; an error if it holds nothing. */
+    grant held() const {
+        grant news{};
+        check(byname_mutex_held(handle_, &news));
+        return news;
+    }
+    /** Who owns it now, nothing if it is free. */
+    std::optional<owner> current_owner() const {
+        owner found{};
+        check(byname_mutex_owner(handle_, &found));
+        if (found.pid == 0) return std::nullopt;
+        return found;
+    }
+
+private:
+    struct closed {};
+    explicit mutex(closed) noexcept {}
+};
+
+/** Who resets an event: the wait that it satisfies, or somebody by reset(). */
+enum class reset_mode { automatic, manual };
+
+/** An event: set or not. */
+class event : public object {
+public:
+    /** An event without a name, for this process and its forked children. */
+    explicit event(reset_mode mode, bool set = false) { make(nullptr, mode, set); }
+    /** Makes the event, or opens it if it exists; then `mode` and `set` are ignored. */
+    event(const std::string &name, reset_mode mode, bool set = false) { make(detail::c_name(name), mode, set); }
+    event(const std::string &name, const byname_event_options &options) {
+        check(byname_event_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing event. */
+    static event open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    static event open(const std::string &name, const byname_open_options &options) {
+        event opened{closed{}};
+        check(byname_event_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    void set() { check(byname_event_set(handle_)); }
+    void reset() { check(byname_event_reset(handle_)); }
+    void pulse() { check(byname_event_pulse(handle_)); }
+    bool is_set() const {
+        bool answer = false;
+        check(byname_event_is_set(handle_, &answer));
+        return answer;
+    }
+
+    /** Waits until it is set. */
+    void wait() { check(byname_event_wait(handle_, BYNAME_INFINITE)); }
+    /** Waits within the time; false when it is over. */
+    bool wait_for(timeout time) { return check(byname_event_wait(handle_, time.count())) != BYNAME_TIMED_OUT; }
+
+private:
+    struct closed {};
+    explicit event(closed) noexcept {}
+    void make(const char *name, reset_mode mode, bool set) {
+        byname_event_options options = BYNAME_EVENT_OPTIONS_INIT;
+        options.manual_reset = mode == reset_mode::manual;
+        options.initially_set = set;
+        check(byname_event_create(name, &options, &handle_));
+    }
+};
+
+/** A semaphore: a count of units. */
+class semaphore : public object {
+public:
+    /** A semaphore without a name, for this process and its forked children. */
+    semaphore(std::int64_t initial, std::int64_t maximum) { make(nullptr, initial, maximum); }
+    /** Makes the semaphore, or opens it if it exists; then the counts are checked and ignored. */
+    semaphore(const std::string &name, std::int64_t initial, std::int64_t maximum) {
+        make(detail::c_name(name), initial, maximum);
+    }
+    semaphore(const std::string &name, const byname_semaphore_options &options) {
+        check(byname_semaphore_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing semaphore. */
+    static semaphore open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    static semaphore open(const std::string &name, const byname_open_options &options) {
+        semaphore opened{closed{}};
+        check(byname_semaphore_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    /** Takes a unit; the answer tells whether a dead holder's was taken. */
+    grant acquire() { return *acquire_for(forever); }
+    /** Takes a unit if one is free. */
+    bool try_acquire() { return check(byname_semaphore_acquire(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
+    /** Takes a unit within the time, or none. */
+    std::optional<grant> acquire_for(timeout time) {
+        grant news{};
+        return detail::unless_timed_out(byname_semaphore_acquire(handle_, time.count(), &news), news);
+    }
+    /** Adds units; gives the count before. */
+    std::uint32_t release(std::int64_t n = 1) {
+        std::uint32_t before = 0;
+        check(byname_semaphore_release(handle_, n, &before));
+        return before;
+    }
+    std::uint32_t available() const {
+        std::uint32_t count = 0;
+        check(byname_semaphore_available(handle_, &count));
+        return count;
+    }
+
+private:
+    struct closed {};
+    explicit semaphore(closed) noexcept {}
+    void make(const char *name, std::int64_t initial, std::int64_t maximum) {
+        byname_semaphore_options options = BYNAME_SEMAPHORE_OPTIONS_INIT;
+        options.initial = initial;
+        options.maximum = maximum;
+        check(byname_semaphore_create(name, &options, &handle_));
+    }
+};
+
+/** One place in a wait for several objects: made from an object of any kind, which must outlive the wait's start. */
+class waitable {
+public:
+    waitable(const object &of) noexcept : handle_(of.handle()) {}
+
+private:
+    byname_handle handle_;
+};
+static_assert(sizeof(waitable) == sizeof(byname_handle) && std::is_trivially_copyable_v<waitable>,
+              "an array of waitables is passed as one of handles");
+
+namespace detail {
+
+inline std::optional<wait_result> wait(decltype(&byname_wait_any) call, const waitable *objects, std::size_t n, timeout time) {
+    wait_result news{};
+    return unless_timed_out(call(reinterpret_cast<const byname_handle *>(objects), n, time.count(), &news), news);
+}
+
+} // namespace detail
+
+/** Waits for one of several objects; nothing when the time is over: `wait_any({stop, work}, 2s)`. */
+inline std::optional<wait_result> wait_any(std::initializer_list<waitable> objects, timeout time = forever) {
+    return detail::wait(byname_wait_any, objects.begin(), objects.size(), time);
+}
+inline std::optional<wait_result> wait_any(const std::vector<waitable> &objects, timeout time = forever) {
+    return detail::wait(byname_wait_any, objects.data(), objects.size(), time);
+}
+
+/** Waits for all of several objects at one instant: all are taken, or none. */
+inline std::optional<wait_result> wait_all(std::initializer_list<waitable> objects, timeout time = forever) {
+    return detail::wait(byname_wait_all, objects.begin(), objects.size(), time);
+}
+inline std::optional<wait_result> wait_all(const std::vector<waitable> &objects, timeout time = forever) {
+    return detail::wait(byname_wait_all, objects.data(), objects.size(), time);
+}
+
+/** Signals one object, then waits for another; nothing when the time is over. */
+inline std::optional<grant> signal_and_wait(const object &signal, const object &wait, timeout time = forever) {
+    grant news{};
+    return detail::unless_timed_out(byname_signal_and_wait(signal.handle(), wait.handle(), time.count(), &news), news);
+}
+
+} // namespace byname
+
+#endif /* BYNAME_HPP */

@@ -1,0 +1,185 @@
+//! What the handle of every kind can do.
+
+use crate::input::Out;
+use crate::options::{Options, byname_open_options, read};
+use crate::status::{Failure, OK, byname_status, guard};
+use byname::ErrorKind;
+use byname::engine::{Access, HandleRef, Kind, Spec};
+use std::ffi::{c_char, c_int};
+
+/// A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
+/// wild one answers BYNAME_ERR_CLOSED and is never a use after free. `{0}` is no handle.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct byname_handle {
+    /// Slot and generation; means nothing outside this process and its forked children.
+    pub id: u64,
+}
+
+/// The kinds of objects.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum byname_kind {
+    /// A mutex.
+    Mutex = 1,
+    /// An event.
+    Event = 2,
+    /// A semaphore.
+    Semaphore = 3,
+}
+
+/// Closes a handle. The object, and its name, live until its last handle in any process is closed.
+///
+/// Closing is not releasing: a mutex that the caller owns stays owned (contract 3.4, A14). A wait that is under way
+/// through this handle goes on.
+///
+/// @param h  the handle; afterwards every use of it is BYNAME_ERR_CLOSED
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6) if it is closed already or never was a handle. Contract 2.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn byname_handle_close(h: byname_handle) -> byname_status {
+    guard(|| {
+        HandleRef::from_id(h.id).close()?;
+        Ok(OK)
+    })
+}
+
+/// Makes a second handle of the same object, with the same rights, closed on its own.
+///
+/// @param h    the handle
+/// @param out  receives the new handle
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED. Contract 2.3.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_duplicate(h: byname_handle, out: *mut byname_handle) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a handle, by the header's contract of outputs.
+        let out = unsafe { Out::required(out, "out") }?;
+        out.write(byname_handle { id: HandleRef::from_id(h.id).duplicate()?.into_id() });
+        Ok(OK)
+    })
+}
+
+/// Tells whether the call that gave this handle made the object, or found it.
+///
+/// @param h        the handle
+/// @param created  receives true if it made the object (Win32: last error 0 and not 183)
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: created is NULL). Contract 0.5, N4.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_created(h: byname_handle, created: *mut bool) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a bool, by the header's contract of outputs.
+        let out = unsafe { Out::required(created, "created") }?;
+        out.write(HandleRef::from_id(h.id).created()?);
+        Ok(OK)
+    })
+}
+
+/// Tells the kind of the object.
+///
+/// @param h     the handle
+/// @param kind  receives the kind
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: kind is NULL).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_kind(h: byname_handle, kind: *mut byname_kind) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a kind, by the header's contract of outputs.
+        let out = unsafe { Out::required(kind, "kind") }?;
+        out.write(match HandleRef::from_id(h.id).kind()? {
+            Kind::Mutex => byname_kind::Mutex,
+            Kind::Event => byname_kind::Event,
+            Kind::Semaphore => byname_kind::Semaphore,
+        });
+        Ok(OK)
+    })
+}
+
+/// Tells the object's name as it was passed to create or open, prefix included.
+///
+/// @param h       the handle
+/// @param buffer  receives the name, UTF-8, and a NUL; "" if the object has no name. May be NULL if `size` is 0:
+///                then only the length is told
+/// @param size    the size of the buffer in bytes; BYNAME_NAME_SIZE is always enough
+/// @param length  receives the length of the name in bytes without its NUL; may be NULL
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _BUFFER_TOO_SMALL (122: nothing is written),
+///         _INVALID_ARGUMENT (87: buffer is NULL and size is not 0).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_name(h: byname_handle, buffer: *mut c_char, size: usize, length: *mut usize) -> byname_status {
+    guard(|| {
+        if buffer.is_null() && size != 0 {
+            return Err(crate::input::null("buffer"));
+        }
+        let name = HandleRef::from_id(h.id).name()?.unwrap_or_default();
+        if size != 0 {
+            if name.len() >= size {
+                return Err(Failure::new(
+                    ErrorKind::BufferTooSmall,
+                    format!("the name and its NUL need {} bytes, size is {size}; pass BYNAME_NAME_SIZE", name.len() + 1),
+                ));
+            }
+            // SAFETY: `buffer` has `size` bytes by the header's contract of outputs, which is more than the name has; a
+            // String of this library does not overlap it.
+            unsafe {
+                std::ptr::copy_nonoverlapping(name.as_ptr(), buffer.cast::<u8>(), name.len());
+                buffer.add(name.len()).write(0);
+            }
+        }
+        // SAFETY: NULL or valid for writing a size, by the header's contract of outputs.
+        if let Some(out) = unsafe { Out::optional(length) } {
+            out.write(name.len());
+        }
+        Ok(OK)
+    })
+}
+
+/// Gives a descriptor that is readable when a poll of the object may succeed. Not supported by this version.
+///
+/// @param h   the handle
+/// @param fd  would receive the descriptor
+/// @return BYNAME_ERR_UNSUPPORTED (50), or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: fd is NULL).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_fd(h: byname_handle, fd: *mut c_int) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing an int, by the header's contract of outputs.
+        unsafe { Out::required(fd, "fd") }?;
+        HandleRef::from_id(h.id).kind()?;
+        Err(Failure::new(
+            ErrorKind::Unsupported,
+            "pollable descriptors come with a later version of byname; wait in a thread and write to a pipe",
+        ))
+    })
+}
+
+/// The body of every `byname_*_create`.
+///
+/// # Safety
+/// - `name` is NULL or NUL-terminated, `options` as for `options::read`, `out` is NULL or valid for writing.
+pub(crate) unsafe fn create<T: Options>(
+    name: *const c_char,
+    options: *const T,
+    out: *mut byname_handle,
+    parts: impl FnOnce(&T) -> (crate::byname_namespace, Spec, u32),
+) -> byname_status {
+    guard(|| {
+        // SAFETY: this function's contract, for each pointer.
+        let (out, options, name) = unsafe { (Out::required(out, "out")?, read(options)?, crate::input::name(name)?) };
+        let (namespace, spec, access) = parts(&options);
+        // SAFETY: the strings inside the options are NULL or NUL-terminated by the header's contract of inputs.
+        let namespace = unsafe { namespace.attach() }?;
+        out.write(byname_handle { id: namespace.create(name, spec, Access(access))?.into_id() });
+        Ok(OK)
+    })
+}
+
+/// The body of every `byname_*_open`.
+///
+/// # Safety
+/// - `name` is NULL or NUL-terminated, `options` as for `options::read`, `out` is NULL or valid for writing.
+pub(crate) unsafe fn open(name: *const c_char, kind: Kind, options: *const byname_open_options, out: *mut byname_handle) -> byname_status {
+    guard(|| {
+        // SAFETY: this function's contract, for each pointer.
+        let (out, options, name) = unsafe { (Out::required(out, "out")?, read(options)?, crate::input::name(name)?) };
+        // SAFETY: the strings inside the options are NULL or NUL-terminated by the header's contract of inputs.
+        let namespace = unsafe { options.ns.attach() }?;
+        out.write(byname_handle { id: namespace.open(name, kind, Access(options.access))?.into_id() });
+        Ok(OK)
+    })
+}

@@ -1,0 +1,324 @@
+//! The options structs: how they look, how they grow, which namespace they name.
+//!
+//! A struct begins with its own size. An older program passes a smaller one, which ends where a field ends: what it
+//! lacks keeps its default. A newer program passes a larger one, whose unknown tail must be zero: what this library
+//! does not know it must not be asked for.
+
+use crate::input::text;
+use crate::status::Failure;
+use byname::engine::{Access, Namespace, Profile, Reset, Spec};
+use byname::{Error, ErrorKind, MAX_NAME_UTF16};
+use std::ffi::c_char;
+use std::mem::offset_of;
+use std::ptr::null;
+
+/// The right to wait for an object (SYNCHRONIZE).
+pub const BYNAME_ACCESS_SYNCHRONIZE: u32 = 0x0010_0000;
+/// The right to set an event or release a semaphore (EVENT_MODIFY_STATE, SEMAPHORE_MODIFY_STATE).
+pub const BYNAME_ACCESS_MODIFY_STATE: u32 = 0x0002;
+/// The right to look at the state (QUERY_STATE).
+pub const BYNAME_ACCESS_QUERY_STATE: u32 = 0x0001;
+/// Every right (MAXIMUM_ALLOWED), the default.
+pub const BYNAME_ACCESS_ALL: u32 = 0x0200_0000;
+
+/// One name space for all kinds (contract 0.3), the default.
+pub const BYNAME_PROFILE_DESKTOP: u32 = 0;
+/// The rules of Windows CE: a name space for each kind. Not supported by this version.
+pub const BYNAME_PROFILE_CE: u32 = 1;
+
+/// A buffer of this many bytes holds every name and its NUL.
+pub const BYNAME_NAME_SIZE: usize = 781;
+
+const _: () = {
+    assert!(BYNAME_ACCESS_SYNCHRONIZE == Access::SYNCHRONIZE.0);
+    assert!(BYNAME_ACCESS_MODIFY_STATE == Access::MODIFY_STATE.0);
+    assert!(BYNAME_ACCESS_QUERY_STATE == Access::QUERY_STATE.0);
+    assert!(BYNAME_ACCESS_ALL == Access::ALL.0);
+    assert!(BYNAME_NAME_SIZE == 3 * MAX_NAME_UTF16 + 1);
+};
+
+/// Where a name is looked up. All zero: the user's own namespace, in the session that the environment variable
+/// BYNAME_SESSION chooses.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_namespace {
+    /// A session by its name (1 to 64 letters, digits, "-", "_", "."); NULL: that of BYNAME_SESSION.
+    pub session: *const c_char,
+    /// The boundary of a private namespace, with `alias`; NULL: none. Not supported by this version.
+    pub boundary: *const c_char,
+    /// The alias of a private namespace, with `boundary`; NULL: none. Not supported by this version.
+    pub alias: *const c_char,
+    /// BYNAME_PROFILE_DESKTOP or BYNAME_PROFILE_CE.
+    pub profile: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// How to open an object of any kind. Begin with BYNAME_OPEN_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_open_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up. (`namespace` is a keyword of C++.)
+    pub ns: byname_namespace,
+}
+
+/// How to create a mutex. Begin with BYNAME_MUTEX_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_mutex_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// Not zero: the calling thread owns the mutex if this call makes it. Ignored where it exists.
+    pub initially_owned: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// How to create an event. Begin with BYNAME_EVENT_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_event_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// Not zero: stays set until it is reset. Zero: each satisfied wait resets it. Ignored where the event exists.
+    pub manual_reset: u32,
+    /// Not zero: set from the beginning. Ignored where the event exists.
+    pub initially_set: u32,
+}
+
+/// How to create a semaphore. Begin with BYNAME_SEMAPHORE_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_semaphore_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// The count at first, 0 to `maximum`; 1 by default. Checked, then ignored where the semaphore exists.
+    pub initial: i64,
+    /// The largest count, 1 to 0x7FFFFFFF, which is the default. Checked, then ignored where the semaphore exists.
+    pub maximum: i64,
+    /// Not zero: the units of a holder that dies come back, and the next acquirer is told BYNAME_ABANDONED. Ignored
+    /// where the semaphore exists.
+    pub robust: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+const NAMESPACE: byname_namespace = byname_namespace { session: null(), boundary: null(), alias: null(), profile: 0, reserved: 0 };
+
+/// The largest `struct_size` that is taken for a struct of a newer version and not for rubbish.
+const LARGEST: usize = 4096;
+
+/// An options struct that can be read from a program of any version.
+///
+/// # Safety
+/// - The type is `repr(C)`, begins with its `u32` size, and any bytes are a value of it.
+pub(crate) unsafe trait Options: Copy {
+    const NAME: &str;
+    const DEFAULT: Self;
+    /// Where a field ends: the sizes that an older version may have.
+    const ENDS: &[usize];
+    /// The first reserved field that is not zero.
+    fn reserved(&self) -> u32;
+}
+
+macro_rules! options {
+    ($type:ident { $($field:ident: $default:expr),* } reserved [$($reserved:ident)*]) => {
+        // SAFETY: repr(C), `struct_size: u32` first, and only integers and raw pointers after it.
+        unsafe impl Options for $type {
+            const NAME: &str = stringify!($type);
+            const DEFAULT: Self = $type {
+                struct_size: size_of::<$type>() as u32, access: BYNAME_ACCESS_ALL, ns: NAMESPACE, $($field: $default),*
+            };
+            const ENDS: &[usize] = &[
+                size_of::<u32>(),
+                offset_of!($type, access) + size_of::<u32>(),
+                offset_of!($type, ns) + size_of::<byname_namespace>(),
+                $( offset_of!($type, $field) + size_of_val(&Self::DEFAULT.$field), )*
+            ];
+            fn reserved(&self) -> u32 {
+                self.ns.reserved $( | self.$reserved )*
+            }
+        }
+    };
+}
+
+options!(byname_open_options {} reserved []);
+options!(byname_mutex_options { initially_owned: 0, reserved: 0 } reserved [reserved]);
+options!(byname_event_options { manual_reset: 0, initially_set: 0 } reserved []);
+options!(byname_semaphore_options { initial: 1, maximum: i32::MAX as i64, robust: 0, reserved: 0 } reserved [reserved]);
+
+/// Reads an options struct; NULL is the defaults.
+///
+/// # Safety
+/// - `options` is NULL or points to a `u32` size and, where that is not absurd, as many bytes as it says.
+pub(crate) unsafe fn read<T: Options>(options: *const T) -> Result<T, Failure> {
+    let mut value = T::DEFAULT;
+    if options.is_null() {
+        return Ok(value);
+    }
+    // SAFETY: points to its size at least.
+    let size = unsafe { options.cast::<u32>().read() } as usize;
+    let known = size_of::<T>();
+    if !T::ENDS.contains(&size) && !(known..=LARGEST).contains(&size) {
+        return Err(Error::invalid_argument(format!(
+            "struct_size of {} is {size}, which no version of it has; begin with its INIT macro",
+            T::NAME
+        ))
+        .into());
+    }
+    // SAFETY: `size` bytes are readable, `value` has `known`; any bytes are a value of T.
+    unsafe { std::ptr::copy_nonoverlapping(options.cast::<u8>(), (&raw mut value).cast::<u8>(), size.min(known)) };
+    if size > known {
+        // SAFETY: the bytes from `known` to `size` are readable.
+        let tail = unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(known), size - known) };
+        if tail.iter().any(|byte| *byte != 0) {
+            return Err(newer::<T>("bytes after its known end are not zero"));
+        }
+    }
+    if value.reserved() != 0 {
+        return Err(newer::<T>("a reserved field is not zero"));
+    }
+    Ok(value)
+}
+
+#[cold]
+fn newer<T: Options>(what: &str) -> Failure {
+    Failure::new(
+        ErrorKind::Unsupported,
+        format!(
+            "{}: {what}, but byname {} knows no such option; begin with the INIT macro, or upgrade",
+            T::NAME,
+            env!("CARGO_PKG_VERSION")
+        ),
+    )
+}
+
+impl byname_namespace {
+    /// # Safety
+    /// - The strings are NULL or NUL-terminated, and do not change until the call returns.
+    pub(crate) unsafe fn attach(&self) -> Result<Namespace, Failure> {
+        // SAFETY: the same contract.
+        let (session, boundary, alias) =
+            unsafe { (text(self.session, "ns.session")?, text(self.boundary, "ns.boundary")?, text(self.alias, "ns.alias")?) };
+        let profile = match self.profile {
+            BYNAME_PROFILE_DESKTOP => Profile::Desktop,
+            BYNAME_PROFILE_CE => Profile::Ce,
+            other => {
+                return Err(
+                    Error::invalid_argument(format!("ns.profile is {other}; it is BYNAME_PROFILE_DESKTOP or BYNAME_PROFILE_CE")).into()
+                );
+            }
+        };
+        let namespace = match (session, boundary, alias) {
+            (None, None, None) => Namespace::local(),
+            (Some(session), None, None) => Namespace::session(session),
+            (None, Some(boundary), Some(alias)) => Namespace::private(boundary, alias),
+            _ => return Err(Error::invalid_argument("ns names either a session, or a boundary and its alias").into()),
+        }?;
+        Ok(namespace.profile(profile)?)
+    }
+}
+
+impl byname_mutex_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Mutex { initially_owned: self.initially_owned != 0 }
+    }
+}
+
+impl byname_event_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Event { reset: if self.manual_reset != 0 { Reset::Manual } else { Reset::Auto }, initially_set: self.initially_set != 0 }
+    }
+}
+
+impl byname_semaphore_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Semaphore { initial: self.initial, maximum: self.maximum, robust: self.robust != 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading gives for a semaphore's options of this size.
+    fn sized(size: usize) -> Result<byname_semaphore_options, Failure> {
+        let mut bytes = [0u64; LARGEST / 8 + 1];
+        let value = byname_semaphore_options { struct_size: size as u32, access: 7, initial: 3, maximum: 5, robust: 1, ..Options::DEFAULT };
+        // SAFETY: the buffer is larger than the struct and aligned for it; it holds `size` bytes or an absurd size.
+        unsafe {
+            bytes.as_mut_ptr().cast::<byname_semaphore_options>().write(value);
+            read(bytes.as_ptr().cast())
+        }
+    }
+
+    #[test]
+    fn no_padding_hides_a_future_field() {
+        fn last_end<T: Options>() -> (usize, usize) {
+            (*T::ENDS.last().unwrap(), size_of::<T>())
+        }
+        for (end, size) in [
+            last_end::<byname_open_options>(),
+            last_end::<byname_mutex_options>(),
+            last_end::<byname_event_options>(),
+            last_end::<byname_semaphore_options>(),
+        ] {
+            assert_eq!(end, size);
+        }
+    }
+
+    #[test]
+    fn older_structs_keep_defaults_for_what_they_lack() {
+        let only_size = sized(4).unwrap();
+        assert_eq!((only_size.access, only_size.initial, only_size.maximum), (BYNAME_ACCESS_ALL, 1, 0x7fff_ffff));
+        let no_counts = sized(offset_of!(byname_semaphore_options, initial)).unwrap();
+        assert_eq!((no_counts.access, no_counts.maximum), (7, 0x7fff_ffff));
+        let no_robust = sized(offset_of!(byname_semaphore_options, robust)).unwrap();
+        assert_eq!((no_robust.initial, no_robust.maximum, no_robust.robust), (3, 5, 0));
+        assert_eq!(sized(size_of::<byname_semaphore_options>()).unwrap().robust, 1);
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        for size in [0, 1, 3, 5, 7, 9, size_of::<byname_semaphore_options>() - 1, LARGEST + 1, u32::MAX as usize] {
+            assert!(format!("{:?}", sized(size).unwrap_err()).contains("InvalidArgument"), "{size}");
+        }
+    }
+
+    #[test]
+    fn newer_structs_may_say_nothing_new() {
+        let known = size_of::<byname_semaphore_options>();
+        assert_eq!(sized(known + 8).unwrap().maximum, 5);
+        assert_eq!(sized(LARGEST).unwrap().maximum, 5);
+        let mut bytes = vec![0u64; known / 8 + 1];
+        // SAFETY: the vector holds the struct and one word more.
+        let answer = unsafe {
+            bytes
+                .as_mut_ptr()
+                .cast::<byname_semaphore_options>()
+                .write(byname_semaphore_options { struct_size: known as u32 + 8, ..Options::DEFAULT });
+            *bytes.last_mut().unwrap() = 1 << 40;
+            read(bytes.as_ptr().cast::<byname_semaphore_options>())
+        };
+        assert!(format!("{:?}", answer.unwrap_err()).contains("Unsupported"));
+        let reserved = byname_mutex_options { reserved: 1, ..Options::DEFAULT };
+        // SAFETY: a whole struct.
+        assert!(format!("{:?}", unsafe { read(&reserved) }.unwrap_err()).contains("Unsupported"));
+    }
+}

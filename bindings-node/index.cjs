@@ -1,0 +1,28 @@
+'use strict'
+// byname for Node: what the package exports. index.d.ts documents it.
+
+const { addon } = require('./lib/addon.cjs')
+const { ByNameError } = require('./lib/errors.cjs')
+const { Grant } = require('./lib/grant.cjs')
+const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
+const { Namespace, usage } = require('./lib/namespace.cjs')
+const { WaitResult, signalAndWait, signalAndWaitSync, waitAll, waitAllSync, waitAny, waitAnySync } = require('./lib/waits.cjs')
+
+module.exports = {
+  Access,
+  ByNameError,
+  Event,
+  Grant,
+  Mutex,
+  Namespace,
+  Semaphore,
+  WaitResult,
+  signalAndWait,
+  signalAndWaitSync,
+  usage,
+  version: addon.version,
+  waitAll,
+  waitAllSync,
+  waitAny,
+  waitAnySync,
+}

@@ -1,0 +1,321 @@
+/// <reference lib="esnext.disposable" />
+
+/**
+ * Windows-style named mutexes, events and semaphores for Linux, in shared memory: processes in Rust, C, Python and Node
+ * meet at the same names, and every one of them may be killed at any instant without hanging the others.
+ *
+ * ```js
+ * import { Mutex } from 'byname'
+ *
+ * const mutex = new Mutex('ledger')
+ * const grant = await mutex.acquire({ timeout: 5000 })
+ * if (grant === null) throw new Error('the ledger is busy')
+ * try {
+ *   if (grant.abandoned) await repair()
+ *   await append()
+ * } finally {
+ *   grant.release()
+ * }
+ * ```
+ *
+ * - **Time-outs** are milliseconds, parts allowed, and are outcomes: `null`, and `false` for `wait`. Leaving the time-out out,
+ *   or `Infinity`, waits for ever; 0 looks once and never blocks; a wait is never early.
+ * - **Promises** of this package occupy neither a thread nor the libuv pool. A pending one keeps the event loop alive.
+ * - **`…Sync` calls** block the thread, and with it its event loop. They end when their worker is terminated.
+ * - **The grant is the owner**, whoever asked for it: two acquisitions in one process exclude each other like two processes.
+ *
+ * @packageDocumentation
+ */
+
+// Only what is marked is exported.
+export {}
+
+/** What an AbortSignal has that a wait needs of it. Every AbortSignal fits. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  readonly reason?: unknown
+  addEventListener(type: 'abort', listener: any, options?: any): void
+  removeEventListener(type: 'abort', listener: any, options?: any): void
+}
+
+/** How long a call may block. */
+export interface TimeoutOptions {
+  /** Milliseconds; 0 looks once, `Infinity` and `undefined` wait for ever. Negative and NaN are `ERR_BYNAME_INVALID_ARGUMENT`. */
+  timeout?: number | undefined
+}
+
+/** How long a promise may stay pending, and what ends it early. */
+export interface WaitOptions extends TimeoutOptions {
+  /**
+   * Cancels the wait: the promise rejects with `signal.reason` and nothing is consumed. A signal that is aborted already rejects
+   * before anything happens. A wait that was won in the same instant stands, and resolves.
+   */
+  signal?: AbortSignalLike | undefined
+}
+
+/** Where to look for an object, and what for. */
+export interface OpenOptions {
+  /** The namespace of the name; this user's local one by default. */
+  namespace?: Namespace | undefined
+  /** What the handle may do: a sum of {@link Access}; everything by default. */
+  access?: number | undefined
+}
+
+/** Access masks, with the numbers of Windows. */
+export const Access: {
+  /** Looking at the state. */
+  readonly QUERY_STATE: 0x0001
+  /** `set`, `reset` and `pulse` of an event, `release` of a semaphore. */
+  readonly MODIFY_STATE: 0x0002
+  /** Waiting and acquiring. */
+  readonly SYNCHRONIZE: 0x00100000
+  /** Everything. */
+  readonly ALL: 0x02000000
+}
+
+/**
+ * A handle on an object. An object and its name exist as long as any process has a handle on it; a process that dies closes
+ * its own. A handle that is collected as garbage is closed.
+ */
+declare abstract class Handle implements Disposable, AsyncDisposable {
+  /** The name as it was passed; `null` for an object without one. */
+  readonly name: string | null
+  /** Whether this handle made the object, rather than found it. */
+  readonly created: boolean
+  /**
+   * Closes the handle. Grants stay valid, and so do waits in progress. Every other call on a closed handle, and closing it
+   * again, throws `ERR_BYNAME_CLOSED`.
+   */
+  close(): void
+  /** Reserved for a descriptor to poll; throws `ERR_BYNAME_UNSUPPORTED` in this version. */
+  fileno(): number
+  /** Closes the handle if it is open. */
+  [Symbol.dispose](): void
+  /** Closes the handle if it is open. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** One acquisition of a mutex or a semaphore: who has the grant, holds. */
+export class Grant implements Disposable, AsyncDisposable {
+  private constructor()
+  /** The number of this acquisition, greater than that of every earlier one of the object while it exists. */
+  readonly fence: bigint
+  /** Whether the previous owner died, or lost its grant, without releasing: what the mutex guards may be half done. */
+  readonly abandoned: boolean
+  /** Whether it is not released yet. */
+  readonly held: boolean
+  /** Gives it back. A second time throws `ERR_BYNAME_NOT_OWNER`. It may follow the closing of the handle. */
+  release(): void
+  /** Releases if it is held. */
+  [Symbol.dispose](): void
+  /** Releases if it is held. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What a mutex and a semaphore have in common. */
+declare abstract class Lock extends Handle {
+  /**
+   * Acquires without blocking the thread.
+   *
+   * @returns the grant, or `null` after the time-out
+   */
+  acquire(options?: WaitOptions): Promise<Grant | null>
+  /** Acquires if that is possible at once. */
+  tryAcquire(): Grant | null
+  /**
+   * Acquires, blocking the thread. Throws `ERR_BYNAME_WOULD_DEADLOCK` where the wait would be for a grant of this same
+   * thread, which could not release it while it blocks.
+   *
+   * @returns the grant, or `null` after the time-out
+   */
+  acquireSync(): Grant
+  acquireSync(options: TimeoutOptions | undefined): Grant | null
+}
+
+/** Exclusion: one grant at a time. When its owner dies, the next one learns so by `grant.abandoned`. */
+export class Mutex extends Lock {
+  /**
+   * Makes the mutex `name`, or opens it if it exists; without a name it is this process's own.
+   *
+   * @param options.initiallyOwned a new mutex belongs to {@link initialGrant} from the first instant
+   */
+  constructor(name?: string | null, options?: OpenOptions & { initiallyOwned?: boolean | undefined })
+  /** Opens an existing mutex; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: OpenOptions): Mutex
+  /** The grant of a mutex made with `initiallyOwned`; `null` where it existed already, and without that option. */
+  readonly initialGrant: Grant | null
+  /** Who owns the mutex now. It may be out of date before you look. */
+  owner(): { pid: number; tid: number } | null
+}
+
+/** A flag to wait for. A manual-reset event lets everyone through until it is reset, an auto-reset event exactly one. */
+export class Event extends Handle {
+  /**
+   * Makes the event `name`, or opens it if it exists; then the options say nothing.
+   *
+   * @param options.manualReset stays set until `reset`; by default a satisfied wait resets it
+   * @param options.initial begins set
+   */
+  constructor(name?: string | null, options?: OpenOptions & { manualReset?: boolean | undefined; initial?: boolean | undefined })
+  /** Opens an existing event; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: OpenOptions): Event
+  /** Sets it: releases everyone who waits (manual), or one (auto); with nobody waiting it stays set. */
+  set(): void
+  /** Resets it. */
+  reset(): void
+  /** Releases everyone (manual) or one (auto) of those who wait at this instant, and leaves it reset. */
+  pulse(): void
+  /** Whether it is set; takes nothing. */
+  isSet(): boolean
+  /**
+   * Waits until it is set, without blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  wait(options?: WaitOptions): Promise<boolean>
+  /**
+   * Waits until it is set, blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  waitSync(options?: TimeoutOptions): boolean
+}
+
+/** A counter of units, each acquisition takes one. */
+export class Semaphore extends Lock {
+  /**
+   * Makes the semaphore `name`, or opens it if it exists; then the numbers say nothing, but must be possible.
+   *
+   * @param options.initial the free units at the beginning; 1 by default
+   * @param options.maximum the most units there can be: 1 to 2147483647, which is the default
+   * @param options.robust units of a holder that dies, or whose grant is lost, come back
+   */
+  constructor(
+    name?: string | null,
+    options?: OpenOptions & { initial?: number | undefined; maximum?: number | undefined; robust?: boolean | undefined },
+  )
+  /** Opens an existing semaphore; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: OpenOptions): Semaphore
+  /**
+   * Adds `n` units, without a grant. Above the maximum it throws `ERR_BYNAME_TOO_MANY_POSTS` and adds none.
+   *
+   * @param n 1 by default
+   * @returns the count before
+   */
+  release(n?: number): number
+  /** The units that are free now; takes nothing. */
+  available(): number
+}
+
+/** What can be waited for. */
+export type Waitable = Mutex | Event | Semaphore
+
+/** A satisfied wait. */
+export class WaitResult<T extends Waitable = Waitable> implements Disposable, AsyncDisposable {
+  private constructor()
+  /** Which object it was; -1 for `waitAll`. */
+  readonly index: number
+  /** The object; `null` for `waitAll`. */
+  readonly object: T | null
+  /** Whether a mutex that was taken had been abandoned. */
+  readonly abandoned: boolean
+  /** The grants of the mutexes and semaphores that were taken: none or one, for `waitAll` in the order of the list. */
+  readonly grants: readonly Grant[]
+  /** Releases the grants that are still held. */
+  release(): void
+  /** Releases the grants that are still held. */
+  [Symbol.dispose](): void
+  /** Releases the grants that are still held. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Waits for one of several objects: the first of the list that is signalled at entry, else the one that becomes so. Only that
+ * one is taken.
+ *
+ * @returns `null` after the time-out
+ */
+export function waitAny<T extends Waitable>(objects: readonly T[], options?: WaitOptions): Promise<WaitResult<T> | null>
+/**
+ * Waits until all objects are signalled at one instant, and takes all of them then; none before.
+ *
+ * @returns `null` after the time-out
+ */
+export function waitAll<T extends Waitable>(objects: readonly T[], options?: WaitOptions): Promise<WaitResult<T> | null>
+/**
+ * Signals one object (sets an event, adds a unit to a semaphore), then waits for another. After a time-out the signal stays given.
+ *
+ * @returns `null` after the time-out
+ */
+export function signalAndWait<T extends Waitable>(signal: Waitable, object: T, options?: WaitOptions): Promise<WaitResult<T> | null>
+
+/** {@link waitAny}, blocking the thread. */
+export function waitAnySync<T extends Waitable>(objects: readonly T[], options?: TimeoutOptions): WaitResult<T> | null
+/** {@link waitAll}, blocking the thread. */
+export function waitAllSync<T extends Waitable>(objects: readonly T[], options?: TimeoutOptions): WaitResult<T> | null
+/** {@link signalAndWait}, blocking the thread. */
+export function signalAndWaitSync<T extends Waitable>(signal: Waitable, object: T, options?: TimeoutOptions): WaitResult<T> | null
+
+/** Which objects a name can mean. Processes that use the same namespace meet at its names. */
+export class Namespace {
+  private constructor()
+  /** This user's namespace, of the session that the environment variable `BYNAME_SESSION` names. The default everywhere. */
+  static local(): Namespace
+  /** This user's namespace of a session: letters, digits, `-`, `_` and `.`, 1 to 64 of them. */
+  static session(name: string): Namespace
+  /** A namespace behind a boundary; throws `ERR_BYNAME_UNSUPPORTED` in this version. */
+  static private(boundary: string, alias: string): Namespace
+  /** The same namespace under the rules of `'desktop'` (itself) or of Windows `'ce'` (`ERR_BYNAME_UNSUPPORTED` in this version). */
+  profile(profile: 'desktop' | 'ce'): Namespace
+  /** The session's name; `null` for the default session. */
+  readonly sessionName: string | null
+  /** The file that the namespace lives in. */
+  readonly path: string
+}
+
+/** How much of a namespace this process uses now: open handles, owners (threads and grants) and waiters. For tests that look for leaks. */
+export function usage(namespace?: Namespace): { handles: number; owners: number; waiters: number }
+
+/** Why byname refused: the `code` of a {@link ByNameError}. */
+export type ErrorCode =
+  | 'ERR_BYNAME_NOT_FOUND'
+  | 'ERR_BYNAME_PATH_NOT_FOUND'
+  | 'ERR_BYNAME_ALREADY_EXISTS'
+  | 'ERR_BYNAME_ACCESS_DENIED'
+  | 'ERR_BYNAME_WRONG_KIND'
+  | 'ERR_BYNAME_INVALID_NAME'
+  | 'ERR_BYNAME_NAME_TOO_LONG'
+  | 'ERR_BYNAME_INVALID_ARGUMENT'
+  | 'ERR_BYNAME_MISALIGNED'
+  | 'ERR_BYNAME_TOO_MANY_POSTS'
+  | 'ERR_BYNAME_CLOSED'
+  | 'ERR_BYNAME_NOT_OWNER'
+  | 'ERR_BYNAME_WOULD_DEADLOCK'
+  | 'ERR_BYNAME_DISCONNECTED'
+  | 'ERR_BYNAME_MESSAGE_TOO_LONG'
+  | 'ERR_BYNAME_BUFFER_TOO_SMALL'
+  | 'ERR_BYNAME_NO_SPACE'
+  | 'ERR_BYNAME_LIMIT_REACHED'
+  | 'ERR_BYNAME_VERSION_MISMATCH'
+  | 'ERR_BYNAME_CORRUPTED'
+  | 'ERR_BYNAME_NAMESPACE_LOST'
+  | 'ERR_BYNAME_UNSUPPORTED'
+  | 'ERR_BYNAME_SYSTEM'
+
+/**
+ * What byname refuses. Its message names the object and the cure. (An argument of the wrong JavaScript type is a `TypeError` with
+ * the code `ERR_INVALID_ARG_TYPE`; a time-out and an abandoned mutex are outcomes.)
+ */
+export class ByNameError extends Error {
+  constructor(message: string, code: ErrorCode, win32: number, errno?: number | null)
+  name: 'ByNameError'
+  /** What a caller does differently. */
+  code: ErrorCode
+  /** The exact Win32 error number. */
+  win32: number
+  /** The operating system's number, where a system call failed. */
+  errno?: number
+}
+
+/** The version of this package. */
+export const version: string

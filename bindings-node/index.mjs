@@ -1,0 +1,9 @@
+// The same classes for `import`: one identity in both worlds.
+
+import byname from './index.cjs'
+
+export const {
+  Access, ByNameError, Event, Grant, Mutex, Namespace, Semaphore, WaitResult,
+  signalAndWait, signalAndWaitSync, usage, version, waitAll, waitAllSync, waitAny, waitAnySync,
+} = byname
+export default byname

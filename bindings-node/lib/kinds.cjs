@@ -1,0 +1,154 @@
+'use strict'
+// The kinds of objects.
+
+const { addon } = require('./addon.cjs')
+const { flagOf, nameOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
+const { LOST, grantOf, newest } = require('./grant.cjs')
+const { Handle, Opened, SLOT } = require('./handle.cjs')
+const { placeOf } = require('./namespace.cjs')
+const { pend } = require('./pending.cjs')
+
+const { acquire, acquireFor, isSet, post, pulse, reset, set, tryAcquire, waitEvent } = addon
+
+/** Access masks, as in Windows. A handle made without one may do everything. */
+const Access = Object.freeze({ QUERY_STATE: 0x0001, MODIFY_STATE: 0x0002, SYNCHRONIZE: 0x0010_0000, ALL: 0x0200_0000 })
+
+/** The largest maximum of a semaphore, and the one that it has when none is given. */
+const MOST = 0x7fff_ffff
+
+/** The arguments with which every creation and opening begins. */
+function placed(name, options) {
+  return [placeOf(options.namespace), nameOf(name), numberOf(options.access ?? Access.ALL, 'options.access')]
+}
+
+function opened(kind, name, options) {
+  return new Opened(addon.open(kind, ...placed(name, optionsOf(options))))
+}
+
+const alone = new Int32Array(1)
+
+/** Starts a wait for one object. The addon copies the list before it returns, so one list serves all. */
+function startAlone(handle, timeout) {
+  alone[0] = handle[SLOT]
+  return addon.start(alone, false, timeout)
+}
+
+/** What a mutex and a semaphore have in common: they are acquired, and an acquisition is a grant. */
+class Lock extends Handle {
+  acquire(options) {
+    return pend(options, (timeout) => startAlone(this, timeout), (news) => news && grantOf(news[2], news[3], news[4], news[5], this))
+  }
+
+  tryAcquire() {
+    const slot = tryAcquire(this[SLOT])
+    return slot < 0 ? null : newest(slot, this)
+  }
+
+  acquireSync(options) {
+    const slot = options === undefined ? acquire(this[SLOT]) : acquireFor(this[SLOT], timeoutOf(options))
+    return slot < 0 ? null : newest(slot, this)
+  }
+
+  get [LOST]() {
+    return undefined
+  }
+}
+
+class Mutex extends Lock {
+  #initialGrant = null
+
+  constructor(name, options) {
+    if (name instanceof Opened) {
+      super(name.slot)
+      return
+    }
+    const chosen = optionsOf(options)
+    const initiallyOwned = flagOf(chosen, 'initiallyOwned')
+    super(addon.createMutex(...placed(name, chosen), initiallyOwned))
+    if (initiallyOwned && this.created) this.#initialGrant = newest(addon.initialGrant(this[SLOT]), this)
+  }
+
+  static open(name, options) {
+    return new this(opened(0, name, options))
+  }
+
+  get initialGrant() {
+    return this.#initialGrant
+  }
+
+  owner() {
+    const owner = addon.owner(this[SLOT])
+    return owner && { pid: owner[0], tid: owner[1] }
+  }
+
+  get [LOST]() {
+    return `the mutex ${this.name === null ? 'without a name' : JSON.stringify(this.name)}`
+  }
+}
+
+class Event extends Handle {
+  constructor(name, options) {
+    if (name instanceof Opened) {
+      super(name.slot)
+      return
+    }
+    const chosen = optionsOf(options)
+    super(addon.createEvent(...placed(name, chosen), flagOf(chosen, 'manualReset'), flagOf(chosen, 'initial')))
+  }
+
+  static open(name, options) {
+    return new this(opened(1, name, options))
+  }
+
+  set() {
+    set(this[SLOT])
+  }
+
+  reset() {
+    reset(this[SLOT])
+  }
+
+  pulse() {
+    pulse(this[SLOT])
+  }
+
+  isSet() {
+    return isSet(this[SLOT])
+  }
+
+  wait(options) {
+    return pend(options, (timeout) => startAlone(this, timeout), (news) => news !== null)
+  }
+
+  waitSync(options) {
+    return waitEvent(this[SLOT], timeoutOf(options))
+  }
+}
+
+class Semaphore extends Lock {
+  constructor(name, options) {
+    if (name instanceof Opened) {
+      super(name.slot)
+      return
+    }
+    const chosen = optionsOf(options)
+    const { initial = 1, maximum = MOST } = chosen
+    numberOf(initial, 'options.initial')
+    numberOf(maximum, 'options.maximum')
+    super(addon.createSemaphore(...placed(name, chosen), initial, maximum, flagOf(chosen, 'robust')))
+  }
+
+  static open(name, options) {
+    return new this(opened(2, name, options))
+  }
+
+  release(n = 1) {
+    return post(this[SLOT], numberOf(n, 'n'))
+  }
+
+  available() {
+    return addon.available(this[SLOT])
+  }
+}
+
+module.exports = { Access, Event, Lock, Mutex, Semaphore }

@@ -1,0 +1,70 @@
+// Checks index.d.ts and index.d.mts as users meet them: an ESM and a CJS program, compiled with --strict and run.
+// Installs typescript into a folder of its own that git ignores.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = fileURLToPath(new URL('..', import.meta.url))
+const work = join(here, 'node_modules', '.check-types')
+const run = (command, ...args) => {
+  const { status } = spawnSync(command, args, { cwd: work, stdio: 'inherit', env: { ...process.env, BYNAME_SESSION: `types-${process.pid}` } })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+const program = (head) => `${head}
+async function main(): Promise<void> {
+  using mutex = new Mutex('types', { initiallyOwned: true })
+  const first: Grant | null = mutex.initialGrant
+  first?.release()
+  await using grant = await mutex.acquire({ timeout: 1000, signal: new AbortController().signal })
+  if (grant === null) throw new Error('busy')
+  const fence: bigint = grant.fence
+  const none: Grant | null = mutex.acquireSync({ timeout: 0 })
+  const event = new Event(null, { manualReset: true, initial: true })
+  const set: boolean = await event.wait()
+  const semaphore = new Semaphore(undefined, { initial: 3, maximum: 3, namespace: Namespace.local(), access: Access.ALL })
+  const all: WaitResult | null = await waitAll([event, semaphore])
+  const any: WaitResult<Event> | null = waitAnySync([event], { timeout: 5 })
+  const same: Event | null | undefined = any?.object
+  all?.release()
+  try {
+    Mutex.open('no such name')
+  } catch (error) {
+    if (!(error instanceof ByNameError)) throw error
+    const code: ErrorCode = error.code
+    if (code !== 'ERR_BYNAME_NOT_FOUND' || error.win32 !== 2) throw error
+  }
+  // @ts-expect-error a time-out is a number
+  await mutex.acquire({ timeout: '5' }).catch(() => null)
+  // @ts-expect-error counts are numbers
+  try { new Semaphore('types', { maximum: 1n }) } catch {}
+  // @ts-expect-error nobody makes grants but acquisitions
+  try { new Grant() } catch {}
+  if (fence < 1n || none !== null || !set || same !== event) throw new Error('wrong outcome')
+  event.close()
+  semaphore.close()
+  console.log('${head.includes('require') ? 'CommonJS' : 'ESM'}: types fit and the program runs')
+}
+main()
+`
+
+rmSync(join(work, 'out'), { recursive: true, force: true })
+mkdirSync(join(work, 'node_modules'), { recursive: true })
+if (!existsSync(join(work, 'node_modules', 'typescript'))) {
+  writeFileSync(join(work, 'package.json'), '{ "private": true }\n')
+  run('npm', 'install', '--no-audit', '--no-fund', '--silent', 'typescript@>=5.2')
+}
+rmSync(join(work, 'node_modules', 'byname'), { force: true })
+symlinkSync(here, join(work, 'node_modules', 'byname'))
+
+const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, waitAll, waitAnySync'
+const types = 'ErrorCode, WaitResult'
+writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
+writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event`))
+// dom for AbortController and console, which @types/node would bring as well.
+run(join(work, 'node_modules', '.bin', 'tsc'), '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom',
+  '--types', '', '--outDir', 'out', 'esm.mts', 'cjs.cts')
+run(process.execPath, 'out/esm.mjs')
+run(process.execPath, 'out/cjs.cjs')

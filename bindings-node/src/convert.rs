@@ -1,0 +1,33 @@
+//! Arguments that more than one function takes.
+
+use crate::fault::Fault;
+use crate::js::{Js, Value};
+use byname::engine::Access;
+use byname::{Error, Timeout};
+
+/// A time-out in milliseconds; `Infinity` waits for ever.
+#[inline]
+pub(crate) fn timeout<'s>(js: Js<'s>, value: Value<'s>) -> Result<Timeout, Fault> {
+    Ok(Timeout::from_millis(js.number(value)?)?)
+}
+
+/// An object's name, or `undefined` for none.
+pub(crate) fn name<'s>(js: Js<'s>, value: Value<'s>) -> Result<Option<String>, Fault> {
+    if js.is_undefined(value)? { Ok(None) } else { js.text(value, "name").map(Some) }
+}
+
+/// A count as the caller gave it: a whole number. The engine knows its range.
+pub(crate) fn count<'s>(js: Js<'s>, value: Value<'s>, what: &str) -> Result<i64, Fault> {
+    let number = js.number(value)?;
+    if number.fract() != 0.0 || !number.is_finite() {
+        return Err(Error::invalid_argument(format!("{what} is {number}; it must be a whole number")).into());
+    }
+    // Beyond 64 bits the cast saturates, and the engine refuses the largest number as it would the true one.
+    Ok(number as i64)
+}
+
+/// An access mask.
+pub(crate) fn access<'s>(js: Js<'s>, value: Value<'s>) -> Result<Access, Fault> {
+    let mask = count(js, value, "access")?;
+    u32::try_from(mask).map(Access).map_err(|_| Error::invalid_argument(format!("access is {mask}; it must be a mask of 32 bits")).into())
+}

@@ -1,0 +1,122 @@
+//! Handles: making, closing and describing them, and what a call does to the state of an object.
+
+use crate::convert;
+use crate::fault::Fault;
+use crate::js::{Js, Reply, Value};
+use crate::namespaces::chosen;
+use crate::state::State;
+use byname::ErrorKind;
+use byname::engine::{HandleRef, Kind, Reset, Spec};
+
+/// The handle in a slot.
+#[inline]
+pub(crate) fn handle<'s>(js: Js<'s>, state: &State, slot: Value<'s>) -> Result<HandleRef, Fault> {
+    Ok(state.handle(js.int(slot)?))
+}
+
+fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access]: [Value<'s>; 3], spec: Spec) -> Reply<'s> {
+    let name = convert::name(js, name)?;
+    let made = chosen(js, state, namespace)?.create(name.as_deref(), spec, convert::access(js, access)?)?;
+    js.make_int(state.adopt(made))
+}
+
+/// `createMutex(namespace, name, access, initiallyOwned) -> slot`
+pub(crate) fn create_mutex<'s>(js: Js<'s>, state: &State, [namespace, name, access, owned]: [Value<'s>; 4]) -> Reply<'s> {
+    create(js, state, [namespace, name, access], Spec::Mutex { initially_owned: js.bool(owned)? })
+}
+
+/// `createEvent(namespace, name, access, manualReset, initial) -> slot`
+pub(crate) fn create_event<'s>(js: Js<'s>, state: &State, [namespace, name, access, manual, initial]: [Value<'s>; 5]) -> Reply<'s> {
+    let reset = if js.bool(manual)? { Reset::Manual } else { Reset::Auto };
+    create(js, state, [namespace, name, access], Spec::Event { reset, initially_set: js.bool(initial)? })
+}
+
+/// `createSemaphore(namespace, name, access, initial, maximum, robust) -> slot`
+pub(crate) fn create_semaphore<'s>(js: Js<'s>, state: &State, [namespace, name, access, initial, maximum, robust]: [Value<'s>; 6]) -> Reply<'s> {
+    let spec = Spec::Semaphore {
+        initial: convert::count(js, initial, "initial")?,
+        maximum: convert::count(js, maximum, "maximum")?,
+        robust: js.bool(robust)?,
+    };
+    create(js, state, [namespace, name, access], spec)
+}
+
+/// `open(kind, namespace, name, access) -> slot`; the kinds are 0 mutex, 1 event, 2 semaphore.
+pub(crate) fn open<'s>(js: Js<'s>, state: &State, [kind, namespace, name, access]: [Value<'s>; 4]) -> Reply<'s> {
+    let kind = match js.int(kind)? {
+        0 => Kind::Mutex,
+        1 => Kind::Event,
+        2 => Kind::Semaphore,
+        _ => return Err(Fault::Type("no such kind".into())),
+    };
+    let name = convert::name(js, name)?;
+    let found = chosen(js, state, namespace)?.open(name.as_deref(), kind, convert::access(js, access)?)?;
+    js.make_int(state.adopt(found))
+}
+
+/// `close(slot)`
+pub(crate) fn close<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    state.forget(js.int(slot)?).close()?;
+    Ok(Value::UNDEFINED)
+}
+
+/// `name(slot) -> string | null`
+pub(crate) fn name<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    match handle(js, state, slot)?.name()? {
+        Some(name) => js.make_text(&name),
+        None => js.make_null(),
+    }
+}
+
+/// `created(slot) -> boolean`
+pub(crate) fn created<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_bool(handle(js, state, slot)?.created()?)
+}
+
+/// `pollable(slot) -> never`
+pub(crate) fn pollable<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    handle(js, state, slot)?.kind()?;
+    Err(Fault::Kind(ErrorKind::Unsupported, "this version of byname cannot turn an object into a file descriptor; await it instead"))
+}
+
+/// `set(slot)`
+pub(crate) fn set<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    handle(js, state, slot)?.set()?;
+    Ok(Value::UNDEFINED)
+}
+
+/// `reset(slot)`
+pub(crate) fn reset<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    handle(js, state, slot)?.reset()?;
+    Ok(Value::UNDEFINED)
+}
+
+/// `pulse(slot)`
+pub(crate) fn pulse<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    handle(js, state, slot)?.pulse()?;
+    Ok(Value::UNDEFINED)
+}
+
+/// `isSet(slot) -> boolean`
+pub(crate) fn is_set<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_bool(handle(js, state, slot)?.is_set()?)
+}
+
+/// `post(slot, n) -> previous count`
+pub(crate) fn post<'s>(js: Js<'s>, state: &State, [slot, n]: [Value<'s>; 2]) -> Reply<'s> {
+    let n = convert::count(js, n, "n")?;
+    js.make_number(handle(js, state, slot)?.post(n)?.into())
+}
+
+/// `available(slot) -> count`
+pub(crate) fn available<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_number(handle(js, state, slot)?.available()?.into())
+}
+
+/// `owner(slot) -> [pid, tid] | null`
+pub(crate) fn owner<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    match handle(js, state, slot)?.owner()? {
+        Some(owner) => js.make_array(&[js.make_number(owner.pid.into())?, js.make_number(owner.tid.into())?]),
+        None => js.make_null(),
+    }
+}

@@ -1,0 +1,87 @@
+//! The Node binding: raw Node-API functions over small integers, wrapped by the JavaScript classes in `lib/`.
+//!
+//! Each function here converts its arguments, makes one call of [`byname::engine`] and converts the result. JavaScript
+//! names a handle or a grant by its *slot* in the environment's tables ([`state::State`]), because an
+//! integer crosses the border in a few nanoseconds and an object does not; a closed handle and a released grant have the
+//! slot -1, which no table holds.
+//!
+//! An *environment* is one JavaScript world: the main thread's or a worker's. Everything of it (its handles, its
+//! grants, its waits) lives on that one thread, and goes when it goes; only [`mailbox`] is touched by another thread.
+
+mod convert;
+mod fault;
+mod grants;
+mod handles;
+mod js;
+mod mailbox;
+mod namespaces;
+mod slab;
+mod state;
+mod waits;
+
+use js::{Js, natives};
+use napi_sys as sys;
+
+/// The Node-API version this module is written for.
+#[unsafe(no_mangle)]
+pub extern "C" fn node_api_module_get_api_version_v1() -> i32 {
+    9
+}
+
+/// Called by Node once for each environment that loads the module; fills its `exports`.
+///
+/// # Safety
+/// Called by Node only, on the environment's thread, with that environment and an object of it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sys::napi_value) -> sys::napi_value {
+    let table = natives! {
+        "setup" => state::setup,
+        "kinds" => fault::kinds,
+
+        "localNamespace" => namespaces::local,
+        "sessionNamespace" => namespaces::session,
+        "privateNamespace" => namespaces::private,
+        "profileNamespace" => namespaces::profile,
+        "namespaceSession" => namespaces::session_name,
+        "namespacePath" => namespaces::path,
+        "usage" => namespaces::usage,
+
+        "createMutex" => handles::create_mutex,
+        "createEvent" => handles::create_event,
+        "createSemaphore" => handles::create_semaphore,
+        "open" => handles::open,
+        "close" => handles::close,
+        "name" => handles::name,
+        "created" => handles::created,
+        "pollable" => handles::pollable,
+        "set" => handles::set,
+        "reset" => handles::reset,
+        "pulse" => handles::pulse,
+        "isSet" => handles::is_set,
+        "post" => handles::post,
+        "available" => handles::available,
+        "owner" => handles::owner,
+
+        "tryAcquire" => grants::try_acquire,
+        "acquire" => grants::acquire,
+        "acquireFor" => grants::acquire_for,
+        "initialGrant" => grants::initial,
+        "release" => grants::release,
+        "drop" => grants::drop,
+
+        "waitEvent" => waits::event,
+        "wait" => waits::wait,
+        "signalAndWait" => waits::signal_and_wait,
+        "start" => waits::start,
+        "startSignalAndWait" => waits::start_signal_and_wait,
+        "next" => waits::next,
+        "poll" => waits::poll,
+        "cancel" => waits::cancel,
+    };
+    // SAFETY: Node calls with a live environment, on its thread, inside a handle scope that outlives this call.
+    let js = unsafe { Js::new(env) };
+    match state::install(js, exports, table) {
+        Ok(()) => exports,
+        Err(fault) => fault.throw(js, None),
+    }
+}

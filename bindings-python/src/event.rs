@@ -1,0 +1,108 @@
+//! The event.
+
+use crate::coroutine::{Answer, Coroutine, Request};
+use crate::error::OrRaise;
+use crate::handle::Handle;
+use crate::namespace::Namespace;
+use crate::{block, time};
+use byname::engine::{HandleRef, Kind, Reset, Spec};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// An event that processes share by name: set or not, and waits for its being set.
+///
+/// With `manual_reset=True`, `set()` lets everybody pass until `reset()`; otherwise each `set()` lets one wait pass, which
+/// resets it. `initial` is its state when new. `Event(name, …)` makes it, or opens it if it exists: `created` tells.
+/// `with` closes the handle at the end.
+///
+/// >>> import byname
+/// >>> start = byname.Event("start", manual_reset=True)
+/// >>> start.wait(timeout=0.01)
+/// False
+/// >>> start.set()
+/// >>> start.wait(), start.is_set()
+/// (True, True)
+#[pyclass(frozen, extends = Handle, module = "byname")]
+pub(crate) struct Event;
+
+#[pymethods]
+impl Event {
+    #[new]
+    #[pyo3(signature = (name=None, manual_reset=false, initial=false, *, namespace=None))]
+    fn new(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        manual_reset: bool,
+        initial: bool,
+        namespace: Option<&Bound<'_, Namespace>>,
+    ) -> PyResult<PyClassInitializer<Event>> {
+        let reset = if manual_reset { Reset::Manual } else { Reset::Auto };
+        Ok(Handle::create(py, name, Spec::Event { reset, initially_set: initial }, namespace)?.add_subclass(Event))
+    }
+
+    /// Opens an existing event; raises NotFoundError if there is none of that name.
+    #[staticmethod]
+    #[pyo3(signature = (name, *, namespace=None))]
+    fn open(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<Py<Event>> {
+        Py::new(py, Handle::open(py, name, Kind::Event, namespace)?.add_subclass(Event))
+    }
+
+    /// Sets it: every wait passes, or one wait if it resets itself.
+    fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
+        inner(slf).set().or_raise()
+    }
+
+    /// Resets it: later waits block.
+    fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
+        inner(slf).reset().or_raise()
+    }
+
+    /// Lets those pass who wait now (one of them if it resets itself), and leaves it not set.
+    fn pulse(slf: &Bound<'_, Self>) -> PyResult<()> {
+        inner(slf).pulse().or_raise()
+    }
+
+    /// Whether it is set now. Looking takes nothing.
+    fn is_set(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        inner(slf).is_set().or_raise()
+    }
+
+    /// Waits until it is set: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+    ///
+    /// Raises InvalidArgumentError for a time that is negative or NaN.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let handle = inner(slf);
+        let timeout = time::timeout(timeout)?;
+        if handle.try_acquire().or_raise()?.is_some() {
+            return Ok(true);
+        }
+        Ok(!timeout.is_zero() && block::until(slf.py(), |interrupt| handle.acquire(timeout, interrupt))?.is_some())
+    }
+
+    /// Waits without blocking the thread: True, or False when `timeout` seconds are up. A cancelled wait consumes
+    /// nothing.
+    ///
+    /// >>> import asyncio, byname
+    /// >>> ready = byname.Event("ready", initial=True)
+    /// >>> asyncio.run(asyncio.wait_for(ready.wait_async(), timeout=5))
+    /// True
+    #[pyo3(signature = (timeout=None))]
+    fn wait_async(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {
+        let request = Request::one(slf.as_super(), time::timeout(timeout)?);
+        Ok(Coroutine::new("Event.wait_async", request, Answer::Flag))
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(slf: &Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        slf.as_super().get().close()
+    }
+}
+
+fn inner(slf: &Bound<'_, Event>) -> HandleRef {
+    slf.as_super().get().inner()
+}

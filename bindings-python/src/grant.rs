@@ -1,0 +1,116 @@
+//! Grants: one acquisition of a mutex or a semaphore, as an object.
+
+use crate::coroutine::Coroutine;
+use crate::error::OrRaise;
+use byname::engine::{self, By, Kind};
+use pyo3::exceptions::PyResourceWarning;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::ffi::CString;
+
+/// One acquisition of a mutex or a semaphore.
+///
+/// `with grant:` and `async with grant:` release it at the end, if it was not released before. One that was acquired
+/// asynchronously owns by itself: any thread may release it, also after the handle is closed. One that a blocking call
+/// gave stands for what the calling thread holds.
+///
+/// A grant collected as garbage while it still owns a mutex abandons the mutex, with a ResourceWarning; a plain
+/// semaphore's unit stays taken, a robust one's comes back.
+///
+/// >>> import byname
+/// >>> semaphore = byname.Semaphore("two at a time", initial=2, maximum=2)
+/// >>> with semaphore.acquire() as grant:
+/// ...     semaphore.available, grant.held, grant.abandoned
+/// (1, True, False)
+/// >>> grant.held
+/// False
+#[pyclass(frozen, module = "byname")]
+pub(crate) struct Grant {
+    inner: engine::Grant,
+    /// Whether it owns by itself.
+    itself: bool,
+}
+
+impl Grant {
+    pub(crate) fn new(inner: engine::Grant, by: By) -> Grant {
+        Grant { inner, itself: matches!(by, By::Grant { .. }) }
+    }
+
+    /// Releases it if it was not released yet: the end of a bracket.
+    pub(crate) fn end(&self) -> PyResult<()> {
+        if self.inner.is_held() { self.release() } else { Ok(()) }
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if self.itself && self.inner.kind() == Kind::Mutex && self.inner.is_held() {
+            // Fails only while the interpreter ends, when warnings go nowhere.
+            Python::try_attach(warn);
+        }
+    }
+}
+
+/// Says that a grant is lost. Objects are also collected while an exception is on its way: it waits meanwhile.
+fn warn(py: Python<'_>) {
+    let raised = PyErr::take(py);
+    let text = CString::from(c"a grant of a mutex was never released; the mutex is abandoned");
+    if let Err(error) = PyErr::warn(py, &py.get_type::<PyResourceWarning>(), &text, 1) {
+        error.write_unraisable(py, None);
+    }
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
+}
+
+#[pymethods]
+impl Grant {
+    /// The number of this acquisition. It grows with every acquisition of the name, so that who writes to a shared
+    /// resource under the mutex can be told from a predecessor that was only slow.
+    #[getter]
+    fn fence(&self) -> u64 {
+        self.inner.fence()
+    }
+
+    /// Whether a previous owner died holding it: what the mutex guards may be half done.
+    #[getter]
+    fn abandoned(&self) -> bool {
+        self.inner.abandoned()
+    }
+
+    /// Whether it is still to be released.
+    #[getter]
+    fn held(&self) -> bool {
+        self.inner.is_held()
+    }
+
+    /// Releases it. Raises NotOwnerError the second time, and where it stands for another thread's hold.
+    fn release(&self) -> PyResult<()> {
+        self.inner.release().or_raise()
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.end()
+    }
+
+    fn __aenter__(slf: Py<Self>) -> Coroutine {
+        Coroutine::ready("Grant.__aenter__", slf.into_any())
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Coroutine> {
+        self.end()?;
+        Ok(Coroutine::ready("Grant.__aexit__", py.None()))
+    }
+
+    fn __repr__(&self) -> String {
+        let kind = format!("{:?}", self.inner.kind()).to_lowercase();
+        let state = if self.inner.is_held() { "held" } else { "released" };
+        format!("<byname.Grant of a {kind}, {state}, fence {}>", self.inner.fence())
+    }
+}

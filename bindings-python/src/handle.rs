@@ -1,0 +1,129 @@
+//! What every handle can do, whatever its kind.
+
+use crate::args;
+use crate::bracket::Brackets;
+use crate::error::{OrRaise, of_kind};
+use crate::namespace::Namespace;
+use byname::ErrorKind;
+use byname::engine::{self, Access, HandleRef, Kind, Spec};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+/// A handle to an object: what Mutex, Event and Semaphore have in common.
+///
+/// A handle keeps the object alive, and with it the name: both are gone when the last handle in any process is closed.
+/// Handles work in forked children, and pickle by kind, namespace and name; whoever unpickles one opens the object.
+///
+/// >>> import byname
+/// >>> with byname.Event("ready") as event:
+/// ...     event.name, event.created
+/// ('ready', True)
+#[pyclass(frozen, subclass, module = "byname")]
+pub(crate) struct Handle {
+    inner: HandleRef,
+    brackets: Brackets,
+}
+
+impl Handle {
+    /// Makes the object, or opens it if it exists.
+    pub(crate) fn create(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, spec: Spec, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<PyClassInitializer<Handle>> {
+        let name = args::name(name)?;
+        Handle::made(py, namespace, |namespace| namespace.create(name.as_deref(), spec, Access::ALL))
+    }
+
+    /// Opens an existing one.
+    pub(crate) fn open(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, kind: Kind, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<PyClassInitializer<Handle>> {
+        let name = args::name(name)?;
+        Handle::made(py, namespace, |namespace| namespace.open(name.as_deref(), kind, Access::ALL))
+    }
+
+    fn made(
+        py: Python<'_>,
+        namespace: Option<&Bound<'_, Namespace>>,
+        make: impl FnOnce(engine::Namespace) -> byname::Result<engine::Handle> + Send,
+    ) -> PyResult<PyClassInitializer<Handle>> {
+        let namespace = namespace.map(|namespace| namespace.get().inner());
+        // The first use of a namespace opens a file and starts the keeper.
+        let made = py.detach(|| make(namespace.map_or_else(engine::Namespace::local, Ok)?)).or_raise()?;
+        Ok(PyClassInitializer::from(Handle { inner: HandleRef::from_id(made.into_id()), brackets: Brackets::default() }))
+    }
+
+    #[inline]
+    pub(crate) fn inner(&self) -> HandleRef {
+        self.inner
+    }
+
+    pub(crate) fn brackets(&self) -> &Brackets {
+        &self.brackets
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A second close is refused, and nobody is there to be told of anything else.
+        let _ = self.inner.close();
+    }
+}
+
+#[pymethods]
+impl Handle {
+    /// The name as it was passed to create or open; None if the object has none.
+    #[getter]
+    fn name(&self) -> PyResult<Option<String>> {
+        self.inner.name().or_raise()
+    }
+
+    /// Whether this handle made the object; False if it existed before.
+    #[getter]
+    fn created(&self) -> PyResult<bool> {
+        self.inner.created().or_raise()
+    }
+
+    /// Closes the handle; every later use raises ClosedError, closing again does nothing.
+    ///
+    /// A mutex that is still held stays held until its thread ends, and then counts as abandoned. A grant can be
+    /// released after the handle is closed. A handle that is garbage collected is closed, too.
+    pub(crate) fn close(&self) -> PyResult<()> {
+        match self.inner.close() {
+            Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
+            other => other.or_raise(),
+        }
+    }
+
+    /// Raises UnsupportedError: descriptors for select and poll come with a later version.
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        Err(of_kind(py, ErrorKind::Unsupported, "this version of byname has no pollable descriptors yet; use wait_any, or an _async form in an event loop"))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let kind = slf.get_type().name()?;
+        Ok(match slf.get().inner.name() {
+            Ok(Some(name)) => format!("<byname.{kind} {}>", PyString::new(slf.py(), &name).repr()?),
+            Ok(None) => format!("<byname.{kind} unnamed>"),
+            Err(_) => format!("<byname.{kind} closed>"),
+        })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let handle = slf.get().inner;
+        let kind = slf.get_type();
+        let Some(name) = handle.name().or_raise()? else {
+            let kind = kind.name()?;
+            return Err(PyTypeError::new_err(format!("an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name")));
+        };
+        let session = handle.namespace().or_raise()?.session_name();
+        let reopen = py.import("byname._byname")?.getattr("_reopen")?;
+        (reopen, (kind, name, session)).into_pyobject(py)
+    }
+}
+
+/// Opens what a pickled handle stood for.
+#[pyfunction(name = "_reopen")]
+pub(crate) fn reopen<'py>(kind: &Bound<'py, PyType>, name: &str, session: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+    let py = kind.py();
+    let keywords = pyo3::types::PyDict::new(py);
+    keywords.set_item("namespace", Namespace::of_session(py, session)?)?;
+    kind.call_method("open", (name,), Some(&keywords))
+}

@@ -1,0 +1,55 @@
+//! The Python binding: `byname._byname`, which `byname/__init__.py` re-exports.
+//!
+//! It translates and never decides. A call converts its arguments, tries with the interpreter held (letting go costs
+//! more than an uncontended acquisition), lets go only before it blocks, and converts the answer. What the hot
+//! methods of the mutex and the semaphore do to avoid argument handling is in [`fast`]; asynchronous waits take no
+//! thread and are in [`aio`] and [`coroutine`].
+
+mod aio;
+mod args;
+mod block;
+mod bracket;
+mod coroutine;
+mod error;
+mod event;
+mod fast;
+mod grant;
+mod handle;
+mod mutex;
+mod namespace;
+mod process;
+mod semaphore;
+mod time;
+mod wait;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _byname {
+    use super::*;
+
+    #[pymodule_export]
+    use crate::event::Event;
+    #[pymodule_export]
+    use crate::grant::Grant;
+    #[pymodule_export]
+    use crate::handle::{Handle, reopen};
+    #[pymodule_export]
+    use crate::mutex::Mutex;
+    #[pymodule_export]
+    use crate::namespace::{Namespace, usage};
+    #[pymodule_export]
+    use crate::semaphore::Semaphore;
+    #[pymodule_export]
+    use crate::wait::{WaitResult, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        error::add_classes(module)?;
+        fast::install::<Mutex>(py, mutex::METHODS)?;
+        fast::install::<Semaphore>(py, semaphore::METHODS)?;
+        process::watch(py)?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

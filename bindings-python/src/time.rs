@@ -1,0 +1,58 @@
+//! Times: float seconds, `None` for ever. `Timeout` has the rules; here is only what Python can pass.
+
+use crate::error::OrRaise;
+use byname::{Error, Timeout};
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat};
+
+/// The time-out of a call that has only a `timeout` parameter.
+pub(crate) fn timeout(value: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
+    let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(Timeout::INFINITE) };
+    Timeout::from_secs(seconds(value)?).or_raise()
+}
+
+/// The time-out of `acquire(blocking=True, timeout=None)`, as the locks of `threading` have it.
+pub(crate) fn lock_timeout(blocking: Option<&Bound<'_, PyAny>>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
+    let blocking = match blocking {
+        None => true,
+        Some(value) => flag(value)?,
+    };
+    if blocking {
+        return self::timeout(timeout);
+    }
+    match timeout.filter(|value| !value.is_none()) {
+        None => Ok(Timeout::ZERO),
+        Some(_) => Err(Error::invalid_argument("acquire(blocking=False) does not wait, so it takes no timeout; leave one of them out")).or_raise(),
+    }
+}
+
+/// `blocking`: a bool, or the 0 and 1 that older code passes to locks.
+fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(flag.is_true());
+    }
+    match value.extract::<u8>() {
+        Ok(number @ (0 | 1)) if !value.is_instance_of::<PyFloat>() => Ok(number == 1),
+        _ => Err(PyTypeError::new_err(format!("blocking must be a bool, not {}; a time goes into acquire(timeout=seconds)", type_name(value)))),
+    }
+}
+
+fn seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let wrong_type = || PyTypeError::new_err(format!("timeout must be a number of seconds, or None to wait for ever, not {}", type_name(value)));
+    if value.is_instance_of::<PyBool>() {
+        return Err(wrong_type());
+    }
+    match value.extract::<f64>() {
+        Ok(seconds) => Ok(seconds),
+        // An int or fraction beyond the floats: for ever, or as negative as any other.
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(if value.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY }),
+        Err(error) if error.is_instance_of::<PyTypeError>(value.py()) => Err(wrong_type()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of a value's class, for messages.
+pub(crate) fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "that".to_owned(), |name| name.to_string())
+}

@@ -1,0 +1,160 @@
+//! What every kind can do because it is a handle: tell its name, be copied, be closed.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A file descriptor that is readable while a poll of its object may succeed.
+///
+/// Nothing is consumed by its becoming readable; then wait with a time-out of zero. This version makes none:
+/// `pollable()` of every kind answers Unsupported.
+///
+/// # Examples
+/// ```
+/// use byname::{ErrorKind, Event, Reset};
+///
+/// let event = Event::unnamed(Reset::Manual)?;
+/// assert_eq!(event.pollable().unwrap_err().kind(), ErrorKind::Unsupported);
+/// # Ok::<(), byname::Error>(())
+/// ```
+pub struct Pollable(Infallible);
+
+impl AsFd for Pollable {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.0 {}
+    }
+}
+
+impl fmt::Debug for Pollable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {}
+    }
+}
+
+/// The handle's own methods; `$make` is a way to make an unnamed one, `$named` a named one, for the examples.
+macro_rules! handle_methods {
+    ($Type:ident, $make:literal, $named:literal) => {
+        impl $Type {
+            /// Wraps a handle that is known to be of this kind.
+            pub(super) fn over(handle: $crate::engine::Handle) -> Self {
+                $Type { handle }
+            }
+
+            /// Tells the name as it was passed when the handle was made, prefix included; `None` for an unnamed object.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Namespace, Reset};")]
+            ///
+            /// let tests = Namespace::session(&format!("doc-{}", std::process::id()))?;
+            #[doc = concat!("let object = ", stringify!($Type), "::options().namespace(&tests)", $named, "?;")]
+            /// assert_eq!(object.name().as_deref(), Some("Local\\printer"));
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn name(&self) -> Option<String> {
+                // Fails only where the handle is closed behind this value's back (a raw clone of the process).
+                self.handle.name().unwrap_or_default()
+            }
+
+            /// Tells whether this handle made the object (Win32: not `ERROR_ALREADY_EXISTS`), rather than found it.
+            ///
+            /// Of any number of processes that create one name at the same time, exactly one is told `true`.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("let object = ", $make, "?;")]
+            /// assert!(object.created());
+            /// assert!(!object.try_clone()?.created(), "the copy found it");
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn created(&self) -> bool {
+                self.handle.created().unwrap_or_default()
+            }
+
+            /// Tells the namespace in which the object lives.
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone, where no handle is valid.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Namespace, Reset};")]
+            ///
+            #[doc = concat!("assert_eq!(", $make, "?.namespace()?, Namespace::local()?);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn namespace(&self) -> $crate::Result<$crate::Namespace> {
+                self.handle.namespace()
+            }
+
+            /// Makes another handle to the same object, with the same rights (contract 2.3).
+            ///
+            /// # Errors
+            /// LimitReached (1450) when no handle is left; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("let one = ", $make, "?;")]
+            /// let other = one.try_clone()?;
+            /// one.close()?;
+            /// assert_eq!(other.name(), None, "the object lives as long as a handle to it");
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn try_clone(&self) -> $crate::Result<Self> {
+                self.handle.duplicate().map(Self::over)
+            }
+
+            /// Closes the handle (contract 2.1), as dropping it does, and reports a failure.
+            ///
+            /// The name disappears with the last handle to the object in any process. Waits and futures that are in
+            /// progress keep the object and go on.
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!($make, "?.close()?;")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn close(self) -> $crate::Result<()> {
+                $crate::engine::HandleRef::from_id(self.handle.into_id()).close()
+            }
+
+            /// Makes a file descriptor for a loop of one's own (epoll and the like); this version cannot.
+            ///
+            /// # Errors
+            /// Unsupported (50), always; use the futures, which need no thread and no descriptor.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("assert_eq!(", $make, "?.pollable().unwrap_err().win32(), 50);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn pollable(&self) -> $crate::Result<$crate::api::Pollable> {
+                Err($crate::Error::new(
+                    $crate::ErrorKind::Unsupported,
+                    "pollable descriptors are not part of this version of byname; use the futures (lock_async, wait_async, acquire_async, wait_any_async)",
+                ))
+            }
+        }
+
+        impl $crate::api::waits::Sealed for $Type {
+            fn handle(&self) -> $crate::engine::HandleRef {
+                self.handle.by_ref()
+            }
+        }
+
+        impl $crate::api::Waitable for $Type {}
+    };
+}
+
+pub(super) use handle_methods;

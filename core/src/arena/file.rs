@@ -1,0 +1,223 @@
+//! Finding, creating and closing the arena's file.
+//!
+//! *What it is.* One file per user and session in `/dev/shm` (or `BYNAME_DIR`). It is created whole: initialised without a
+//! name, then linked, so that nobody ever sees half a header.
+//!
+//! *States of `header.life`* (state below, version above): OPEN → CLOSING, once.
+//!
+//! *Who may write what.* An attacher takes a process slot, then moves the version by one while OPEN (`attach_commit`). The last
+//! one to leave reads `life`, finds every other slot free, dead or leaving, and swaps OPEN for CLOSING at the version it read
+//! (`close_if`). So either the attacher's slot was seen, or its commit fails and it opens afresh; SYNC(attach-close).
+//!
+//! *Death.* Before the link: the kernel frees the unnamed file. After CLOSING, before the unlink: whoever meets CLOSING unlinks,
+//! under `flock` on that inode and only while the path still leads to it, so that two finishers cannot remove a successor.
+
+use super::layout::{self, FORMAT, MAGIC};
+use super::mapping::Arena;
+use crate::cell::fence;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::file::{self, File, Stat};
+use crate::sys::{code, process};
+use std::path::Path;
+
+const OPEN: u64 = 1;
+const CLOSING: u64 = 2;
+const STATE: u64 = 0xff;
+const VERSION_ONE: u64 = 0x100;
+
+/// Opens the arena at `path`, or creates it. Loops while others create and close it.
+pub(crate) fn open(path: &Path) -> Result<Arena> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    loop {
+        match File::open(path) {
+            Ok(file) => {
+                if let Some(arena) = adopt(path, file)? {
+                    return Ok(arena);
+                }
+            }
+            Err(code::ENOENT) => create(dir, path)?,
+            Err(code::ELOOP) => return Err(planted(path, "it is a symbolic link")),
+            Err(code::EISDIR) => return Err(planted(path, "it is a directory")),
+            Err(code::EACCES | code::EPERM) => return Err(planted(path, "this user may not open it")),
+            Err(code::ENXIO | code::ENODEV) => return Err(planted(path, "it is no regular file")),
+            Err(code::EROFS) => return Err(bad_dir(dir, "is read-only", code::EROFS)),
+            Err(errno) => return Err(Error::system(&format!("cannot open {}", path.display()), errno)),
+        }
+    }
+}
+
+/// Marks the arena as being closed, if nobody has attached since `life` was read.
+pub(crate) fn close_if(arena: &Arena, life: u64) -> bool {
+    life & STATE == OPEN && arena.header().life.cas(life, life & !STATE | CLOSING).is_ok()
+}
+
+pub(crate) fn life(arena: &Arena) -> u64 {
+    let life = arena.header().life.load();
+    fence(); // SYNC(attach-close): life is read before the slots are
+    life
+}
+
+/// The attacher's half: its slot is visible before this; false when the arena is closing.
+pub(crate) fn attach_commit(arena: &Arena) -> bool {
+    fence(); // SYNC(attach-close): the slot is taken before life is moved
+    arena.header().life.update(|life| (life & STATE == OPEN).then(|| life.wrapping_add(VERSION_ONE))).is_ok()
+}
+
+/// Removes the file's name, if the path still leads to it.
+pub(crate) fn remove(path: &Path, file: &File) -> Result<()> {
+    let fail = |errno| Error::system(&format!("cannot remove {}", path.display()), errno);
+    file.lock().map_err(fail)?;
+    let ours = file.stat().map_err(fail)?;
+    match file::stat(path) {
+        Ok(there) if (there.dev, there.ino) == (ours.dev, ours.ino) => file::unlink(path).or_else(|e| if e == code::ENOENT { Ok(()) } else { Err(fail(e)) }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the path no longer leads to the open file, or the file has shrunk.
+pub(crate) fn is_lost(path: &Path, file: &File) -> bool {
+    let (Ok(ours), there) = (file.stat(), file::stat(path)) else { return true };
+    ours.size < layout::SIZE || !there.is_ok_and(|t| (t.dev, t.ino) == (ours.dev, ours.ino))
+}
+
+/// Checks and maps an existing file; `None` if it was stale and is gone now.
+fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
+    let stat = file.stat().map_err(|e| Error::system(&format!("cannot stat {}", path.display()), e))?;
+    check_owner(path, &stat)?;
+    check_file_system(path, &file)?;
+    let mut head = [0u8; 64];
+    let whole = file.read_at(&mut head, 0).map_err(|e| Error::system(&format!("cannot read {}", path.display()), e))?;
+    let word = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
+    let damaged = |what: &str| Error::new(ErrorKind::Corrupted, format!("{} is no byname arena ({what}); delete it if nothing uses it", path.display()));
+    if !whole || word(0) != MAGIC {
+        return Err(damaged(if whole { "wrong magic" } else { "too short" }));
+    }
+    let format = word(8) as u32;
+    if format != FORMAT {
+        return Err(Error::new(
+            ErrorKind::VersionMismatch,
+            format!("{} has format {format}, this byname speaks format {FORMAT}; upgrade all programs that share it, or separate them by BYNAME_SESSION", path.display()),
+        ));
+    }
+    if stat.size < layout::SIZE || word(40) != layout::SIZE || word(8) >> 32 != 4096 || (0..8).any(|i| capacity(&head, i).is_some_and(|c| c != CAPACITIES[i])) {
+        return Err(damaged("wrong size"));
+    }
+    let stale = [word(24), word(32)] != process::boot_id();
+    match word(16) & STATE {
+        OPEN if !stale => Arena::map(path.to_owned(), file).map(Some),
+        OPEN | CLOSING => remove(path, &file).map(|()| None),
+        _ => Err(damaged("unknown state")),
+    }
+}
+
+/// Capacities that lie within the bytes read.
+fn capacity(head: &[u8; 64], i: usize) -> Option<u32> {
+    let at = 48 + 4 * i;
+    head.get(at..at + 4).map(|b| u32::from_le_bytes(b.try_into().expect("four bytes")))
+}
+
+const CAPACITIES: [u32; 8] = [
+    layout::PROCESSES,
+    layout::OWNERS,
+    layout::WAITERS,
+    layout::NODES,
+    layout::OBJECTS,
+    layout::LONG_NAMES,
+    layout::BUCKETS,
+    layout::ROW_WORDS,
+];
+
+/// The bytes of a fresh header.
+pub(crate) fn fresh_header(boot: [u64; 2]) -> [u8; 128] {
+    let mut head = [0u8; 128];
+    let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, &MAGIC.to_le_bytes());
+    put(8, &FORMAT.to_le_bytes());
+    put(12, &4096u32.to_le_bytes());
+    put(16, &OPEN.to_le_bytes());
+    put(24, &boot[0].to_le_bytes());
+    put(32, &boot[1].to_le_bytes());
+    put(40, &layout::SIZE.to_le_bytes());
+    for (i, capacity) in CAPACITIES.iter().enumerate() {
+        put(48 + 4 * i, &capacity.to_le_bytes());
+    }
+    head
+}
+
+/// Makes the file whole and links it; that somebody else was first is success.
+fn create(dir: &Path, path: &Path) -> Result<()> {
+    let fail = |errno| match errno {
+        code::ENOENT | code::ENOTDIR => bad_dir(dir, "does not exist or is no directory", errno),
+        code::EACCES | code::EPERM => {
+            Error::new(ErrorKind::AccessDenied, format!("the namespace directory {} may not be written by this user; set BYNAME_DIR", dir.display())).with_errno(errno)
+        }
+        code::EROFS => bad_dir(dir, "is read-only", errno),
+        code::EOPNOTSUPP | code::EISDIR => bad_dir(dir, "is on a file system without unnamed files (O_TMPFILE)", errno),
+        code::ENOSPC | code::EDQUOT => {
+            Error::new(ErrorKind::NoSpace, format!("no space left in {}: free some (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", dir.display())).with_errno(errno)
+        }
+        code::EFBIG => Error::new(
+            ErrorKind::LimitReached,
+            format!("the limit RLIMIT_FSIZE is below the {} MiB of a (sparse) namespace file; raise it with `ulimit -f`", layout::SIZE >> 20),
+        )
+        .with_errno(errno),
+        _ => Error::system(&format!("cannot create {}", path.display()), errno),
+    };
+    let file = File::unnamed(dir).map_err(fail)?;
+    check_file_system(dir, &file)?;
+    file.set_size(layout::SIZE).map_err(fail)?;
+    file.reserve(0, layout::PROCESSES_AT).map_err(fail)?;
+    file.write_at(&fresh_header(process::boot_id()), 0).map_err(fail)?;
+    match file.link(path) {
+        Ok(()) | Err(code::EEXIST) => Ok(()),
+        Err(errno) => Err(fail(errno)),
+    }
+}
+
+fn check_owner(path: &Path, stat: &Stat) -> Result<()> {
+    if !stat.is_regular() {
+        return Err(planted(path, "it is no regular file"));
+    }
+    if stat.uid != process::euid() {
+        return Err(planted(path, &format!("it belongs to user {}", stat.uid)));
+    }
+    if stat.permissions() & 0o077 != 0 {
+        return Err(planted(path, &format!("its mode is {:o}, not 600", stat.permissions())));
+    }
+    if stat.links > 1 {
+        return Err(planted(path, "it has another name besides"));
+    }
+    Ok(())
+}
+
+/// File systems whose memory is not shared between the machines that mount them.
+fn check_file_system(path: &Path, file: &File) -> Result<()> {
+    const REMOTE: [(i64, &str); 9] = [
+        (0x6969, "NFS"),
+        (0x517b, "SMB"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB2"),
+        (0x0102_1997, "9p"),
+        (0x00c3_6400, "Ceph"),
+        (0x5346_414f, "AFS"),
+        (0x7375_7245, "Coda"),
+        (0x6573_5546, "FUSE"),
+    ];
+    let magic = file.file_system().map_err(|e| Error::system(&format!("cannot ask for the file system of {}", path.display()), e))? & 0xffff_ffff;
+    match REMOTE.iter().find(|(number, _)| *number == magic) {
+        Some((_, name)) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{} is on a {name} file system; a namespace needs a local one, best /dev/shm: set BYNAME_DIR", path.display()),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn planted(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::AccessDenied, format!("refusing {}: {why}; remove it, or set BYNAME_DIR to a directory of your own", path.display()))
+}
+
+fn bad_dir(dir: &Path, why: &str, errno: i32) -> Error {
+    let kind = if matches!(errno, code::ENOENT | code::ENOTDIR) { ErrorKind::PathNotFound } else { ErrorKind::Unsupported };
+    Error::new(kind, format!("the namespace directory {} {why}; set BYNAME_DIR to a writable local directory", dir.display())).with_errno(errno)
+}

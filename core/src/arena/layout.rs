@@ -1,0 +1,286 @@
+//! Every byte that crosses a process.
+//!
+//! The arena is one file: a header, small fixed tables, then tables of fixed-size records at fixed offsets. Each field
+//! is a [`Word32`] or [`Word64`]; a page of zeros is "nothing here" in every table. Indices are stored plus one where 0
+//! must mean none. Words that name a slot carry its generation. `docs/arena-format.md` says the same in prose and the
+//! golden test holds the bytes; changing anything here is a new [`FORMAT`].
+
+use crate::cell::{Word32, Word64};
+
+/// First eight bytes of every arena.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"byname\0\x1a");
+/// The number of this layout.
+pub(crate) const FORMAT: u32 = 1;
+
+pub(crate) const PROCESSES: u32 = 4096;
+pub(crate) const OWNERS: u32 = 65_536;
+pub(crate) const WAITERS: u32 = 65_536;
+pub(crate) const NODES: u32 = 1 << 20;
+pub(crate) const OBJECTS: u32 = 1 << 20;
+pub(crate) const LONG_NAMES: u32 = 65_536;
+pub(crate) const BUCKETS: u32 = 65_536;
+
+/// Owners, waiters and nodes are given to processes in blocks.
+pub(crate) const OWNERS_PER_BLOCK: u32 = 16;
+pub(crate) const WAITERS_PER_BLOCK: u32 = 16;
+pub(crate) const NODES_PER_BLOCK: u32 = 64;
+
+/// A process's life words; 0 to 2 are its neighbours', the others any blocked thread's.
+pub(crate) const SEATS: usize = 16;
+pub(crate) const RING_SEATS: usize = 3;
+
+/// Objects per word of a reference row; the other half of the word is the generation of the process slot.
+pub(crate) const ROW_OBJECTS: u32 = 32;
+pub(crate) const ROW_WORDS: u32 = OBJECTS / ROW_OBJECTS;
+
+/// A record that may live in shared memory.
+///
+/// # Safety
+/// - `repr(C)`, made of [`Word32`] and [`Word64`] and arrays of them only: no pointers, no padding that matters,
+///   every bit pattern readable.
+pub(crate) unsafe trait Shared: 'static {}
+
+/// Offset 0.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) magic: Word64,
+    pub(crate) format: Word32,
+    pub(crate) header_size: Word32,
+    /// OPEN or CLOSING, and a version that every attach moves (see `attach.rs`).
+    pub(crate) life: Word64,
+    pub(crate) boot: [Word64; 2],
+    pub(crate) size: Word64,
+    /// Capacities of processes, owners, waiters, nodes, objects, long names, buckets, row words.
+    pub(crate) capacities: [Word32; 8],
+    /// High-water marks, in records that have memory behind them, in the order of [`Table`].
+    pub(crate) high_water: [Word32; 8],
+    /// The wait-all lock: the op that holds it, or 0.
+    pub(crate) all_lock: Word64,
+    /// How many object records are in use; a hint for the allocator.
+    pub(crate) live_objects: Word64,
+    _rest: [Word64; 496],
+}
+
+/// One attached process.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Generation (high half) and state.
+    pub(crate) life: Word64,
+    /// Generation (high half) and futex word: the keeper's TID and the kernel's bits; 0 = the slot is free.
+    pub(crate) seats: [Word64; SEATS],
+    /// The op that sleeps on the seat, or 0.
+    pub(crate) sleepers: [Word64; SEATS],
+    /// One bit for each word of the header's `done` bitmap that has news for this process.
+    pub(crate) news: [Word64; 16],
+    /// Low half: what the keeper sleeps on.
+    pub(crate) doorbell: Word64,
+    pub(crate) pid: Word32,
+    /// Words of this process's reference row that have memory behind them.
+    pub(crate) row_words: Word32,
+    pub(crate) start_time: Word64,
+    pub(crate) pid_namespace: Word64,
+    /// EXPECTED slots: until when the child must have come (monotonic nanoseconds).
+    pub(crate) expected_until: Word64,
+    _rest: [Word64; 10],
+}
+
+/// Who can own a mutex and hold a lock: a thread, or one asynchronous acquisition.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// Generation (high half) and kind; see `owner.rs`.
+    pub(crate) life: Word64,
+    pub(crate) tid: Word32,
+    /// Where in `lock` the C library keeps its futex word.
+    pub(crate) word_offset: Word32,
+    /// The object (index plus one, generation) that this op is making or destroying.
+    pub(crate) pending_object: Word64,
+    /// The bucket (plus one) that this op may have locked.
+    pub(crate) pending_bucket: Word64,
+    /// A robust pthread mutex that the thread holds for life.
+    pub(crate) lock: [Word64; 8],
+    _rest: [Word64; 4],
+}
+
+/// One wait in progress.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    /// Generation (high half) and state (the futex); see `claim.rs`.
+    pub(crate) claim: Word64,
+    /// The owner that a grant would make: index and generation.
+    pub(crate) owner: Word64,
+    /// When the wait began (monotonic nanoseconds).
+    pub(crate) since: Word64,
+    /// The first of this waiter's nodes, plus one.
+    pub(crate) first_node: Word32,
+    pub(crate) flags: Word32,
+    _rest: [Word64; 4],
+}
+
+/// A waiter's place in the queue of one object; or a process's account with one robust semaphore.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// The object in whose list this node is linked: index plus one, generation in the high half; 0 = not linked.
+    pub(crate) object: Word64,
+    /// The waiter (index, generation); of an account: the process.
+    pub(crate) waiter: Word64,
+    /// Neighbours in the queue, plus one.
+    pub(crate) prev: Word32,
+    pub(crate) next: Word32,
+    /// Order of arrival.
+    pub(crate) ticket: Word64,
+    /// The next node of the same waiter, plus one.
+    pub(crate) sibling: Word32,
+    /// The object's place in the caller's list.
+    pub(crate) ordinal: Word32,
+    /// What the grant found: abandoned or not.
+    pub(crate) news: Word32,
+    pub(crate) kind: Word32,
+    /// The object's reset epoch at the grant; of an account: permits held.
+    pub(crate) value: Word64,
+    /// The object (index plus one, generation) that the wait named; of an account: permits held after the change that an intent describes.
+    pub(crate) value_after: Word64,
+}
+
+/// A synchronization object.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// State, generation, sole holder, version; see `life.rs`.
+    pub(crate) life: Word64,
+    /// Lock, queue bits and the kind's state; see `word.rs`.
+    pub(crate) word: Word64,
+    /// The intent: state before, state after, and what decides between them.
+    pub(crate) before: Word64,
+    pub(crate) after: Word64,
+    pub(crate) target: Word64,
+    /// The queue, node indices plus one.
+    pub(crate) head: Word32,
+    pub(crate) tail: Word32,
+    /// The last fence number given out.
+    pub(crate) fence: Word64,
+    /// Mutex: how often its owner holds it, and what the acquisition found. Written by the owner alone.
+    pub(crate) depth: Word32,
+    pub(crate) news: Word32,
+    pub(crate) kind: Word32,
+    /// Semaphore: the maximum.
+    pub(crate) maximum: Word32,
+    pub(crate) next_ticket: Word64,
+    pub(crate) hash: Word32,
+    /// The next object of the bucket, plus one.
+    pub(crate) chain: Word32,
+    pub(crate) name_len: Word32,
+    /// The record of a name that does not fit inside, plus one.
+    pub(crate) long_name: Word32,
+    /// Robust semaphore: first account, plus one.
+    pub(crate) accounts: Word32,
+    /// How many linked nodes belong to wait-alls.
+    pub(crate) alls: Word32,
+    pub(crate) name: [Word64; INLINE_NAME_WORDS],
+}
+
+pub(crate) const INLINE_NAME_WORDS: usize = 19;
+pub(crate) const INLINE_NAME_BYTES: usize = INLINE_NAME_WORDS * 8;
+
+/// The name of an object whose record has no room for it.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct LongName {
+    /// The object: index plus one, generation; 0 = free.
+    pub(crate) owner: Word64,
+    pub(crate) text: [Word64; 98],
+    _rest: Word64,
+}
+
+/// The tables that follow the header, in file order.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    /// One bit for each waiter whose process must look at it.
+    pub(crate) done: [Word64; (WAITERS / 64) as usize],
+    /// The process that each block belongs to.
+    pub(crate) owner_blocks: [Word64; (OWNERS / OWNERS_PER_BLOCK) as usize],
+    pub(crate) waiter_blocks: [Word64; (WAITERS / WAITERS_PER_BLOCK) as usize],
+    pub(crate) node_blocks: [Word64; (NODES / NODES_PER_BLOCK) as usize],
+    /// The name index: see `index.rs`.
+    pub(crate) buckets: [Word64; BUCKETS as usize],
+}
+
+// SAFETY: all of these are repr(C) and consist of words and arrays of words.
+unsafe impl Shared for Header {}
+// SAFETY: as above.
+unsafe impl Shared for Fixed {}
+// SAFETY: as above.
+unsafe impl Shared for Process {}
+// SAFETY: as above.
+unsafe impl Shared for Owner {}
+// SAFETY: as above.
+unsafe impl Shared for Waiter {}
+// SAFETY: as above.
+unsafe impl Shared for Node {}
+// SAFETY: as above.
+unsafe impl Shared for Object {}
+// SAFETY: as above.
+unsafe impl Shared for LongName {}
+// SAFETY: a word is a word.
+unsafe impl Shared for Word64 {}
+
+/// The growing tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    Processes,
+    Owners,
+    Waiters,
+    Nodes,
+    Objects,
+    LongNames,
+}
+
+pub(crate) const FIXED_AT: u64 = 4096;
+const MIB: u64 = 1 << 20;
+pub(crate) const PROCESSES_AT: u64 = MIB;
+pub(crate) const OWNERS_AT: u64 = PROCESSES_AT + 2 * MIB;
+pub(crate) const WAITERS_AT: u64 = OWNERS_AT + 8 * MIB;
+pub(crate) const NODES_AT: u64 = WAITERS_AT + 4 * MIB;
+pub(crate) const OBJECTS_AT: u64 = NODES_AT + 64 * MIB;
+pub(crate) const LONG_NAMES_AT: u64 = OBJECTS_AT + 256 * MIB;
+pub(crate) const ROWS_AT: u64 = LONG_NAMES_AT + 50 * MIB;
+/// The size of the sparse file.
+pub(crate) const SIZE: u64 = ROWS_AT + PROCESSES as u64 * ROW_WORDS as u64 * 8;
+
+/// Memory is put behind tables in pieces of this size.
+pub(crate) const CHUNK: u64 = 65_536;
+/// And behind reference rows in pieces of this.
+pub(crate) const ROW_CHUNK: u64 = 4096;
+
+macro_rules! layout {
+    ($($record:ident: $size:literal { $($field:ident @ $offset:literal),* })+) => {
+        $( const _: () = assert!(size_of::<$record>() == $size);
+           $( const _: () = assert!(std::mem::offset_of!($record, $field) == $offset); )* )+
+    };
+}
+
+layout! {
+    Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120 }
+    Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424 }
+    Owner: 128 { life @ 0, tid @ 8, word_offset @ 12, pending_object @ 16, pending_bucket @ 24, lock @ 32 }
+    Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28 }
+    Node: 64 { object @ 0, waiter @ 8, prev @ 16, next @ 20, ticket @ 24, sibling @ 32, ordinal @ 36, news @ 40, kind @ 44, value @ 48, value_after @ 56 }
+    Object: 256 { life @ 0, word @ 8, before @ 16, after @ 24, target @ 32, head @ 40, tail @ 44, fence @ 48, depth @ 56, news @ 60, kind @ 64, maximum @ 68,
+        next_ticket @ 72, hash @ 80, chain @ 84, name_len @ 88, long_name @ 92, accounts @ 96, alls @ 100, name @ 104 }
+    LongName: 800 { owner @ 0, text @ 8 }
+}
+const _: () = assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
+const _: () = assert!(crate::name::MAX_NAME_BYTES <= 98 * 8);
+const _: () = assert!(FIXED_AT + size_of::<Fixed>() as u64 <= PROCESSES_AT);
+const _: () = assert!(PROCESSES as u64 * 512 <= OWNERS_AT - PROCESSES_AT);
+const _: () = assert!(OWNERS as u64 * 128 <= WAITERS_AT - OWNERS_AT);
+const _: () = assert!(WAITERS as u64 * 64 <= NODES_AT - WAITERS_AT);
+const _: () = assert!(NODES as u64 * 64 <= OBJECTS_AT - NODES_AT);
+const _: () = assert!(OBJECTS as u64 * 256 <= LONG_NAMES_AT - OBJECTS_AT);
+const _: () = assert!(LONG_NAMES as u64 * 800 <= ROWS_AT - LONG_NAMES_AT);
+const _: () = assert!(crate::sys::robust::THREAD_LOCK_BYTES == 64);

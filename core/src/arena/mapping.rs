@@ -1,0 +1,290 @@
+//! This process's view of an arena: the only place that makes references out of mapped bytes.
+//!
+//! The whole file's address space is reserved once; tables are mapped into it as their high-water marks grow, and never
+//! move. A record is reached by index; the index is checked against what is mapped, which is also the check against bytes
+//! that somebody planted. Growing a table is one `fallocate` (so that a full file system is an error here and not a SIGBUS
+//! later) and, at most once per MiB, one `mmap`.
+
+use super::layout::{self, Fixed, Header, LongName, Node, Object, Owner, Process, Shared, Table, Waiter};
+use crate::cell::Word64;
+use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::quoted;
+use crate::sys::file::File;
+use crate::sys::memory::Region;
+use crate::sys::{code, fault, robust};
+use parking_lot::Mutex;
+use std::path::PathBuf;
+
+/// Tables are mapped in steps of this size.
+const MAP_STEP: u64 = 1 << 20;
+
+struct Extent {
+    offset: u64,
+    stride: u64,
+    capacity: u32,
+}
+
+fn extent(table: Table) -> Extent {
+    let of = |offset, stride: usize, capacity| Extent { offset, stride: stride as u64, capacity };
+    match table {
+        Table::Processes => of(layout::PROCESSES_AT, size_of::<Process>(), layout::PROCESSES),
+        Table::Owners => of(layout::OWNERS_AT, size_of::<Owner>(), layout::OWNERS),
+        Table::Waiters => of(layout::WAITERS_AT, size_of::<Waiter>(), layout::WAITERS),
+        Table::Nodes => of(layout::NODES_AT, size_of::<Node>(), layout::NODES),
+        Table::Objects => of(layout::OBJECTS_AT, size_of::<Object>(), layout::OBJECTS),
+        Table::LongNames => of(layout::LONG_NAMES_AT, size_of::<LongName>(), layout::LONG_NAMES),
+    }
+}
+
+/// A mapped arena. It is never unmapped, so references into it live as long as the process.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    region: Region,
+    /// Records of each table that may be touched: mapped, and below the high-water mark when we looked.
+    usable: [AtomicU32; 6],
+    /// Bytes of each table that are mapped; changed under `growing`.
+    mapped: [AtomicU32; 6],
+    /// Which reference rows are mapped.
+    rows: Vec<AtomicBool>,
+    pub(crate) growing: Mutex<()>,
+    /// Raised when the file turns out to be gone, replaced or truncated.
+    pub(crate) lost: &'static AtomicBool,
+}
+
+impl Arena {
+    /// Maps the header and the fixed tables of an arena whose header has been checked.
+    pub(crate) fn map(path: PathBuf, file: File) -> Result<Arena> {
+        let region = Region::reserve(layout::SIZE as usize).map_err(|e| no_memory(&path, e))?;
+        region.map_file(0, layout::PROCESSES_AT as usize, &file, 0).map_err(|e| no_memory(&path, e))?;
+        let lost: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        fault::guard(region, lost);
+        Ok(Arena {
+            path,
+            file,
+            region,
+            usable: Default::default(),
+            mapped: Default::default(),
+            rows: (0..layout::PROCESSES).map(|_| AtomicBool::new(false)).collect(),
+            growing: Mutex::new(()),
+            lost,
+        })
+    }
+
+    pub(crate) fn header(&self) -> &'static Header {
+        self.at(0)
+    }
+
+    pub(crate) fn fixed(&self) -> &'static Fixed {
+        self.at(layout::FIXED_AT)
+    }
+
+    #[inline]
+    pub(crate) fn process(&self, index: u32) -> Result<&'static Process> {
+        self.record(Table::Processes, index)
+    }
+
+    #[inline]
+    pub(crate) fn owner(&self, index: u32) -> Result<&'static Owner> {
+        self.record(Table::Owners, index)
+    }
+
+    #[inline]
+    pub(crate) fn waiter(&self, index: u32) -> Result<&'static Waiter> {
+        self.record(Table::Waiters, index)
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, index: u32) -> Result<&'static Node> {
+        self.record(Table::Nodes, index)
+    }
+
+    #[inline]
+    pub(crate) fn object(&self, index: u32) -> Result<&'static Object> {
+        self.record(Table::Objects, index)
+    }
+
+    pub(crate) fn long_name(&self, index: u32) -> Result<&'static LongName> {
+        self.record(Table::LongNames, index)
+    }
+
+    /// How many records of a table have memory behind them.
+    pub(crate) fn high_water(&self, table: Table) -> u32 {
+        self.header().high_water[table as usize].load().min(extent(table).capacity)
+    }
+
+    /// Puts memory behind the next chunk of a table, unless somebody has grown it beyond `seen` meanwhile.
+    pub(crate) fn grow(&self, table: Table, seen: u32) -> Result<()> {
+        let Extent { offset, stride, capacity } = extent(table);
+        let mark = &self.header().high_water[table as usize];
+        let _growing = self.growing.lock();
+        let high = mark.load();
+        if high > seen {
+            return Ok(());
+        }
+        if high >= capacity {
+            return Err(Error::new(
+                ErrorKind::LimitReached,
+                format!("the namespace {} holds {capacity} {}, its limit; close some", self.path.display(), noun(table)),
+            ));
+        }
+        let more = (layout::CHUNK / stride) as u32;
+        let next = (high + more).min(capacity);
+        let (from, to) = (offset + u64::from(high) * stride, offset + u64::from(next) * stride);
+        self.reserve(from, to - from)?;
+        let _ = mark.cas(high, next);
+        Ok(())
+    }
+
+    pub(crate) fn reserve(&self, offset: u64, len: u64) -> Result<()> {
+        self.file.reserve(offset, len).map_err(|errno| match errno {
+            code::ENOSPC | code::EDQUOT => Error::new(
+                ErrorKind::NoSpace,
+                format!("no space left for {}: free some in its file system (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", self.path.display()),
+            )
+            .with_errno(errno),
+            _ => Error::system(&format!("cannot reserve space in {}", self.path.display()), errno),
+        })
+    }
+
+    /// One word of a process's reference row: bits of objects it holds, below its generation.
+    /// `None` where the row has no memory yet.
+    pub(crate) fn row_word(&self, slot: u32, word: u32) -> Result<Option<&'static Word64>> {
+        if word >= self.process(slot)?.row_words.load().min(layout::ROW_WORDS) {
+            return Ok(None);
+        }
+        let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
+        if !self.rows[slot as usize].load(Ordering::Acquire) {
+            let _growing = self.growing.lock();
+            if !self.rows[slot as usize].load(Ordering::Acquire) {
+                let len = layout::ROW_WORDS as usize * 8;
+                self.region.map_file(row as usize, len, &self.file, row).map_err(|e| no_memory(&self.path, e))?;
+                self.rows[slot as usize].store(true, Ordering::Release);
+            }
+        }
+        Ok(Some(self.at(row + u64::from(word) * 8)))
+    }
+
+    /// Puts memory behind a process's reference row up to `word`. Only for one's own slot, or an EXPECTED child's.
+    pub(crate) fn extend_row(&self, slot: u32, word: u32) -> Result<()> {
+        let process = self.process(slot)?;
+        let _growing = self.growing.lock();
+        let per_chunk = (layout::ROW_CHUNK / 8) as u32;
+        let have = process.row_words.load();
+        let want = (word / per_chunk + 1) * per_chunk;
+        if have < want {
+            let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
+            self.reserve(row + u64::from(have) * 8, u64::from(want - have) * 8)?;
+            process.row_words.store(want);
+        }
+        Ok(())
+    }
+
+    /// Locks the robust mutex of an owner record on behalf of the calling thread.
+    pub(crate) fn lock_thread_word(&self, owner: u32) -> Result<()> {
+        let bytes = self.owner(owner)?.lock.as_ptr().cast_mut().cast::<u8>();
+        // SAFETY: the record is mapped for good and belongs to this process; the pool hands it to one thread at a time.
+        unsafe { robust::lock_thread_word(bytes) }.map_err(|e| Error::system("cannot make a robust mutex; this system's C library lacks them", e))
+    }
+
+    /// Unlocks what [`Self::lock_thread_word`] locked, on the same thread.
+    pub(crate) fn unlock_thread_word(&self, owner: u32) {
+        if let Ok(record) = self.owner(owner) {
+            // SAFETY: only the thread that locked it calls this, once, when it ends.
+            unsafe { robust::unlock_thread_word(record.lock.as_ptr().cast_mut().cast()) };
+        }
+    }
+
+    /// The file holds bytes that byname never writes.
+    pub(crate) fn corrupted(&self, what: &str) -> Error {
+        if self.lost.load(Ordering::Acquire) {
+            return self.lost_error();
+        }
+        Error::new(ErrorKind::Corrupted, format!("{} is damaged ({what}); end its users and delete it", quoted(&self.path.to_string_lossy())))
+    }
+
+    pub(crate) fn lost_error(&self) -> Error {
+        Error::new(
+            ErrorKind::NamespaceLost,
+            format!("the file {} was deleted, replaced or truncated under its users; restart them, and keep cleaners away from it", self.path.display()),
+        )
+    }
+
+    #[inline]
+    fn record<T: Shared>(&self, table: Table, index: u32) -> Result<&'static T> {
+        if index < self.usable[table as usize].load(Ordering::Acquire) {
+            return Ok(self.at(extent(table).offset + u64::from(index) * size_of::<T>() as u64));
+        }
+        self.make_usable(table, index)?;
+        Ok(self.at(extent(table).offset + u64::from(index) * size_of::<T>() as u64))
+    }
+
+    #[cold]
+    fn make_usable(&self, table: Table, index: u32) -> Result<()> {
+        let Extent { offset, stride, capacity } = extent(table);
+        let high = self.high_water(table);
+        if index >= high {
+            return Err(self.corrupted(&format!("index {index} of {high} {}", noun(table))));
+        }
+        let _growing = self.growing.lock();
+        let mapped = u64::from(self.mapped[table as usize].load(Ordering::Acquire));
+        let end = (u64::from(capacity) * stride).next_multiple_of(4096);
+        let want = (u64::from(high) * stride).next_multiple_of(MAP_STEP).min(end);
+        if want > mapped {
+            let at = offset + mapped;
+            self.region.map_file(at as usize, (want - mapped) as usize, &self.file, at).map_err(|e| no_memory(&self.path, e))?;
+            self.mapped[table as usize].store(want as u32, Ordering::Release);
+        }
+        self.usable[table as usize].fetch_max(high, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// A record at an offset that the callers above have checked to be mapped and aligned for it.
+    fn at<T: Shared>(&self, offset: u64) -> &'static T {
+        debug_assert!(offset as usize + size_of::<T>() <= self.region.len() && offset.is_multiple_of(8));
+        // SAFETY: `T` is Shared (words only, any bits readable); the callers pass offsets of mapped table records; the
+        // mapping stays until the process ends.
+        unsafe { &*((self.region.address() + offset as usize) as *const T) }
+    }
+}
+
+fn noun(table: Table) -> &'static str {
+    match table {
+        Table::Processes => "processes",
+        Table::Owners => "owners (threads and grants)",
+        Table::Waiters => "waits in progress",
+        Table::Nodes => "places in queues",
+        Table::Objects => "objects",
+        Table::LongNames => "names of over 152 bytes",
+    }
+}
+
+fn no_memory(path: &std::path::Path, errno: i32) -> Error {
+    Error::new(
+        ErrorKind::NoSpace,
+        format!("cannot map {} ({}); byname reserves {} MiB of address space, see RLIMIT_AS", path.display(), std::io::Error::from_raw_os_error(errno), layout::SIZE >> 20),
+    )
+    .with_errno(errno)
+}
+
+/// A place for a reference that lives as long as the process, which threads may share and change.
+#[derive(Debug)]
+pub(crate) struct Place<T: Sync + 'static>(crate::cell::private::AtomicPtr<T>);
+
+impl<T: Sync + 'static> Place<T> {
+    pub(crate) const fn empty() -> Self {
+        Place(crate::cell::private::AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    pub(crate) fn set(&self, record: &'static T) {
+        self.0.store(std::ptr::from_ref(record).cast_mut(), Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        // SAFETY: null, or what `set` stored: a shared reference that lives as long as the process.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+}

@@ -1,0 +1,114 @@
+//! The facade through which every store and compare-and-swap to the arena goes.
+//!
+//! [`Word32`] and [`Word64`] are the only atomics that live in shared memory, and this file holds the only code that
+//! writes them, so that one place decides orderings and one place can count, or interrupt, every write. Loads are
+//! Acquire, stores Release, read-modify-writes AcqRel; a caller that needs more says so with [`fence`].
+
+#![allow(clippy::disallowed_types)] // the one home of atomics
+
+#[cfg(not(loom))]
+use std::sync::atomic::{self, AtomicU32, AtomicU64, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{self, AtomicU32, AtomicU64, Ordering};
+
+/// A full barrier: orders an earlier store of ours before a later load of somebody else's word.
+pub(crate) fn fence() {
+    atomic::fence(Ordering::SeqCst);
+}
+
+macro_rules! word {
+    ($name:ident, $atomic:ident, $int:ty, $doc:literal) => {
+        #[doc = $doc]
+        #[repr(transparent)]
+        #[derive(Debug, Default)]
+        pub(crate) struct $name($atomic);
+
+        #[allow(dead_code, reason = "one set of operations for both widths")]
+        impl $name {
+            pub(crate) fn new(value: $int) -> Self {
+                $name($atomic::new(value))
+            }
+
+            #[inline]
+            pub(crate) fn load(&self) -> $int {
+                self.0.load(Ordering::Acquire)
+            }
+
+            #[inline]
+            pub(crate) fn store(&self, value: $int) {
+                self.0.store(value, Ordering::Release);
+            }
+
+            /// Swaps `old` for `new`; the error is what stood there instead.
+            #[inline]
+            pub(crate) fn cas(&self, old: $int, new: $int) -> Result<(), $int> {
+                self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).map(|_| ())
+            }
+
+            #[inline]
+            pub(crate) fn swap(&self, value: $int) -> $int {
+                self.0.swap(value, Ordering::AcqRel)
+            }
+
+            #[inline]
+            pub(crate) fn add(&self, value: $int) -> $int {
+                self.0.fetch_add(value, Ordering::AcqRel)
+            }
+
+            #[inline]
+            pub(crate) fn or(&self, bits: $int) -> $int {
+                self.0.fetch_or(bits, Ordering::AcqRel)
+            }
+
+            #[inline]
+            pub(crate) fn and(&self, bits: $int) -> $int {
+                self.0.fetch_and(bits, Ordering::AcqRel)
+            }
+
+            /// Applies `change` until it takes or declines; gives the value before on success, the value met on refusal.
+            #[inline]
+            pub(crate) fn update(&self, mut change: impl FnMut($int) -> Option<$int>) -> Result<$int, $int> {
+                let mut old = self.load();
+                loop {
+                    let Some(new) = change(old) else { return Err(old) };
+                    match self.cas(old, new) {
+                        Ok(()) => return Ok(old),
+                        Err(met) => old = met,
+                    }
+                }
+            }
+        }
+    };
+}
+
+word!(Word32, AtomicU32, u32, "A 32-bit word of the arena.");
+word!(Word64, AtomicU64, u64, "A 64-bit word of the arena.");
+
+#[cfg(not(loom))]
+impl Word32 {
+    /// The address, for the kernel.
+    pub(crate) fn as_ptr(&self) -> *const u32 {
+        self.0.as_ptr()
+    }
+}
+
+#[cfg(not(loom))]
+impl Word64 {
+    /// The half that the kernel's futexes see: bits 0 to 31.
+    pub(crate) fn low(&self) -> &Word32 {
+        const { assert!(cfg!(target_endian = "little"), "byname's arena is little-endian") };
+        // SAFETY: the low half of a little-endian 64-bit atomic is a valid, aligned 32-bit atomic of the same lifetime.
+        unsafe { &*std::ptr::from_ref(self).cast::<Word32>() }
+    }
+
+    /// The other half: bits 32 to 63.
+    pub(crate) fn high(&self) -> &Word32 {
+        // SAFETY: as for the low half, four bytes on.
+        unsafe { &*std::ptr::from_ref(self).cast::<Word32>().add(1) }
+    }
+}
+
+/// Atomics of this process alone, which no other process ever sees.
+pub(crate) mod private {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+}

@@ -1,0 +1,246 @@
+//! Granting: what is signalled goes to those who wait, oldest first, one compare-and-swap each.
+//!
+//! *Steps of one grant* (object locked by the granter):
+//! ```text
+//! G1 node.news, account.value_after; before, after; target = (GRANT, node, claim generation)    the intent
+//! G2 word.state = after                                                                       unseen: locked
+//! G3 claim: WAITING -> GRANTED(node)                                                          the decision, SYNC(claim)
+//! G4 lost: word.state = before        won: account.value = value_after
+//! G5 target = 0; unlink the node
+//! ```
+//! *Death.* Before G3 the claim is not this node's: recovery restores `before` and grants afresh. After G3 it is: recovery
+//! puts `after` (absolute, so twice is once). The wake-up that the dead one owed is given by its reaper to every claim that is
+//! granted and not taken.
+//!
+//! *Permits of a robust semaphore* are counted per process in an account: a node in the object's account list. The account
+//! changes under the object's lock, with the same intent, so count and accounts always agree after recovery.
+
+use super::all::{self, AllLock};
+use super::claim::{Claim, Phase};
+use super::lock::{Locked, node_kind};
+use super::word::{Machine, State};
+use crate::arena::layout::{Node, Waiter};
+use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
+use crate::error::Result;
+use crate::live;
+use crate::space::Space;
+use crate::sys::{clock, futex};
+
+/// The wait's process is told by its keeper.
+pub(crate) const WAITER_ASYNC: u32 = 1;
+
+/// How long the front waiter of a mutex competes with running threads before it is handed the mutex.
+const HAND_OFF_NS: u64 = 1_000_000;
+
+/// Waiters to wake once the lock is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes {
+    first: Option<WaiterRef>,
+    more: Vec<WaiterRef>,
+}
+
+impl Wakes {
+    pub(crate) fn push(&mut self, waiter: WaiterRef) {
+        if self.first.is_none() { self.first = Some(waiter) } else { self.more.push(waiter) }
+    }
+
+    pub(crate) fn ring(&mut self, space: &Space) {
+        for waiter in self.first.take().into_iter().chain(self.more.drain(..)) {
+            wake(space, waiter);
+        }
+    }
+}
+
+/// Wakes whoever is behind a waiter: its thread, or its process's keeper.
+pub(crate) fn wake(space: &Space, at: WaiterRef) {
+    let Ok(waiter) = space.arena.waiter(at.index) else { return };
+    if waiter.flags.load() & WAITER_ASYNC == 0 {
+        futex::wake(waiter.claim.low(), 1);
+    } else if let Some(process) = live::process_of_waiter(space, at.index) {
+        let word = at.index / 64;
+        space.arena.fixed().done[word as usize].or(1 << (at.index % 64));
+        if let Ok(record) = space.arena.process(process.slot) {
+            record.news[(word / 64) as usize].or(1 << (word % 64));
+            ring(space, process.slot);
+        }
+    }
+}
+
+/// Rings a process's doorbell.
+pub(crate) fn ring(space: &Space, slot: u32) {
+    if let Ok(record) = space.arena.process(slot) {
+        record.doorbell.low().add(1);
+        futex::wake(record.doorbell.low(), 1);
+    }
+}
+
+/// What decides between the two states of an intent.
+pub(crate) mod intent {
+    pub(crate) const GRANT: u64 = 1;
+    pub(crate) const ALL: u64 = 2;
+    pub(crate) const RETURN: u64 = 3;
+    pub(crate) const ACCOUNT: u64 = 4;
+}
+
+/// The record of a change in progress; valid while `target` is not 0.
+pub(crate) struct Intent;
+
+impl Intent {
+    /// Writes the intent: last the word that makes it valid.
+    pub(crate) fn declare(locked: &Locked, kind: u64, after: State, node: u32, generation: u32, tag: u32) {
+        let record = locked.target.record;
+        record.before.store(u64::from(tag) << 32 | u64::from(locked.state.0));
+        record.after.store(u64::from(after.0));
+        record.target.store(kind << 61 | u64::from(node + 1) << 32 | u64::from(generation));
+    }
+
+    pub(crate) fn clear(locked: &Locked) {
+        locked.target.record.target.store(0);
+    }
+
+    /// Finishes or undoes what the last locker left half done.
+    pub(crate) fn resolve(locked: &mut Locked) -> Result<()> {
+        let record = locked.target.record;
+        let target = record.target.load();
+        let (kind, generation) = (target >> 61, target as u32);
+        let Some(index) = (target >> 32 & 0x1fff_ffff).checked_sub(1) else { return Ok(()) };
+        let node = locked.node(index as u32)?;
+        let (before, tag) = (State(record.before.load() as u32), (record.before.load() >> 32) as u32);
+        let (happened, account) = match WaiterRef::unpack(node.waiter.load()) {
+            _ if kind == intent::ACCOUNT => (true, Some(node)),
+            Some(at) => {
+                let claim = Claim(locked.cx.space.arena.waiter(at.index)?.claim.load());
+                let decided = match kind {
+                    intent::GRANT => claim.is_granted_by(node.ordinal.load()),
+                    intent::ALL => claim.is_granted_all_by(tag),
+                    _ => claim.phase() == Phase::Dead,
+                };
+                (decided && claim.generation() == generation, locked.account_of_waiter(at)?)
+            }
+            None => (false, None),
+        };
+        locked.write_state(if happened { State(record.after.load() as u32) } else { before });
+        if let Some(account) = account.filter(|_| happened && kind != intent::RETURN) {
+            account.value.store(account.value_after.load());
+        }
+        Intent::clear(locked);
+        Ok(())
+    }
+}
+
+impl Locked {
+    /// Grants to eligible waiters, oldest first, while the object is signalled; forgets waiters that wait no more.
+    pub(crate) fn hand_out(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
+        self.poked = false;
+        let mut next = self.target.record.head.load();
+        while let Some(index) = next.checked_sub(1) {
+            let node = self.node(index)?;
+            next = node.next.load();
+            match self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) {
+                None => self.unlink(index)?,
+                Some(_) if !self.state.signalled(self.target.machine) => break,
+                Some((at, _, _)) if node.kind.load() == node_kind::WAIT_ALL => {
+                    if let Some(all) = all
+                        && all::try_commit(self, all, at)?
+                    {
+                        wakes.push(at);
+                        next = self.target.record.head.load();
+                    }
+                }
+                Some((at, waiter, claim)) => {
+                    if self.grant(index, node, at, waiter, claim)? {
+                        wakes.push(at);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases a mutex that sleepers wait for: the front one is woken to compete, or handed the mutex when it has waited long.
+    pub(crate) fn hand_out_politely(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
+        while let Some(index) = self.target.record.head.load().checked_sub(1) {
+            let node = self.node(index)?;
+            let Some((at, waiter, claim)) = self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) else {
+                self.unlink(index)?;
+                continue;
+            };
+            let is_plain = node.kind.load() == node_kind::WAIT && waiter.flags.load() & WAITER_ASYNC == 0;
+            if !is_plain || all.is_some() || clock::now().saturating_sub(waiter.since.load()) >= HAND_OFF_NS {
+                return self.hand_out(all, wakes);
+            }
+            if let Some(poked) = claim.poke()
+                && waiter.claim.cas(claim.0, poked.0).is_ok()
+            {
+                self.poked = true;
+                wakes.push(at);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// One grant, G1 to G5; false if the waiter ended its wait first.
+    fn grant(&mut self, index: u32, node: &'static Node, at: WaiterRef, waiter: &'static Waiter, mut claim: Claim) -> Result<bool> {
+        let owner = OwnerRef::unpack(waiter.owner.load()).unwrap_or(OwnerRef { index: 0, generation: 0 });
+        let before = self.state;
+        let Some(taken) = before.take(self.target.machine, owner) else { return Ok(false) };
+        let account = self.account_of_waiter(at)?;
+        if let Some(account) = account {
+            account.value_after.store(account.value.load() + 1);
+        }
+        node.news.store(u32::from(taken.abandoned));
+        node.value.store(u64::from(before.epoch()));
+        Intent::declare(self, super::grant::intent::GRANT, taken.state, index, at.generation, 0);
+        self.write_state(taken.state);
+        let won = loop {
+            let Some(granted) = claim.grant(node.ordinal.load()).filter(|c| c.generation() == at.generation) else { break false };
+            match waiter.claim.cas(claim.0, granted.0) {
+                Ok(()) => break true, // SYNC(claim)
+                Err(met) => claim = Claim(met),
+            }
+        };
+        match account {
+            _ if !won => self.write_state(before),
+            Some(account) => account.value.store(account.value_after.load()),
+            None => {}
+        }
+        Intent::clear(self);
+        self.unlink(index)?;
+        Ok(won)
+    }
+
+    /// The account of a waiter's process, where the object is a robust semaphore.
+    pub(crate) fn account_of_waiter(&self, at: WaiterRef) -> Result<Option<&'static Node>> {
+        if self.target.machine != Machine::RobustSemaphore {
+            return Ok(None);
+        }
+        match live::process_of_waiter(self.cx.space, at.index) {
+            Some(process) => Ok(self.account(process)?.map(|(_, node)| node)),
+            None => Ok(None),
+        }
+    }
+
+    /// A process's account with this robust semaphore, and its index.
+    pub(crate) fn account(&self, process: ProcessRef) -> Result<Option<(u32, &'static Node)>> {
+        let mut next = self.target.record.accounts.load();
+        for _ in 0..crate::arena::layout::PROCESSES {
+            let Some(index) = next.checked_sub(1) else { return Ok(None) };
+            let node = self.node(index)?;
+            if node.waiter.load() == process.pack() {
+                return Ok(Some((index, node)));
+            }
+            next = node.next.load();
+        }
+        Err(self.cx.space.arena.corrupted("an endless list of accounts"))
+    }
+
+    /// Changes state and account together.
+    pub(crate) fn change_with_account(&mut self, index: u32, account: &Node, value_after: u64, after: State) {
+        account.value_after.store(value_after);
+        Intent::declare(self, intent::ACCOUNT, after, index, 0, 0);
+        self.write_state(after);
+        account.value.store(value_after);
+        Intent::clear(self);
+    }
+}

@@ -1,0 +1,282 @@
+//! The lock of one object.
+//!
+//! *What it is.* The locker field of the object's word. The compare-and-swap that takes it may change the state as well: that is
+//! the linearisation point of Set, Release and their like on an object with a queue.
+//!
+//! *Invariants.* I1: an unlocked word is changed by compare-and-swap only; a locked one by its locker only. I2: queue links, intent
+//! and accounts of an object change under its lock only. I3: when the lock is dropped, no eligible waiter waits for something
+//! signalled, except that a free mutex may leave its front waiter *poked* (awake and trying). I4: nobody holds two object locks
+//! but the holder of the wait-all lock, and nobody takes that one while holding an object lock.
+//!
+//! *Death.* Whoever meets a lock whose locker is really gone swaps the locker for himself and recovers: the intent says whether
+//! the last grant happened, the queue is rebuilt from the nodes, and what is signalled is handed out. SYNC(lock): the
+//! unlocking store (Release) pairs with the locking swap (Acquire).
+//!
+//! *Stopped is not dead.* A locker stopped in here delays users of this one object until it continues. Waiters for the lock spin
+//! briefly, then sleep, and look at the locker's life each time.
+
+use super::all::AllLock;
+use super::claim::Claim;
+use super::grant::{Intent, Wakes};
+use super::word::{Locker, Machine, State, Word};
+use crate::arena::layout::{Node, Object, Table};
+use crate::arena::refs::{ObjectRef, WaiterRef};
+use crate::error::{Error, ErrorKind, Result};
+use crate::live::{self, Vitals};
+use crate::space::Cx;
+use crate::sys::clock::{self, Deadline};
+use crate::sys::{process, robust};
+
+/// Queue nodes, and accounts of robust semaphores.
+pub(crate) mod node_kind {
+    pub(crate) const WAIT: u32 = 1;
+    pub(crate) const WAIT_ALL: u32 = 2;
+    pub(crate) const ACCOUNT: u32 = 3;
+}
+
+/// An object that a call works on: the record and where it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) record: &'static Object,
+    pub(crate) at: ObjectRef,
+    pub(crate) machine: Machine,
+}
+
+impl Target {
+    #[inline]
+    pub(crate) fn word(&self) -> Word {
+        Word(self.record.word.load())
+    }
+
+    #[inline]
+    pub(crate) fn cas(&self, old: Word, new: Word) -> bool {
+        self.record.word.cas(old.0, new.0).is_ok()
+    }
+}
+
+/// A held lock. Dropping it without [`Locked::unlock`] would leave the object locked by a live op, so `unlock` is the only end.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Locked {
+    pub(crate) cx: Cx,
+    pub(crate) target: Target,
+    pub(crate) state: State,
+    /// Whether the lock leaves the front waiter of a free mutex awake.
+    pub(crate) poked: bool,
+}
+
+/// Why a lock was not had.
+pub(crate) enum NoLock {
+    /// The deadline passed.
+    TimedOut,
+    Failed(Error),
+}
+
+impl From<Error> for NoLock {
+    fn from(error: Error) -> Self {
+        NoLock::Failed(error)
+    }
+}
+
+/// Takes the lock, whatever it costs.
+pub(crate) fn lock(cx: Cx, target: Target) -> Result<Locked> {
+    match lock_until(cx, target, Deadline::NEVER) {
+        Ok(locked) => Ok(locked),
+        Err(NoLock::Failed(error)) => Err(error),
+        Err(NoLock::TimedOut) => unreachable!("a deadline of never passed"),
+    }
+}
+
+/// Takes the lock unless the deadline passes first.
+pub(crate) fn lock_until(cx: Cx, target: Target, deadline: Deadline) -> std::result::Result<Locked, NoLock> {
+    let mut patience = Patience::new(deadline);
+    loop {
+        let word = target.word();
+        if let Some(locked) = try_lock_as(cx, target, word, word.state()) {
+            return Ok(locked);
+        }
+        if word.is_locked() {
+            patience.wait(cx, target, word)?;
+        }
+    }
+}
+
+/// Takes the lock if it is free now.
+pub(crate) fn try_lock(cx: Cx, target: Target) -> Option<Locked> {
+    let word = target.word();
+    try_lock_as(cx, target, word, word.state())
+}
+
+/// Takes the lock and changes the state in one swap, if the word still is `word` and unlocked.
+pub(crate) fn try_lock_as(cx: Cx, target: Target, word: Word, state: State) -> Option<Locked> {
+    if word.is_locked() || !target.cas(word, word.with_state(state).locked_by(cx.op)) {
+        return None;
+    }
+    Some(Locked { cx, target, state, poked: false })
+}
+
+/// How a thread waits for somebody else's lock.
+pub(crate) struct Patience {
+    rounds: u32,
+    deadline: Deadline,
+}
+
+const SPINS: u32 = 60;
+const YIELDS: u32 = 8;
+
+impl Patience {
+    pub(crate) fn new(deadline: Deadline) -> Patience {
+        Patience { rounds: 0, deadline }
+    }
+
+    /// Waits a little for the locked `word` to change; recovers the object when its locker is gone.
+    pub(crate) fn wait(&mut self, cx: Cx, target: Target, word: Word) -> std::result::Result<(), NoLock> {
+        self.rounds += 1;
+        if self.rounds <= SPINS {
+            std::hint::spin_loop();
+            return Ok(());
+        }
+        let Some(locker) = word.locker() else { return Ok(()) };
+        if locker.is(cx.op) {
+            return Err(NoLock::Failed(Error::new(
+                ErrorKind::WouldDeadlock,
+                "this thread is already inside a byname call on the object; byname must not be called from signal handlers",
+            )));
+        }
+        if self.rounds <= SPINS + YIELDS {
+            process::yield_now();
+            return Ok(());
+        }
+        cx.space.check()?;
+        match live::vitals(cx.space, locker.index, |generation| locker.is(crate::arena::refs::OwnerRef { index: locker.index, generation }))? {
+            Vitals::Gone => recover(cx, target, word, locker)?,
+            Vitals::Leaving => robust::await_death(live::thread_word(cx.space.arena.owner(locker.index)?)),
+            Vitals::Alive if self.deadline.passed() => return Err(NoLock::TimedOut),
+            Vitals::Alive => clock::nap(if self.rounds < SPINS + YIELDS + 20 { 50_000 } else { 1_000_000 }),
+        }
+        Ok(())
+    }
+}
+
+/// Takes the lock of a dead locker over and brings the object to order; harmless if somebody else was faster.
+fn recover(cx: Cx, target: Target, word: Word, dead: Locker) -> Result<()> {
+    if !target.cas(word, word.locked_by(cx.op)) {
+        return Ok(());
+    }
+    let mut locked = Locked { cx, target, state: word.state(), poked: false };
+    let _ = dead;
+    Intent::resolve(&mut locked)?;
+    locked.rebuild()?;
+    locked.finish(None)
+}
+
+impl Locked {
+    /// Hands out what is signalled, unlocks, wakes.
+    pub(crate) fn finish(mut self, all: Option<&AllLock>) -> Result<()> {
+        let mut wakes = Wakes::default();
+        let handed = self.hand_out(all, &mut wakes);
+        self.unlock(&mut wakes);
+        handed
+    }
+
+    /// Unlocks with the state reached, then wakes those who were granted.
+    pub(crate) fn unlock(self, wakes: &mut Wakes) {
+        let space = self.cx.space;
+        self.unlock_quietly();
+        wakes.ring(space);
+    }
+
+    /// Unlocks; a pulse ends here.
+    pub(crate) fn unlock_quietly(self) {
+        let record = self.target.record;
+        let is_event = matches!(self.target.machine, Machine::ManualEvent | Machine::AutoEvent);
+        let state = if is_event && self.state.is_pulsed() { self.state.reset() } else { self.state };
+        let word = Word::new(state).unlocked(record.head.load() != 0, record.alls.load() != 0, self.poked);
+        record.word.store(word.0); // SYNC(lock)
+    }
+
+    /// Changes the state while the word stays locked: nobody sees it before the unlock.
+    pub(crate) fn write_state(&mut self, state: State) {
+        self.state = state;
+        let word = Word(self.target.record.word.load());
+        self.target.record.word.store(word.with_state(state).0);
+    }
+
+    pub(crate) fn node(&self, index: u32) -> Result<&'static Node> {
+        self.cx.space.arena.node(index)
+    }
+
+    /// The claim of the waiter behind a node, if that waiter still is the one the node names.
+    pub(crate) fn claim_of(&self, node: &Node) -> Result<Option<(WaiterRef, &'static crate::arena::layout::Waiter, Claim)>> {
+        let Some(at) = WaiterRef::unpack(node.waiter.load()) else { return Ok(None) };
+        let waiter = self.cx.space.arena.waiter(at.index)?;
+        let claim = Claim(waiter.claim.load());
+        Ok((claim.generation() == at.generation).then_some((at, waiter, claim)))
+    }
+
+    /// Appends a node whose waiter, ordinal and kind are filled in.
+    pub(crate) fn append(&mut self, index: u32) -> Result<()> {
+        let (record, node) = (self.target.record, self.node(index)?);
+        let ticket = record.next_ticket.load();
+        record.next_ticket.store(ticket + 1);
+        node.ticket.store(ticket);
+        node.next.store(0);
+        let tail = record.tail.load();
+        node.prev.store(tail);
+        node.object.store(self.target.at.pack()); // from here a rebuild finds the node
+        match tail.checked_sub(1) {
+            Some(last) => self.node(last)?.next.store(index + 1),
+            None => record.head.store(index + 1),
+        }
+        record.tail.store(index + 1);
+        if node.kind.load() == node_kind::WAIT_ALL {
+            record.alls.store(record.alls.load() + 1);
+        }
+        Ok(())
+    }
+
+    /// Takes a node out of the queue.
+    pub(crate) fn unlink(&mut self, index: u32) -> Result<()> {
+        let (record, node) = (self.target.record, self.node(index)?);
+        let (prev, next) = (node.prev.load(), node.next.load());
+        match prev.checked_sub(1) {
+            Some(before) => self.node(before)?.next.store(next),
+            None => record.head.store(next),
+        }
+        match next.checked_sub(1) {
+            Some(after) => self.node(after)?.prev.store(prev),
+            None => record.tail.store(prev),
+        }
+        if node.kind.load() == node_kind::WAIT_ALL {
+            record.alls.store(record.alls.load().saturating_sub(1));
+        }
+        node.object.store(0); // the record may be reused from here
+        Ok(())
+    }
+
+    /// Whether the node is in this object's queue.
+    pub(crate) fn holds(&self, node: &Node) -> bool {
+        node.object.load() == self.target.at.pack()
+    }
+
+    /// Makes the queue anew from the nodes that say they belong to it, in order of arrival.
+    fn rebuild(&mut self) -> Result<()> {
+        let arena = &self.cx.space.arena;
+        let mut found = Vec::new();
+        for index in 0..arena.high_water(Table::Nodes) {
+            let node = arena.node(index)?;
+            if self.holds(node) && node.kind.load() != node_kind::ACCOUNT {
+                found.push((node.ticket.load(), index));
+            }
+        }
+        found.sort_unstable();
+        let record = self.target.record;
+        record.head.store(0);
+        record.tail.store(0);
+        record.alls.store(0);
+        for (_, index) in found {
+            self.append(index)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,420 @@
+//! The one wait loop.
+//!
+//! A wait first tries every object in order; that is the whole call when one is free. Else it takes a waiter record, enters the
+//! queues and sleeps on its claim. Whoever ends the wait has changed the objects already: a woken thread owns what it waited for.
+//!
+//! *Leaving.* After a grant by one object the other queues are left lazily: with the object's lock if it is free, else the node stays
+//! until the next one who walks that queue drops it (the record rests meanwhile, see `pools.rs`). So a time-out never waits for a lock.
+//!
+//! *Death of an owner.* A thread blocked on a mutex sleeps on three words: its claim, a seat of the owner's process (if one is free),
+//! and the owner thread's own robust word. Whichever says OWNER_DIED, it abandons the mutex itself; the owner's neighbours do too.
+
+use super::all;
+use super::claim::{Claim, MAX_OBJECTS, Phase};
+use super::grant::WAITER_ASYNC;
+use super::lock::{self, NoLock, Target};
+use super::word::{Machine, State};
+use crate::arena::layout::{RING_SEATS, SEATS, Waiter};
+use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
+use crate::cell::Word32;
+use crate::error::{Error, ErrorKind, Result};
+use crate::live::{self, Vitals};
+use crate::ops::{self, Taken};
+use crate::pools::Wait;
+use crate::space::Cx;
+use crate::sys::clock::{self, Deadline};
+use crate::sys::futex::{self, Woken};
+use crate::sys::{process, robust};
+
+/// Asked while a wait blocks; see `engine::Interrupt`.
+pub(crate) type Interrupt<'a> = Option<&'a mut dyn FnMut() -> bool>;
+
+/// A blocked call that may be interrupted looks up this often.
+const SLICE_NS: u64 = 50_000_000;
+
+/// A thread that waits for a mutex looks after its owner this often, whatever the kernel told it.
+const MUTEX_BELT_NS: u64 = 2_000_000_000;
+
+/// Any blocked thread looks this often whether the namespace still exists: a truncated file takes the futex away under a sleeper.
+const BELT_NS: u64 = 10_000_000_000;
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By the object at this place.
+    One(usize, Taken),
+    /// By all of them.
+    All(Vec<Taken>),
+    TimedOut,
+    Interrupted,
+}
+
+/// What a wait is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) targets: &'a [Target],
+    pub(crate) all: bool,
+    pub(crate) owner: OwnerRef,
+    pub(crate) deadline: Deadline,
+    /// Only test.
+    pub(crate) poll: bool,
+}
+
+/// Waits. The caller has checked that the list is neither empty nor, for wait-all, holds an object twice.
+pub(crate) fn wait(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) -> Result<Ended> {
+    if let Some(ended) = at_once(cx, request)? {
+        return Ok(ended);
+    }
+    check_deadlock(cx, request)?;
+    let mut entered = Entered::new(cx, request, 0)?;
+    let outcome = entered.enter(cx, request).and_then(|()| entered.sleep(cx, request, &mut interrupt));
+    entered.conclude(cx, request.targets, outcome)
+}
+
+/// The whole wait, where nothing needs to be waited for.
+pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
+    if request.targets.len() > MAX_OBJECTS {
+        return Err(Error::new(ErrorKind::LimitReached, format!("a wait can name {MAX_OBJECTS} objects at most")));
+    }
+    if !request.all {
+        for (index, target) in request.targets.iter().enumerate() {
+            if let Some(taken) = ops::try_take(cx, *target, request.owner)? {
+                return Ok(Some(Ended::One(index, taken)));
+            }
+        }
+    } else if !request.poll || request.targets.iter().all(|t| may_take(cx, *t, request.owner)) {
+        return Ok(None); // only under the locks can all be had
+    }
+    Ok(request.poll.then_some(Ended::TimedOut))
+}
+
+/// Whether the object looks signalled for `owner`; a locked one may be.
+fn may_take(cx: Cx, target: Target, owner: OwnerRef) -> bool {
+    let word = target.word();
+    word.is_locked()
+        || all::satisfied(target.machine, word.state(), owner)
+        || target.machine == Machine::Mutex && ops::owner_is_gone(cx, word.state()).unwrap_or(true)
+}
+
+/// A thread must not sleep for a grant that only its own code can release.
+fn check_deadlock(cx: Cx, request: Request<'_>) -> Result<()> {
+    if request.poll {
+        return Ok(());
+    }
+    let own = |target: &Target| {
+        target.machine == Machine::Mutex && target.word().state().owner_index().is_some_and(|index| is_bound_here(cx, index))
+    };
+    let stuck = if request.all { request.targets.iter().any(own) } else { request.targets.iter().all(own) };
+    if stuck {
+        return Err(Error::new(
+            ErrorKind::WouldDeadlock,
+            "the mutex is held by a grant of this same thread, which would block for ever; await the asynchronous form, or release the grant first",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the owner is a grant of this process that is bound to the calling thread.
+fn is_bound_here(cx: Cx, owner: u32) -> bool {
+    live::process_of_owner(cx.space, owner) == Some(cx.space.me())
+        && cx.space.arena.owner(owner).is_ok_and(|record| {
+            record.life.load() & live::owner_kind::MASK == live::owner_kind::GRANT && record.tid.load() == process::tid()
+        })
+}
+
+/// A wait that has its records.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) wait: Wait,
+    pub(crate) at: WaiterRef,
+    record: &'static Waiter,
+    begun: Claim,
+}
+
+impl Entered {
+    /// Takes the records and begins the claim; no queue knows of it yet.
+    pub(crate) fn new(cx: Cx, request: Request<'_>, flags: u32) -> Result<Entered> {
+        let arena = &cx.space.arena;
+        let wait = cx.space.pools.lock().take_wait(arena, cx.space.me(), request.targets.len())?;
+        let record = arena.waiter(wait.waiter)?;
+        let claim = Claim(record.claim.load()).next_waiting();
+        let at = WaiterRef { index: wait.waiter, generation: claim.generation() };
+        record.owner.store(request.owner.pack());
+        record.since.store(clock::now());
+        record.flags.store(flags);
+        let mut sibling = 0;
+        for (ordinal, &index) in wait.nodes.iter().enumerate().rev() {
+            let node = arena.node(index)?;
+            node.waiter.store(at.pack());
+            node.ordinal.store(ordinal as u32);
+            node.value_after.store(request.targets[ordinal].at.pack());
+            node.kind.store(all::node_kind_of(request.all));
+            node.sibling.store(sibling);
+            sibling = index + 1;
+        }
+        record.first_node.store(sibling);
+        record.claim.store(claim.0);
+        Ok(Entered { wait, at, record, begun: claim })
+    }
+
+    /// Enters the queues, until one of them grants.
+    pub(crate) fn enter(&mut self, cx: Cx, request: Request<'_>) -> Result<()> {
+        let entered = if request.all {
+            all::enter(cx, request.targets, &self.wait, request.deadline).map(|_| ())
+        } else {
+            self.enter_each(cx, request)
+        };
+        match entered {
+            Ok(()) => Ok(()),
+            Err(NoLock::TimedOut) => {
+                self.cancel();
+                Ok(())
+            }
+            Err(NoLock::Failed(error)) => Err(error),
+        }
+    }
+
+    fn enter_each(&mut self, cx: Cx, request: Request<'_>) -> std::result::Result<(), NoLock> {
+        for (target, &node) in request.targets.iter().zip(self.wait.nodes.iter()) {
+            let mut locked = lock::lock_until(cx, *target, request.deadline)?;
+            let appended = locked.append(node);
+            locked.finish(None)?;
+            appended?;
+            if !self.claim().is_waiting() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn claim(&self) -> Claim {
+        Claim(self.record.claim.load())
+    }
+
+    /// Ends the wait from our side; false if somebody ended it first.
+    pub(crate) fn cancel(&self) -> bool {
+        self.record.claim.update(|claim| Claim(claim).cancel().map(|c| c.0)).is_ok()
+    }
+
+    /// Sleeps until the claim is decided. `true`: by an interrupt of ours.
+    fn sleep(&self, cx: Cx, request: Request<'_>, interrupt: &mut Interrupt<'_>) -> Result<bool> {
+        let mut seen = self.begun;
+        loop {
+            let claim = self.claim();
+            if !claim.is_waiting() {
+                return Ok(false);
+            }
+            cx.space.check()?;
+            let mut watch = Watch::default();
+            if self.look(cx, request, claim != seen, &mut watch)? {
+                seen = claim;
+                continue; // something changed: look again before sleeping
+            }
+            seen = claim;
+            let slice = if interrupt.is_some() { Deadline::at(clock::now() + SLICE_NS) } else { Deadline::NEVER };
+            let belt = Deadline::at(clock::now() + if watch.len > 0 { MUTEX_BELT_NS } else { BELT_NS });
+            let woken = watch.sleep(cx, self.record, claim, request.deadline.min(slice).min(belt))?;
+            if woken == Woken::TimedOut && request.deadline.passed() {
+                self.cancel();
+                return Ok(false);
+            }
+            if woken != Woken::Changed
+                && let Some(ask) = interrupt.as_mut()
+                && ask()
+            {
+                self.cancel();
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Looks after the mutexes among the objects: a poke is answered, a dead owner's mutex abandoned, a living owner watched.
+    /// True if the claim should be looked at again before sleeping.
+    fn look(&self, cx: Cx, request: Request<'_>, poked: bool, watch: &mut Watch) -> Result<bool> {
+        for target in request.targets.iter().filter(|t| t.machine == Machine::Mutex) {
+            if poked {
+                match lock::lock_until(cx, *target, request.deadline) {
+                    Ok(locked) => locked.finish(None)?,
+                    Err(NoLock::TimedOut) => return Ok(false),
+                    Err(NoLock::Failed(error)) => return Err(error),
+                }
+                if !self.claim().is_waiting() {
+                    return Ok(true);
+                }
+            }
+            let state = target.word().state();
+            let Some(owner) = state.owner_index() else { continue };
+            match live::vitals(cx.space, owner, |generation| state.owner_generation_is(generation))? {
+                Vitals::Alive => watch.add(cx, owner)?,
+                Vitals::Leaving => {
+                    ops::await_end(cx.space, owner)?;
+                    return Ok(true);
+                }
+                Vitals::Gone => {
+                    ops::abandon(cx, *target, state)?;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Leaves the queues and says how the wait ended. `asleep` is what the sleep said.
+    pub(crate) fn conclude(self, cx: Cx, targets: &[Target], asleep: Result<bool>) -> Result<Ended> {
+        if asleep.is_err() {
+            self.cancel();
+        }
+        let claim = self.claim();
+        self.leave(cx, targets);
+        let ended = self.take(cx, targets, claim);
+        cx.space.pools.lock().give_wait(&cx.space.arena, self.wait);
+        match (asleep, ended) {
+            // Interrupted in the instant of the grant: it goes back.
+            (Ok(true), Ok((Ended::One(..) | Ended::All(_), owner, epochs))) => {
+                for (index, epoch) in epochs {
+                    ops::give_back(cx, targets[index], owner, epoch)?;
+                }
+                Ok(Ended::Interrupted)
+            }
+            (Ok(true), Ok(_)) => Ok(Ended::Interrupted),
+            (Ok(_), ended) => ended.map(|(ended, ..)| ended),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// GRANTED to TAKEN: from here the caller has it.
+    #[allow(clippy::type_complexity, reason = "used by one caller")]
+    fn take(&self, cx: Cx, targets: &[Target], claim: Claim) -> Result<(Ended, OwnerRef, Vec<(usize, u32)>)> {
+        let arena = &cx.space.arena;
+        let owner = OwnerRef::unpack(self.record.owner.load()).ok_or_else(|| arena.corrupted("a waiter without owner"))?;
+        let granted = match claim.phase() {
+            Phase::Granted(index) if (index as usize) < targets.len() => index as usize..index as usize + 1,
+            Phase::GrantedAll(_) => 0..targets.len(),
+            Phase::Cancelled => return Ok((Ended::TimedOut, owner, Vec::new())),
+            _ => return Err(arena.corrupted(&format!("a claim {:#x}", claim.0))),
+        };
+        let mut taken = Vec::with_capacity(granted.len());
+        let mut epochs = Vec::new();
+        for index in granted.clone() {
+            let node = arena.node(self.wait.nodes[index])?;
+            let target = targets[index];
+            taken.push(if node.news.load() == RECURSED { ops::recurse(target)? } else { ops::took(target, node.news.load() == 1) });
+            epochs.push((index, node.value.load() as u32));
+        }
+        let taken_claim = claim.take().ok_or_else(|| arena.corrupted("a claim that cannot be taken"))?;
+        if self.record.claim.cas(claim.0, taken_claim.0).is_err() {
+            return Err(arena.corrupted("a claim that changed after its grant"));
+        }
+        let ended = match claim.phase() {
+            Phase::Granted(index) => Ended::One(index as usize, taken[0]),
+            _ => Ended::All(taken),
+        };
+        Ok((ended, owner, epochs))
+    }
+
+    /// Takes our nodes out of queues whose locks are free, and leaves the others for later.
+    fn leave(&self, cx: Cx, targets: &[Target]) {
+        for (target, &index) in targets.iter().zip(self.wait.nodes.iter()) {
+            let Ok(node) = cx.space.arena.node(index) else { continue };
+            if ObjectRef::unpack(node.object.load()) != Some(target.at) {
+                continue;
+            }
+            match lock::try_lock(cx, *target) {
+                Some(mut locked) => {
+                    if locked.holds(node) {
+                        let _ = locked.unlink(index);
+                    }
+                    let _ = locked.finish(None);
+                }
+                None => cx.space.asyncs.serve_later(cx, target.at),
+            }
+        }
+    }
+}
+
+/// `Node::news` of a wait-all whose owner held the mutex already.
+pub(crate) const RECURSED: u32 = 2;
+
+/// The words, besides the claim, that a thread blocked on mutexes sleeps on.
+#[derive(Debug, Default)]
+struct Watch {
+    words: [Option<(&'static Word32, u32)>; WATCHED],
+    len: usize,
+    /// The seats we sit on: process slot and seat.
+    seats: [(u32, usize); WATCHED / 2],
+    seated: usize,
+}
+
+/// At most eight owners are watched directly; the others' neighbours tell us.
+const WATCHED: usize = 16;
+
+impl Watch {
+    /// Watches a living owner: a free seat of its process, and its thread's word.
+    fn add(&mut self, cx: Cx, owner: u32) -> Result<()> {
+        if self.len + 2 > WATCHED {
+            return Ok(());
+        }
+        let arena = &cx.space.arena;
+        let record = arena.owner(owner)?;
+        let Some(home) = live::process_of_owner(cx.space, owner) else { return Ok(()) };
+        if home != cx.space.me() {
+            let process = arena.process(home.slot)?;
+            for seat in RING_SEATS..SEATS {
+                let sitter = process.sleepers[seat].load();
+                let free = OwnerRef::unpack(sitter).is_none_or(|op| live::owner_vitals(cx.space, op) == Ok(Vitals::Gone));
+                if free && process.sleepers[seat].cas(sitter, cx.op.pack()).is_ok() {
+                    self.seats[self.seated] = (home.slot, seat);
+                    self.seated += 1;
+                    self.push(live::seat(cx.space, home, seat)?);
+                    break;
+                }
+            }
+        }
+        if record.life.load() & live::owner_kind::MASK == live::owner_kind::THREAD {
+            let word = live::thread_word(record);
+            let value = word.load();
+            if value & robust::TID != 0 && (value & robust::WAITERS != 0 || word.cas(value, value | robust::WAITERS).is_ok()) {
+                self.push((word, value | robust::WAITERS));
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, word: (&'static Word32, u32)) {
+        self.words[self.len] = Some(word);
+        self.len += 1;
+    }
+
+    /// Sleeps on the claim and the watched words; whoever finds a death on a seat wakes all seats of that process first.
+    fn sleep(self, cx: Cx, record: &'static Waiter, claim: Claim, deadline: Deadline) -> Result<Woken> {
+        if self.len == 0 {
+            return Ok(futex::wait(record.claim.low(), claim.low(), deadline));
+        }
+        let mut words = [(record.claim.low(), claim.low()); WATCHED + 1];
+        for (slot, word) in words[1..].iter_mut().zip(self.words.iter().flatten()) {
+            *slot = *word;
+        }
+        // A death before the values were read is found here, one after it by the kernel's compare.
+        let died = words[1..=self.len].iter().any(|(_, value)| robust::died(*value));
+        let woken = if died { Woken::Changed } else { futex::wait_many(&words[..=self.len], deadline) };
+        for &(slot, seat) in &self.seats[..self.seated] {
+            let process = cx.space.arena.process(slot)?;
+            if robust::died(process.seats[seat].load() as u32) {
+                live::wake_seats(cx.space, slot)?;
+            }
+            let _ = process.sleepers[seat].cas(cx.op.pack(), 0);
+        }
+        Ok(woken)
+    }
+}
+
+/// The state of a mutex as others may show it: its owner's process and thread.
+pub(crate) fn owner_of(cx: Cx, state: State) -> Option<(u32, u32)> {
+    let index = state.owner_index()?;
+    let process = live::process_of_owner(cx.space, index)?;
+    let record = cx.space.arena.owner(index).ok()?;
+    Some((cx.space.arena.process(process.slot).ok()?.pid.load(), record.tid.load()))
+}
+
+/// A wait whose process hears of it through its keeper.
+pub(crate) const ASYNC: u32 = WAITER_ASYNC;

@@ -1,0 +1,1070 @@
+//! What every binding calls: handles, waits, grants. One call here for one call there.
+//!
+//! The typed Rust API ([`Mutex`](crate::Mutex) and its neighbours) stands on this too. Nothing here knows a language; no binding
+//! knows semantics.
+
+use crate::arena::refs::{OwnerRef, ProcessRef};
+use crate::asyncs::Pending;
+use crate::cell::private::{AtomicBool, Ordering};
+use crate::dispatch::lock::Target;
+use crate::dispatch::wait::{self, Ended, Request};
+use crate::dispatch::word::{Machine, State};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handles::{self, Entry, Opened, right};
+use crate::index::{self, Blueprint};
+use crate::name::{self, Parsed};
+use crate::ops::{self, Taken};
+use crate::owner;
+use crate::space::{self, Cx, Space};
+use crate::sys::clock::Deadline;
+use crate::sys::process;
+use crate::timeout::Timeout;
+use std::path::Path;
+use std::sync::Arc;
+
+// --- namespaces
+
+/// An attached namespace: where names are looked up.
+///
+/// A process attaches a namespace once, on first use, and stays attached until it ends. Copies are cheap and equal.
+#[derive(Clone, Copy)]
+pub struct Namespace(&'static Space);
+
+/// Which rules of naming hold (contract 0.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// One name space for all kinds; `Local\` and `Global\`; an empty name is no name.
+    Desktop,
+    /// One name space per kind, as on Windows CE. Comes with a later version.
+    Ce,
+}
+
+impl Namespace {
+    /// The namespace of this user, and of the session that `BYNAME_SESSION` names, in `BYNAME_DIR` or `/dev/shm`.
+    ///
+    /// Errors: PathNotFound, AccessDenied, Unsupported for a directory that cannot hold it; NoSpace; VersionMismatch;
+    /// Corrupted; LimitReached.
+    pub fn local() -> Result<Namespace> {
+        space::local().map(Namespace)
+    }
+
+    /// This user's namespace of the session `name`: 1 to 64 letters, digits, `-`, `_`, `.`; else InvalidArgument.
+    pub fn session(name: &str) -> Result<Namespace> {
+        space::named(name).map(Namespace)
+    }
+
+    /// A private namespace behind a boundary: Unsupported, it comes with a later version (contract 1.6).
+    pub fn private(_boundary: &str, _alias: &str) -> Result<Namespace> {
+        Err(Error::new(ErrorKind::Unsupported, "private namespaces come with a later version of byname; separate programs by BYNAME_SESSION"))
+    }
+
+    /// The namespace under the rules of `profile`; CE is Unsupported, it comes with a later version.
+    pub fn profile(self, profile: Profile) -> Result<Namespace> {
+        match profile {
+            Profile::Desktop => Ok(self),
+            Profile::Ce => Err(Error::new(ErrorKind::Unsupported, "the CE profile comes with a later version of byname; use the desktop profile")),
+        }
+    }
+
+    /// The session's name; `None` for the default session.
+    pub fn session_name(&self) -> Option<&'static str> {
+        self.0.session.as_deref()
+    }
+
+    /// The file that holds the namespace.
+    pub fn path(&self) -> &'static Path {
+        &self.0.arena.path
+    }
+
+    /// Makes the object, or opens the one of that name; [`HandleRef::created`] says which. `None` and `""` make an unnamed one.
+    ///
+    /// Where the object exists, `spec` is ignored, but checked first (contract 0.5). Errors: NameTooLong, InvalidArgument, InvalidName,
+    /// PathNotFound, WrongKind, AccessDenied, NoSpace, LimitReached, Unsupported, NamespaceLost.
+    pub fn create(&self, name: Option<&str>, spec: Spec, access: Access) -> Result<Handle> {
+        self.create_by(name, spec, access, By::Thread).map(|(handle, _)| handle)
+    }
+
+    /// As [`Namespace::create`]; an initially owned mutex that is new belongs to `by`, and comes with its grant.
+    pub fn create_by(&self, name: Option<&str>, spec: Spec, access: Access, by: By) -> Result<(Handle, Option<Grant>)> {
+        let space = self.0;
+        space.check()?;
+        name.map_or(Ok(()), name::check_length)?;
+        spec.check()?;
+        let cx = owner::current(space)?;
+        let leaf = self.leaf(cx, name)?;
+        let rights = access.rights(spec.kind())?;
+        let owning = if spec.is_owned() { Some(Owning::new(cx, by)?) } else { None };
+        let made = index::create(cx, leaf, spec.blueprint(owning.as_ref().map(|o| o.owner(cx))));
+        let owning = owning.filter(|owning| {
+            let keep = matches!(made, Ok((_, true)));
+            if !keep {
+                owning.free(space);
+            }
+            keep
+        });
+        let (target, new) = made?;
+        let entry = handles::insert(space, target, rights | prefix(name) | if new { right::CREATED } else { 0 }).inspect_err(|_| drop(index::leave(cx, target.at)))?;
+        let handle = Handle(HandleRef(entry));
+        let grant = owning.map(|owning| {
+            if by == By::Thread {
+                owner::note_taken();
+            }
+            Grant::new(space, target, owning, Taken { fence: 1, abandoned: false })
+        });
+        Ok((handle, grant))
+    }
+
+    /// Opens an existing object. Errors: NotFound, WrongKind, AccessDenied and those of names; a missing name is InvalidArgument (87),
+    /// an empty one InvalidName (6).
+    pub fn open(&self, name: Option<&str>, kind: Kind, access: Access) -> Result<Handle> {
+        let space = self.0;
+        space.check()?;
+        let name = name.ok_or_else(|| Error::invalid_argument("only a named object can be opened; pass its name, or create one"))?;
+        name::check_length(name)?;
+        let cx = owner::current(space)?;
+        let leaf = self.leaf(cx, Some(name))?.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6)
+        })?;
+        let target = index::open(cx, leaf, |machine| Kind::of(machine) == kind)?;
+        let entry = access
+            .rights(kind)
+            .and_then(|rights| handles::insert(space, target, rights | prefix(Some(name))))
+            .inspect_err(|_| drop(index::leave(cx, target.at)))?;
+        Ok(Handle(HandleRef(entry)))
+    }
+
+    /// The leaf that a name stands for; `None` if the object is to be unnamed.
+    fn leaf<'a>(&self, cx: Cx, name: Option<&'a str>) -> Result<Option<&'a str>> {
+        match name::parse(name)? {
+            Parsed::Unnamed => Ok(None),
+            Parsed::Leaf(leaf) => Ok(Some(leaf)),
+            Parsed::Directory(dir) => Err(name::no_directory_at(name.unwrap_or_default(), index::exists(cx, dir)?)),
+        }
+    }
+}
+
+/// Whether the name came with the prefix `Local\`.
+fn prefix(name: Option<&str>) -> u32 {
+    if name.is_some_and(|n| n.starts_with("Local\\")) { right::LOCAL } else { 0 }
+}
+
+impl std::fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Namespace").field(&self.path()).finish()
+    }
+}
+
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Namespace {}
+
+/// Leaves SIGBUS to the program: to be called before the first namespace is attached.
+///
+/// byname otherwise installs one chained handler that turns the truncation of a namespace's file into NamespaceLost. Without it such
+/// a truncation kills the process at its next call.
+pub fn leave_sigbus_alone() {
+    crate::sys::fault::disable();
+}
+
+// --- kinds and rights
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Owned by one at a time.
+    Mutex,
+    /// Set or not.
+    Event,
+    /// A number of permits.
+    Semaphore,
+}
+
+impl Kind {
+    fn of(machine: Machine) -> Kind {
+        match machine {
+            Machine::Mutex => Kind::Mutex,
+            Machine::ManualEvent | Machine::AutoEvent => Kind::Event,
+            Machine::Semaphore | Machine::RobustSemaphore => Kind::Semaphore,
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Kind::Mutex => "a mutex",
+            Kind::Event => "an event",
+            Kind::Semaphore => "a semaphore",
+        }
+    }
+}
+
+/// How an event becomes unset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// By `reset` alone; a set event releases everyone.
+    Manual,
+    /// By the one wait that it satisfies.
+    Auto,
+}
+
+/// What to make. Ignored where the object exists, but checked first (contract 0.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spec {
+    /// A mutex; `initially_owned` makes the creator its owner, if it is new.
+    Mutex {
+        /// Whether a new one begins owned.
+        initially_owned: bool,
+    },
+    /// An event.
+    Event {
+        /// Manual or auto.
+        reset: Reset,
+        /// Whether a new one begins set.
+        initially_set: bool,
+    },
+    /// A semaphore: 0 ≤ `initial` ≤ `maximum`, 1 ≤ `maximum` ≤ 2³¹ − 1; anything else is InvalidArgument.
+    Semaphore {
+        /// Permits of a new one.
+        initial: i64,
+        /// The most it can have.
+        maximum: i64,
+        /// Whether permits of a dead process come back.
+        robust: bool,
+    },
+}
+
+impl Spec {
+    fn kind(self) -> Kind {
+        match self {
+            Spec::Mutex { .. } => Kind::Mutex,
+            Spec::Event { .. } => Kind::Event,
+            Spec::Semaphore { .. } => Kind::Semaphore,
+        }
+    }
+
+    fn is_owned(self) -> bool {
+        self == Spec::Mutex { initially_owned: true }
+    }
+
+    fn check(self) -> Result<()> {
+        let Spec::Semaphore { initial, maximum, .. } = self else { return Ok(()) };
+        if maximum < 1 || maximum > i64::from(i32::MAX) {
+            return Err(Error::invalid_argument(format!("maximum {maximum} is out of range; a semaphore has 1 to {} permits", i32::MAX)));
+        }
+        if initial < 0 || initial > maximum {
+            return Err(Error::invalid_argument(format!("initial {initial} is out of range; it must be 0 to the maximum, {maximum}")));
+        }
+        Ok(())
+    }
+
+    fn blueprint(self, owner: Option<OwnerRef>) -> Blueprint {
+        let (machine, state, maximum) = match self {
+            Spec::Mutex { .. } => (Machine::Mutex, State::mutex(owner, false), 0),
+            Spec::Event { reset: Reset::Manual, initially_set } => (Machine::ManualEvent, State::event(initially_set), 0),
+            Spec::Event { reset: Reset::Auto, initially_set } => (Machine::AutoEvent, State::event(initially_set), 0),
+            Spec::Semaphore { initial, maximum, robust } => {
+                (if robust { Machine::RobustSemaphore } else { Machine::Semaphore }, State::semaphore(initial as u32), maximum as u32)
+            }
+        };
+        Blueprint { machine, state, maximum, owned: owner.is_some() }
+    }
+}
+
+/// A Win32 access mask (contract 2.5). 0, and a bit that the kind does not define, are AccessDenied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access(
+    /// The mask.
+    pub u32,
+);
+
+impl Access {
+    /// Waiting.
+    pub const SYNCHRONIZE: Access = Access(0x0010_0000);
+    /// Changing an event or semaphore.
+    pub const MODIFY_STATE: Access = Access(0x0002);
+    /// Looking without taking.
+    pub const QUERY_STATE: Access = Access(0x0001);
+    /// Everything (MAXIMUM_ALLOWED).
+    pub const ALL: Access = Access(0x0200_0000);
+
+    fn rights(self, kind: Kind) -> Result<u32> {
+        const MAXIMUM: u32 = 0x0200_0000;
+        const GENERIC: [(u32, u32); 4] = [
+            (0x8000_0000, right::QUERY),
+            (0x4000_0000, right::MODIFY),
+            (0x2000_0000, right::SYNCHRONIZE),
+            (0x1000_0000, right::QUERY | right::MODIFY | right::SYNCHRONIZE),
+        ];
+        let specific = if kind == Kind::Mutex { 1 } else { 3 };
+        let defined = 0x001f_0000 | specific | MAXIMUM | 0xf000_0000;
+        if self.0 & 0x0100_0000 != 0 {
+            return Err(Error::new(ErrorKind::AccessDenied, "ACCESS_SYSTEM_SECURITY needs a privilege that does not exist here; leave it out").numbered(1314));
+        }
+        if self.0 == 0 || self.0 & !defined != 0 {
+            return Err(Error::new(
+                ErrorKind::AccessDenied,
+                format!("the access mask {:#x} {}; {} defines {defined:#x}", self.0, if self.0 == 0 { "asks for nothing" } else { "holds unknown bits" }, kind.noun()),
+            ));
+        }
+        let mut rights = 0;
+        for (bit, gives) in [(1, right::QUERY), (2, right::MODIFY), (0x0010_0000, right::SYNCHRONIZE), (MAXIMUM, GENERIC[3].1)].into_iter().chain(GENERIC) {
+            if self.0 & bit != 0 {
+                rights |= gives;
+            }
+        }
+        Ok(rights)
+    }
+}
+
+// --- handles
+
+/// An owned handle; dropping it closes it.
+#[derive(Debug)]
+pub struct Handle(HandleRef);
+
+impl Handle {
+    /// A reference that may be copied; it goes stale when the handle is closed.
+    #[inline]
+    pub fn by_ref(&self) -> HandleRef {
+        self.0
+    }
+
+    /// Gives the handle away as an id; it stays open until [`HandleRef::close`].
+    pub fn into_id(self) -> u64 {
+        let id = self.0.id();
+        std::mem::forget(self);
+        id
+    }
+}
+
+impl std::ops::Deref for Handle {
+    type Target = HandleRef;
+    #[inline]
+    fn deref(&self) -> &HandleRef {
+        &self.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let _ = self.0.close();
+    }
+}
+
+/// A checked reference to a handle: a slot and a generation, usable from any thread. Every call on a closed or wild one is
+/// Closed, never undefined.
+#[derive(Debug, Clone, Copy)]
+pub struct HandleRef(Entry);
+
+/// Asked about every 50 ms, and after each signal, while a call blocks; `true` ends the call with [`Outcome::Interrupted`] and nothing
+/// consumed. `None`: never.
+pub type Interrupt<'a> = Option<&'a mut dyn FnMut() -> bool>;
+
+/// How a call that may block ended.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome<T> {
+    /// With what was waited for.
+    Got(T),
+    /// The time was up first; nothing was consumed.
+    TimedOut,
+    /// The interrupt, or a cancellation, came first; nothing was consumed.
+    Interrupted,
+}
+
+/// What an acquisition tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acquired {
+    /// Strictly increasing per object, over all its acquisitions; 0 for events.
+    pub fence: u64,
+    /// The previous owner died holding it (or a robust semaphore's permit came back from the dead).
+    pub abandoned: bool,
+}
+
+/// Whether a wait wants one of its objects or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The first signalled one, in list order at entry.
+    Any,
+    /// All at once or nothing.
+    All,
+}
+
+/// Who becomes the owner of the mutexes that a wait takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The calling thread (the Win32 rule; recursion counts per thread).
+    Thread,
+    /// A new owner of its own. When `bound`, a blocking wait of the calling thread for it is WouldDeadlock (Node, asyncio).
+    Grant {
+        /// Whether it belongs to the code of the calling thread.
+        bound: bool,
+    },
+}
+
+/// A wait that succeeded.
+#[derive(Debug)]
+pub struct Satisfied {
+    /// The place of the object that ended the wait; -1 for wait-all.
+    pub index: isize,
+    /// Whether that object, or any of all, was abandoned.
+    pub abandoned: bool,
+    /// One for each mutex or semaphore that was taken, in list order.
+    pub grants: Vec<Grant>,
+}
+
+/// Who owns a mutex, for people: nothing decides by these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnerInfo {
+    /// The process, as it sees itself.
+    pub pid: u32,
+    /// The thread; 0 for an acquisition that belongs to no thread.
+    pub tid: u32,
+}
+
+impl HandleRef {
+    /// The handle of an id; ids that were never given out lead to a closed handle.
+    #[inline]
+    pub fn from_id(id: u64) -> HandleRef {
+        HandleRef(Entry::from_id(id))
+    }
+
+    /// The id; never 0.
+    pub fn id(self) -> u64 {
+        self.0.id()
+    }
+
+    /// Closes the handle. A mutex that the caller owns stays owned (contract 2.1). Closed if it is.
+    pub fn close(self) -> Result<()> {
+        let (space, at) = self.0.close()?;
+        if space.check().is_ok() { index::leave(owner::current(space)?, at) } else { Ok(()) }
+    }
+
+    /// Another handle with the same rights to the same object.
+    pub fn duplicate(self) -> Result<Handle> {
+        let Opened { space, target, rights } = self.0.open(0)?;
+        if !index::pin(space, target.at) {
+            return Err(Error::closed());
+        }
+        let entry = handles::insert(space, target, rights & !right::CREATED);
+        entry.map(|e| Handle(HandleRef(e))).inspect_err(|_| drop(owner::current(space).and_then(|cx| index::leave(cx, target.at))))
+    }
+
+    /// What the object is.
+    pub fn kind(self) -> Result<Kind> {
+        Ok(Kind::of(self.0.open(0)?.target.machine))
+    }
+
+    /// The name as it was passed; `None` if unnamed.
+    pub fn name(self) -> Result<Option<String>> {
+        let Opened { space, target, rights } = self.0.open(0)?;
+        let leaf = index::name_of(space, target.record)?;
+        Ok(leaf.map(|leaf| if rights & right::LOCAL != 0 { format!("Local\\{leaf}") } else { leaf }))
+    }
+
+    /// Whether creating this handle made the object.
+    pub fn created(self) -> Result<bool> {
+        Ok(self.0.open(0)?.rights & right::CREATED != 0)
+    }
+
+    /// Where the object lives.
+    pub fn namespace(self) -> Result<Namespace> {
+        Ok(Namespace(self.0.open(0)?.space))
+    }
+
+    /// A wait of the calling thread with time-out zero; never blocks.
+    #[inline]
+    pub fn try_acquire(self) -> Result<Option<Acquired>> {
+        let opened = self.0.open(right::SYNCHRONIZE)?;
+        let cx = owner::current(opened.space)?;
+        Ok(ops::try_take(cx, opened.target, cx.op)?.map(|taken| acquired(opened.target, taken)))
+    }
+
+    /// Waits for the object and takes it for the calling thread: mutex, event, semaphore.
+    #[inline]
+    pub fn acquire(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
+        self.acquire_opened(self.0.open(right::SYNCHRONIZE)?, timeout, interrupt)
+    }
+
+    /// As [`Self::acquire`], but WrongKind unless the object is of `kind`.
+    #[inline]
+    pub fn acquire_as(self, kind: Kind, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
+        let opened = self.0.open(0)?;
+        if Kind::of(opened.target.machine) != kind {
+            return Err(wrong_kind(opened, kind));
+        }
+        self.acquire_opened(self.0.open(right::SYNCHRONIZE)?, timeout, interrupt)
+    }
+
+    #[inline]
+    fn acquire_opened(self, opened: Opened, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
+        let cx = owner::current(opened.space)?;
+        match ops::try_take(cx, opened.target, cx.op)? {
+            Some(taken) => Ok(Outcome::Got(acquired(opened.target, taken))),
+            None => block(cx, opened.target, timeout, interrupt),
+        }
+    }
+
+    /// Releases one hold of the calling thread on a mutex; else NotOwner (288).
+    #[inline]
+    pub fn release(self) -> Result<()> {
+        let opened = self.of_kind(Kind::Mutex, 0)?;
+        let cx = owner::current(opened.space)?;
+        if ops::release(cx, opened.target, cx.op)? {
+            owner::note_released();
+        }
+        Ok(())
+    }
+
+    /// What the calling thread's hold on a mutex says; else NotOwner (288).
+    pub fn held(self) -> Result<Acquired> {
+        let opened = self.of_kind(Kind::Mutex, 0)?;
+        let cx = owner::current(opened.space)?;
+        ops::held(opened.target, cx.op)
+            .map(|taken| Acquired { fence: taken.fence, abandoned: taken.abandoned })
+            .ok_or_else(|| Error::new(ErrorKind::NotOwner, "the calling thread does not own the mutex; acquire it first"))
+    }
+
+    /// A wait with time-out zero whose result is a grant.
+    #[inline]
+    pub fn try_grant(self, by: By) -> Result<Option<Grant>> {
+        let Opened { space, target, .. } = self.grantable()?;
+        let cx = owner::current(space)?;
+        let owning = Owning::for_targets(cx, by, &[target])?;
+        match ops::try_take(cx, target, owning.owner(cx)) {
+            Ok(Some(taken)) => granted(cx, target, owning, taken).map(Some),
+            other => {
+                owning.free(space);
+                other.map(|_| None)
+            }
+        }
+    }
+
+    /// Waits for a mutex or semaphore; the result is a grant.
+    pub fn grant(self, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Grant>> {
+        self.grantable()?;
+        Ok(match wait(&[self], Mode::Any, by, timeout, interrupt)? {
+            Outcome::Got(mut satisfied) => match satisfied.grants.pop() {
+                Some(grant) => Outcome::Got(grant),
+                None => return Err(Error::closed()),
+            },
+            Outcome::TimedOut => Outcome::TimedOut,
+            Outcome::Interrupted => Outcome::Interrupted,
+        })
+    }
+
+    /// Adds `n` permits to a semaphore, 1 or more; the number before. InvalidArgument (87), TooManyPosts (298).
+    #[inline]
+    pub fn post(self, n: i64) -> Result<u32> {
+        let opened = self.of_kind(Kind::Semaphore, right::MODIFY)?;
+        if n < 1 {
+            return Err(Error::invalid_argument(format!("a semaphore cannot be released {n} times; release 1 or more")));
+        }
+        ops::post(owner::current(opened.space)?, opened.target, u32::try_from(n).unwrap_or(u32::MAX))
+    }
+
+    /// Sets an event.
+    #[inline]
+    pub fn set(self) -> Result<()> {
+        let opened = self.of_kind(Kind::Event, right::MODIFY)?;
+        ops::set(owner::current(opened.space)?, opened.target)
+    }
+
+    /// Resets an event.
+    #[inline]
+    pub fn reset(self) -> Result<()> {
+        let opened = self.of_kind(Kind::Event, right::MODIFY)?;
+        ops::reset(owner::current(opened.space)?, opened.target)
+    }
+
+    /// Releases those who wait now (auto: one of them) and leaves the event unset.
+    pub fn pulse(self) -> Result<()> {
+        let opened = self.of_kind(Kind::Event, right::MODIFY)?;
+        ops::pulse(owner::current(opened.space)?, opened.target)
+    }
+
+    /// Whether an event is set; nothing is consumed.
+    pub fn is_set(self) -> Result<bool> {
+        Ok(self.of_kind(Kind::Event, right::QUERY)?.target.word().state().is_signalled_event())
+    }
+
+    /// How many permits a semaphore has; nothing is consumed.
+    pub fn available(self) -> Result<u32> {
+        Ok(self.of_kind(Kind::Semaphore, right::QUERY)?.target.word().state().count())
+    }
+
+    /// Who owns a mutex.
+    pub fn owner(self) -> Result<Option<OwnerInfo>> {
+        let opened = self.of_kind(Kind::Mutex, right::QUERY)?;
+        let cx = owner::current(opened.space)?;
+        Ok(wait::owner_of(cx, opened.target.word().state()).map(|(pid, tid)| OwnerInfo { pid, tid }))
+    }
+
+    /// The kind is checked before the rights (contract 2.5).
+    #[inline]
+    fn of_kind(self, kind: Kind, rights: u32) -> Result<Opened> {
+        let opened = self.0.open(0)?;
+        if Kind::of(opened.target.machine) != kind {
+            return Err(wrong_kind(opened, kind));
+        }
+        if rights == 0 { Ok(opened) } else { self.0.open(rights) }
+    }
+
+    fn grantable(self) -> Result<Opened> {
+        let opened = self.0.open(right::SYNCHRONIZE)?;
+        match Kind::of(opened.target.machine) {
+            Kind::Event => Err(wrong_kind(opened, Kind::Mutex)),
+            _ => Ok(opened),
+        }
+    }
+}
+
+#[cold]
+fn wrong_kind(opened: Opened, wanted: Kind) -> Error {
+    Error::new(
+        ErrorKind::WrongKind,
+        format!("the handle is {}, and the call needs {}", Kind::of(opened.target.machine).noun(), wanted.noun()),
+    )
+}
+
+#[inline]
+fn acquired(target: Target, taken: Taken) -> Acquired {
+    if target.machine == Machine::Mutex && target.record.depth.load() == 1 {
+        owner::note_taken();
+    }
+    Acquired { fence: taken.fence, abandoned: taken.abandoned }
+}
+
+/// The slow half of [`HandleRef::acquire`].
+#[cold]
+fn block(cx: Cx, target: Target, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
+    if timeout.is_zero() {
+        return Ok(Outcome::TimedOut);
+    }
+    let targets = [target];
+    let _pins = Pins::new(cx, &targets)?;
+    let request = Request { targets: &targets, all: false, owner: cx.op, deadline: Deadline::after(timeout), poll: false };
+    Ok(match wait::wait(cx, request, interrupt)? {
+        Ended::One(_, taken) => Outcome::Got(acquired(target, taken)),
+        Ended::Interrupted => Outcome::Interrupted,
+        Ended::TimedOut | Ended::All(_) => Outcome::TimedOut,
+    })
+}
+
+/// The references that a blocked call keeps, so that closing a handle meanwhile ends nothing (contract 2.1).
+struct Pins<'a>(Cx, &'a [Target]);
+
+impl<'a> Pins<'a> {
+    fn new(cx: Cx, targets: &'a [Target]) -> Result<Pins<'a>> {
+        for (i, target) in targets.iter().enumerate() {
+            if !index::pin(cx.space, target.at) {
+                drop(Pins(cx, &targets[..i]));
+                return Err(Error::closed());
+            }
+        }
+        Ok(Pins(cx, targets))
+    }
+}
+
+impl Drop for Pins<'_> {
+    fn drop(&mut self) {
+        for target in self.1 {
+            let _ = index::leave(self.0, target.at);
+        }
+    }
+}
+
+// --- waits
+
+/// Waits for any or all of `objects`, which must be of one namespace.
+///
+/// Errors, before anything is consumed (contract 10.3): no object, or wait-all with one twice: InvalidArgument (87); a closed handle: Closed (6);
+/// one without SYNCHRONIZE: AccessDenied (5); objects of several namespaces: Unsupported.
+pub fn wait(objects: &[HandleRef], mode: Mode, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
+    let (space, targets) = resolve(objects, mode)?;
+    wait_for(owner::current(space)?, &targets, mode, by, timeout, interrupt)
+}
+
+fn wait_for(cx: Cx, targets: &[Target], mode: Mode, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
+    let owning = Owning::for_targets(cx, by, targets)?;
+    let deadline = Deadline::after(timeout);
+    let request = Request { targets, all: mode == Mode::All, owner: owning.owner(cx), deadline, poll: timeout.is_zero() };
+    let ended = Pins::new(cx, targets).and_then(|_pins| {
+        let ended = wait::wait(cx, request, interrupt)?;
+        satisfied(cx, targets, &owning, ended)
+    });
+    if !matches!(ended, Ok(Outcome::Got(_))) || !owning.is_needed(targets) {
+        owning.free(cx.space);
+    }
+    ended
+}
+
+/// Signals the first object (sets the event, releases the semaphore by one, releases the calling thread's mutex), then waits for the second.
+///
+/// Both handles are checked first (contract 10.8); the two steps are not one instant (SW9).
+pub fn signal_and_wait(signal: HandleRef, object: HandleRef, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
+    let (space, targets) = resolve(&[object], Mode::Any)?;
+    signal_first(signal)?;
+    wait_for(owner::current(space)?, &targets, Mode::Any, by, timeout, interrupt)
+}
+
+fn signal_first(signal: HandleRef) -> Result<()> {
+    match signal.kind()? {
+        Kind::Mutex => signal.release(),
+        Kind::Event => signal.set(),
+        Kind::Semaphore => signal.post(1).map(|_| ()),
+    }
+}
+
+/// The checks of contract 10.3, in their order.
+fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Target>)> {
+    if objects.is_empty() {
+        return Err(Error::invalid_argument("a wait needs at least one object"));
+    }
+    let opened = objects.iter().map(|o| o.0.open(right::SYNCHRONIZE)).collect::<Result<Vec<_>>>()?;
+    let space = opened[0].space;
+    if opened.iter().any(|o| !std::ptr::eq(o.space, space)) {
+        return Err(Error::new(ErrorKind::Unsupported, "one wait over objects of several namespaces comes with a later version of byname; wait for each namespace by itself"));
+    }
+    let targets: Vec<Target> = opened.into_iter().map(|o| o.target).collect();
+    if mode == Mode::All {
+        let mut seen: Vec<u32> = targets.iter().map(|t| t.at.index).collect();
+        seen.sort_unstable();
+        if let Some(twice) = seen.windows(2).position(|w| w[0] == w[1]) {
+            let place = targets.iter().rposition(|t| t.at.index == seen[twice]).unwrap_or(0);
+            return Err(Error::invalid_argument(format!("a wait for all lists one object twice, the second time at index {place}; list each once")));
+        }
+    }
+    Ok((space, targets))
+}
+
+fn satisfied(cx: Cx, targets: &[Target], owning: &Owning, ended: Ended) -> Result<Outcome<Satisfied>> {
+    let grant = |target: &Target, taken: Taken| -> Result<Option<Grant>> {
+        match Kind::of(target.machine) {
+            Kind::Event => Ok(None),
+            _ => granted(cx, *target, owning.share(target.machine), taken).map(Some),
+        }
+    };
+    Ok(Outcome::Got(match ended {
+        Ended::One(index, taken) => {
+            Satisfied { index: index as isize, abandoned: taken.abandoned, grants: grant(&targets[index], taken)?.into_iter().collect() }
+        }
+        Ended::All(taken) => Satisfied {
+            index: -1,
+            abandoned: taken.iter().any(|t| t.abandoned),
+            grants: targets.iter().zip(&taken).map(|(target, t)| grant(target, *t)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect(),
+        },
+        Ended::TimedOut => return Ok(Outcome::TimedOut),
+        Ended::Interrupted => return Ok(Outcome::Interrupted),
+    }))
+}
+
+// --- waits without a thread
+
+/// Begins a wait that occupies no thread; a mutex is taken by a grant of its own.
+///
+/// `notify` is called at most once, by the keeper's thread (never by this call), when [`PendingWait::poll`] has the outcome. It may poll, cancel or drop the wait; it
+/// should not block, since it delays the process's other waits. When the object is free, `poll` has the outcome right after this call.
+pub fn start_wait(objects: &[HandleRef], mode: Mode, bound: bool, timeout: Timeout, notify: Box<dyn FnOnce() + Send>) -> Result<PendingWait> {
+    let (space, targets) = resolve(objects, mode)?;
+    begin(owner::current(space)?, targets, mode, bound, timeout, notify)
+}
+
+/// [`signal_and_wait`] without a thread.
+pub fn start_signal_and_wait(signal: HandleRef, object: HandleRef, bound: bool, timeout: Timeout, notify: Box<dyn FnOnce() + Send>) -> Result<PendingWait> {
+    let (space, targets) = resolve(&[object], Mode::Any)?;
+    signal_first(signal)?;
+    begin(owner::current(space)?, targets, Mode::Any, bound, timeout, notify)
+}
+
+fn begin(cx: Cx, targets: Vec<Target>, mode: Mode, bound: bool, timeout: Timeout, notify: Box<dyn FnOnce() + Send>) -> Result<PendingWait> {
+    std::mem::forget(Pins::new(cx, &targets)?);
+    let begun = (|| {
+        let owning = Owning::for_targets(cx, By::Grant { bound }, &targets)?;
+        let deadline = Deadline::after(timeout);
+        let request = Request { targets: &targets, all: mode == Mode::All, owner: owning.owner(cx), deadline, poll: timeout.is_zero() };
+        let progress = wait::at_once(cx, request).and_then(|ended| match ended {
+            Some(ended) => Ok(Progress::Ended(ended)),
+            None => cx.space.asyncs.start(cx, request, notify).map(Progress::Pending),
+        });
+        progress.map(|progress| (owning.clone(), progress)).inspect_err(|_| owning.free(cx.space))
+    })();
+    match begun {
+        Ok((owning, progress)) => {
+            Ok(PendingWait { space: cx.space, born: cx.space.me(), targets, state: parking_lot::Mutex::new(Some((owning, progress))) })
+        }
+        Err(error) => {
+            drop(Pins(cx, &targets));
+            Err(error)
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Progress {
+    Ended(Ended),
+    Pending(Arc<Pending>),
+}
+
+/// A wait in progress. Dropping it cancels; a grant that came in the same instant goes back.
+#[derive(Debug)]
+pub struct PendingWait {
+    space: &'static Space,
+    born: ProcessRef,
+    targets: Vec<Target>,
+    state: parking_lot::Mutex<Option<(Owning, Progress)>>,
+}
+
+impl PendingWait {
+    /// The outcome, once; `None` while the wait goes on, Closed afterwards and in the child of a fork. Interrupted is what a cancelled wait gives.
+    pub fn poll(&self) -> Option<Result<Outcome<Satisfied>>> {
+        if self.space.me() != self.born {
+            return Some(Err(Error::closed()));
+        }
+        let mut state = self.state.lock();
+        let ended = match state.as_ref() {
+            None => return Some(Err(Error::closed())),
+            Some((_, Progress::Ended(ended))) => Ok(ended.clone()),
+            Some((_, Progress::Pending(pending))) => pending.poll()?,
+        };
+        let Some((owning, _)) = state.take() else { return Some(Err(Error::closed())) };
+        drop(state);
+        Some(owner::current(self.space).and_then(|cx| {
+            let outcome = ended.and_then(|ended| satisfied(cx, &self.targets, &owning, ended));
+            if !matches!(outcome, Ok(Outcome::Got(_))) || !owning.is_needed(&self.targets) {
+                owning.free(self.space);
+            }
+            outcome
+        }))
+    }
+
+    /// True: cancelled, nothing is consumed, and `poll` gives Interrupted. False: the outcome stands, and `poll` has it.
+    pub fn cancel(&self) -> bool {
+        match self.state.lock().as_ref() {
+            Some((_, Progress::Pending(pending))) => pending.cancel(),
+            _ => false,
+        }
+    }
+
+    /// Replaces the callback. A `poll` afterwards that gives `None` means that the new one will be called.
+    pub fn set_notify(&self, notify: Box<dyn FnOnce() + Send>) {
+        let pending = match self.state.lock().as_ref() {
+            Some((_, Progress::Pending(pending))) => pending.clone(),
+            _ => return,
+        };
+        pending.set_notify(notify);
+    }
+}
+
+impl Drop for PendingWait {
+    fn drop(&mut self) {
+        let Ok(cx) = owner::current(self.space) else { return };
+        if let Some((owning, progress)) = self.state.get_mut().take()
+            && self.space.me() == self.born
+        {
+            match progress {
+                Progress::Pending(pending) => pending.drop_it(cx),
+                // Taken at once and never asked for: it goes back as a whole.
+                Progress::Ended(ended) => drop(satisfied(cx, &self.targets, &owning, ended).map(|outcome| {
+                    if let Outcome::Got(won) = outcome {
+                        won.grants.iter().for_each(|grant| drop(grant.release()));
+                    }
+                })),
+            }
+            owning.free(self.space);
+        }
+        drop(Pins(cx, &self.targets));
+    }
+}
+
+// --- grants
+
+/// Who owns what a wait takes.
+#[derive(Debug, Clone)]
+enum Owning {
+    /// Semaphores have no owner.
+    Nobody,
+    Thread(OwnerRef),
+    /// An owner of its own, for one mutex.
+    Own(OwnerRef),
+    /// An owner of its own for several mutexes of one wait-all.
+    Shared(Arc<SharedOwner>),
+}
+
+#[derive(Debug)]
+struct SharedOwner {
+    space: &'static Space,
+    owner: OwnerRef,
+}
+
+impl Drop for SharedOwner {
+    fn drop(&mut self) {
+        owner::free_grant(self.space, self.owner);
+    }
+}
+
+impl Owning {
+    fn new(cx: Cx, by: By) -> Result<Owning> {
+        match by {
+            By::Thread => Ok(Owning::Thread(cx.op)),
+            By::Grant { bound } => owner::new_grant(cx.space, if bound { process::tid() } else { 0 }).map(Owning::Own),
+        }
+    }
+
+    #[inline]
+    fn for_targets(cx: Cx, by: By, targets: &[Target]) -> Result<Owning> {
+        let mutexes = targets.iter().filter(|t| t.machine == Machine::Mutex).count();
+        match (Owning::new_if(mutexes > 0, cx, by)?, mutexes) {
+            (Owning::Own(owner), 2..) => Ok(Owning::Shared(Arc::new(SharedOwner { space: cx.space, owner }))),
+            (owning, _) => Ok(owning),
+        }
+    }
+
+    fn new_if(needed: bool, cx: Cx, by: By) -> Result<Owning> {
+        if needed { Owning::new(cx, by) } else { Ok(Owning::Nobody) }
+    }
+
+    fn owner(&self, cx: Cx) -> OwnerRef {
+        match self {
+            Owning::Nobody => cx.op,
+            Owning::Thread(owner) | Owning::Own(owner) => *owner,
+            Owning::Shared(shared) => shared.owner,
+        }
+    }
+
+    /// What one grant of the wait keeps of it.
+    fn share(&self, machine: Machine) -> Owning {
+        if machine == Machine::Mutex { self.clone() } else { Owning::Nobody }
+    }
+
+    /// Whether a grant of these objects has taken the owner over.
+    fn is_needed(&self, targets: &[Target]) -> bool {
+        !matches!(self, Owning::Own(_)) || targets.len() == 1
+    }
+
+    /// Gives back an owner that owns nothing.
+    fn free(&self, space: &'static Space) {
+        if let Owning::Own(owner) = self {
+            owner::free_grant(space, *owner);
+        }
+    }
+}
+
+/// One acquisition of a mutex or a semaphore.
+///
+/// It keeps the object alive and may be released after the handle is closed. Dropped unreleased: a grant-owned mutex becomes abandoned, a robust
+/// semaphore's permit comes back, a plain one's stays taken, a thread's hold stays with the thread.
+#[derive(Debug)]
+pub struct Grant {
+    space: &'static Space,
+    born: ProcessRef,
+    target: Target,
+    owning: Owning,
+    taken: Taken,
+    held: AtomicBool,
+}
+
+fn granted(cx: Cx, target: Target, owning: Owning, taken: Taken) -> Result<Grant> {
+    if matches!(owning, Owning::Thread(_)) && target.machine == Machine::Mutex && target.record.depth.load() == 1 {
+        owner::note_taken();
+    }
+    index::pin(cx.space, target.at);
+    Ok(Grant::of(cx.space, target, owning, taken))
+}
+
+impl Grant {
+    fn new(space: &'static Space, target: Target, owning: Owning, taken: Taken) -> Grant {
+        index::pin(space, target.at);
+        Grant::of(space, target, owning, taken)
+    }
+
+    fn of(space: &'static Space, target: Target, owning: Owning, taken: Taken) -> Grant {
+        Grant { space, born: space.me(), target, owning, taken, held: AtomicBool::new(true) }
+    }
+
+    /// Of what it is a grant.
+    pub fn kind(&self) -> Kind {
+        Kind::of(self.target.machine)
+    }
+
+    /// Its fence number.
+    pub fn fence(&self) -> u64 {
+        self.taken.fence
+    }
+
+    /// Whether the previous owner died holding it.
+    pub fn abandoned(&self) -> bool {
+        self.taken.abandoned
+    }
+
+    /// Releases it, once. A second time, a thread's hold from another thread, and any in the child of a fork: NotOwner (288). NamespaceLost if it is.
+    pub fn release(&self) -> Result<()> {
+        self.space.check()?;
+        let cx = owner::current(self.space)?;
+        let foreign = matches!(self.owning, Owning::Thread(owner) if owner != cx.op);
+        if self.space.me() != self.born || foreign || !self.held.swap(false, Ordering::AcqRel) {
+            return Err(Error::new(
+                ErrorKind::NotOwner,
+                if foreign { "the grant is a hold of another thread; release it there" } else { "the grant was released already, or belongs to the parent process" },
+            ));
+        }
+        let released = match self.kind() {
+            Kind::Semaphore => ops::post(cx, self.target, 1).map(|_| false),
+            _ => ops::release(cx, self.target, self.owning.owner(cx)),
+        };
+        match (&released, &self.owning) {
+            (Ok(true), Owning::Thread(_)) => owner::note_released(),
+            (_, owning) => owning.free(self.space),
+        }
+        released.map(|_| ())
+    }
+
+    /// False once released, and in the child of a fork.
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire) && self.space.me() == self.born
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        let Ok(cx) = owner::current(self.space) else { return };
+        if self.space.check().is_ok() {
+            if self.is_held() {
+                match (&self.owning, self.target.machine) {
+                    (Owning::Own(owner), _) => {
+                        let _ = ops::abandon_of(cx, self.target, *owner);
+                        owner::free_grant(self.space, *owner);
+                    }
+                    (Owning::Shared(shared), _) => drop(ops::abandon_of(cx, self.target, shared.owner)),
+                    (_, Machine::RobustSemaphore) => drop(ops::return_permit(cx, self.target)),
+                    _ => {}
+                }
+            }
+            let _ = index::leave(cx, self.target.at);
+        }
+    }
+}
+
+// --- for tests
+
+/// What this process has in use, for tests that look for leaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Open handles, of all namespaces.
+    pub handles: usize,
+    /// Owner records: one for each thread that called byname, the keeper, each grant of a mutex.
+    pub owners: usize,
+    /// Waits in progress.
+    pub waiters: usize,
+}
+
+/// What this process has in use.
+pub fn usage(namespace: &Namespace) -> Usage {
+    let mut pools = namespace.0.pools.lock();
+    pools.sweep_retired(&namespace.0.arena);
+    Usage { handles: handles::open_count(), owners: pools.owners_out, waiters: pools.waiters_out }
+}

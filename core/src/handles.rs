@@ -1,0 +1,177 @@
+//! The handle table of this process.
+//!
+//! A handle is a slot and a generation. Slots are never freed, only used again, and hold nothing but atomics, so a closed or wild handle is an
+//! error and never a use after free. The tag says everything that a call checks, in one load:
+//! ```text
+//!  63           32 31     12 11      8 7          0
+//! |  generation   |    -    | machine | right bits |     0 in the low half = closed
+//! ```
+
+use crate::arena::mapping::Place;
+use crate::arena::layout::Object;
+use crate::arena::refs::ObjectRef;
+use crate::cell::private::{AtomicU64, Ordering};
+use crate::dispatch::lock::Target;
+use crate::dispatch::word::Machine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::space::Space;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+/// What a handle may do, and what is known of it.
+pub(crate) mod right {
+    pub(crate) const OPEN: u32 = 1;
+    pub(crate) const SYNCHRONIZE: u32 = 2;
+    pub(crate) const MODIFY: u32 = 4;
+    pub(crate) const QUERY: u32 = 8;
+    /// The name was passed with the prefix `Local\`.
+    pub(crate) const LOCAL: u32 = 16;
+    /// The object was new.
+    pub(crate) const CREATED: u32 = 32;
+}
+
+/// One entry of the table.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    index: u32,
+    tag: AtomicU64,
+    at: AtomicU64,
+    record: Place<Object>,
+    space: Place<Space>,
+}
+
+const CHUNK: u32 = 256;
+const CHUNKS: usize = 4096;
+
+static TABLE: [OnceLock<Box<[Slot]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
+static FREE: Mutex<Free> = Mutex::new(Free { slots: VecDeque::new(), chunks: 0, open: 0 });
+
+struct Free {
+    slots: VecDeque<u32>,
+    chunks: u32,
+    open: usize,
+}
+
+/// Where ids lead that never were handles.
+static NOWHERE: Slot = Slot { index: u32::MAX, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
+
+/// A slot at a generation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    slot: &'static Slot,
+    generation: u32,
+}
+
+/// What a checked handle leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    pub(crate) space: &'static Space,
+    pub(crate) target: Target,
+    pub(crate) rights: u32,
+}
+
+/// Enters an object that this process has a reference on.
+pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Result<Entry> {
+    let mut free = FREE.lock();
+    if free.slots.is_empty() {
+        if free.chunks as usize == CHUNKS {
+            return Err(Error::new(ErrorKind::LimitReached, "this process has 1048576 handles open, the limit; close some").numbered(4));
+        }
+        let first = free.chunks * CHUNK;
+        let fresh = |i| Slot { index: first + i, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
+        let _ = TABLE[free.chunks as usize].set((0..CHUNK).map(fresh).collect());
+        free.slots.extend(first..first + CHUNK);
+        free.chunks += 1;
+    }
+    let index = free.slots.pop_front().unwrap_or(0);
+    free.open += 1;
+    drop(free);
+    let slot = slot_at(index).unwrap_or(&NOWHERE);
+    let generation = ((slot.tag.load(Ordering::Acquire) >> 32) as u32).max(1);
+    slot.at.store(target.at.pack(), Ordering::Release);
+    slot.record.set(target.record);
+    slot.space.set(space);
+    slot.tag.store(u64::from(generation) << 32 | u64::from(target.machine.code()) << 8 | u64::from(rights | right::OPEN), Ordering::Release);
+    Ok(Entry { slot, generation })
+}
+
+fn slot_at(index: u32) -> Option<&'static Slot> {
+    TABLE.get((index / CHUNK) as usize)?.get()?.get((index % CHUNK) as usize)
+}
+
+impl Entry {
+    #[inline]
+    pub(crate) fn from_id(id: u64) -> Entry {
+        Entry { slot: slot_at(id as u32).unwrap_or(&NOWHERE), generation: (id >> 32) as u32 }
+    }
+
+    pub(crate) fn id(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot.index)
+    }
+
+    /// What the handle leads to, if it is open and has these rights.
+    #[inline]
+    pub(crate) fn open(self, rights: u32) -> Result<Opened> {
+        let tag = self.slot.tag.load(Ordering::Acquire);
+        if (tag >> 32) as u32 != self.generation || tag as u32 & right::OPEN == 0 {
+            return Err(Error::closed());
+        }
+        if tag as u32 & rights != rights {
+            return Err(denied(rights));
+        }
+        let (Some(record), Some(space), Some(at), Some(machine)) = (
+            self.slot.record.get(),
+            self.slot.space.get(),
+            ObjectRef::unpack(self.slot.at.load(Ordering::Acquire)),
+            Machine::from_code(tag as u32 >> 8 & 0xf),
+        ) else {
+            return Err(Error::closed());
+        };
+        space.check()?;
+        Ok(Opened { space, target: Target { record, at, machine }, rights: tag as u32 })
+    }
+
+    /// Closes; what it led to, for the one caller who did.
+    pub(crate) fn close(self) -> Result<(&'static Space, ObjectRef)> {
+        let tag = self.slot.tag.load(Ordering::Acquire);
+        let (space, at) = (self.slot.space.get(), ObjectRef::unpack(self.slot.at.load(Ordering::Acquire)));
+        let next = u64::from(self.generation.wrapping_add(1).max(1)) << 32;
+        if (tag >> 32) as u32 != self.generation
+            || tag as u32 & right::OPEN == 0
+            || self.slot.tag.compare_exchange(tag, next, Ordering::AcqRel, Ordering::Acquire).is_err()
+        {
+            return Err(Error::closed());
+        }
+        let mut free = FREE.lock();
+        free.slots.push_back(self.slot.index);
+        free.open -= 1;
+        drop(free);
+        space.zip(at).ok_or_else(Error::closed)
+    }
+}
+
+#[cold]
+fn denied(rights: u32) -> Error {
+    let what = match rights {
+        right::SYNCHRONIZE => "SYNCHRONIZE, which waits need",
+        right::MODIFY => "MODIFY_STATE, which changing the object needs",
+        _ => "QUERY_STATE, which looking at the object needs",
+    };
+    Error::new(ErrorKind::AccessDenied, format!("the handle was opened without {what}; open it with that right"))
+}
+
+/// Handles that are open now.
+pub(crate) fn open_count() -> usize {
+    FREE.lock().open
+}
+
+/// For a fork.
+pub(crate) fn lock() {
+    std::mem::forget(FREE.lock());
+}
+
+/// For a fork.
+pub(crate) fn unlock() {
+    crate::sys::fork::force_unlock(&FREE);
+}

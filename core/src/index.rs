@@ -1,0 +1,686 @@
+//! Names and lives of objects: create, open, leave, destroy, without a system call.
+//!
+//! *What it is.* 65 536 buckets; a bucket's word holds the first object of its chain, a version, and a locker.
+//! ```text
+//!  63      52 51    36 35       21 20        0
+//! | locker gen | locker | version | head (+1) |
+//! ```
+//!
+//! *Who may write what.* Insert at the head: anyone, one swap of the unlocked word, which fails if anything was inserted or removed since the
+//! chain was read; so a name is created once. Remove: under the bucket's lock: one store (the predecessor's `chain`, or the head with the
+//! unlocking store). A chain is therefore whole at every instant, and a dead locker's lock is simply taken.
+//!
+//! *Reading.* Without the lock: an object counts if its life word is LIVE and unchanged after its name was compared (the admission's swap is
+//! that check); "not there" counts if the bucket's word is unchanged.
+//!
+//! *Death.* Reserved, not linked: the row bit leads the reaper to it. DYING, not unlinked: `pending_object` does, and every reader that
+//! meets it. A *stopped* remover delays creators of names that share its bucket of 65 536.
+
+use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, Table};
+use crate::arena::refs::{ObjectRef, OwnerRef};
+use crate::cell::{Word64, fence};
+use crate::dispatch::lock::{self, Target, node_kind};
+use crate::dispatch::word::{Machine, State, Word};
+use crate::error::{Error, ErrorKind, Result};
+use crate::life::{Life, Stage};
+use crate::live::{self, Vitals};
+use crate::name::{MAX_NAME_BYTES, quoted};
+use crate::ops;
+use crate::refs::{self, count_matches};
+use crate::space::{Cx, Space};
+use crate::sys::{clock, process};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+
+/// What a new object is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blueprint {
+    pub(crate) machine: Machine,
+    pub(crate) state: State,
+    pub(crate) maximum: u32,
+    pub(crate) owned: bool,
+}
+
+/// Makes the object, or opens the one of that name. `true`: it is new.
+pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Target, bool)> {
+    let Some(name) = name else {
+        let at = reserve(cx)?;
+        let made = fill(cx, at, None, what).map(|record| publish(cx, at, record, what));
+        settle_pending(cx, at, made.is_err());
+        return made.map(|target| (target, true));
+    };
+    let bucket = bucket_of(cx.space, name);
+    let mut spare: Option<(ObjectRef, Target)> = None;
+    let outcome = loop {
+        let seen = bucket.load();
+        if let Some(found) = find(cx, bucket, name)? {
+            break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
+        }
+        if Bucket(seen).is_locked() {
+            await_bucket(cx, bucket)?;
+            continue;
+        }
+        let (_, target) = match spare {
+            Some(made) => made,
+            None => {
+                let at = reserve(cx)?;
+                match fill(cx, at, Some(name), what) {
+                    Ok(record) => *spare.insert((at, publish(cx, at, record, what))),
+                    Err(error) => {
+                        settle_pending(cx, at, true);
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        target.record.chain.store(Bucket(seen).head());
+        if bucket.cas(seen, Bucket(seen).insert(target.at.index).0).is_ok() {
+            settle_pending(cx, target.at, false);
+            return Ok((target, true));
+        }
+    };
+    if let Some((at, _)) = spare {
+        settle_pending(cx, at, true);
+    }
+    outcome
+}
+
+/// Opens the object of that name.
+pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<Target> {
+    let bucket = bucket_of(cx.space, name);
+    loop {
+        let seen = bucket.load();
+        if let Some(found) = find(cx, bucket, name)? {
+            if is(found.machine) {
+                return Ok(found);
+            }
+            leave_quietly(cx, found.at);
+            return Err(other_kind(name));
+        }
+        if Bucket(seen).is_locked() {
+            await_bucket(cx, bucket)?;
+        } else if bucket.load() == seen {
+            return Err(Error::new(ErrorKind::NotFound, format!("no object named {} is open; create it, or start the process that does", quoted(name))));
+        }
+    }
+}
+
+/// Whether an object of that name lives; for N15.
+pub(crate) fn exists(cx: Cx, name: &str) -> Result<bool> {
+    match open(cx, name, |_| true) {
+        Ok(target) => leave(cx, target.at).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// One more use, by this process, of an object it has open; false if it has not.
+pub(crate) fn pin(space: &Space, at: ObjectRef) -> bool {
+    let mut held = space.references.lock(at.index);
+    let open = count_matches(&held, at);
+    held.count += u32::from(open);
+    open
+}
+
+/// One use less; with the last one the process leaves the holder set, and the last process's leaving ends the object.
+pub(crate) fn leave(cx: Cx, at: ObjectRef) -> Result<()> {
+    let mut held = cx.space.references.lock(at.index);
+    if !count_matches(&held, at) {
+        return Ok(());
+    }
+    held.count -= 1;
+    if held.count > 0 || keeps_for_owner(cx, at)? {
+        return Ok(());
+    }
+    leave_set(cx, at)
+}
+
+fn leave_quietly(cx: Cx, at: ObjectRef) {
+    let _ = leave(cx, at);
+}
+
+/// Leaves an object that was kept only for its owner (see [`keeps_for_owner`]).
+pub(crate) fn leave_if_unused(cx: Cx, at: ObjectRef) -> Result<()> {
+    let held = cx.space.references.lock(at.index);
+    if held.count == 0 && held.generation == at.generation && refs::is_held(cx.space, at.index, Some(cx.space.me()))? {
+        return leave_set(cx, at);
+    }
+    Ok(())
+}
+
+/// Objects in our row.
+pub(crate) fn held_by_us(space: &Space) -> Vec<ObjectRef> {
+    let life = |index| Some(Life(space.arena.object(index).ok()?.life.load()));
+    refs::objects_of(space, space.me()).into_iter().filter_map(|index| Some(ObjectRef { index, generation: life(index)?.generation() })).collect()
+}
+
+/// A mutex that we closed while a thread of ours owns it, and that others hold too: we stay in its holder set so that the owner's death is
+/// noticed and its exit abandons it.
+fn keeps_for_owner(cx: Cx, at: ObjectRef) -> Result<bool> {
+    let target = ops::target_at(cx.space, at)?;
+    if target.machine != Machine::Mutex {
+        return Ok(false);
+    }
+    let owned_here = target.word().state().owner_index().is_some_and(|o| live::process_of_owner(cx.space, o) == Some(cx.space.me()));
+    let shared = Life(target.record.life.load()).sole() != Some(cx.space.me().slot);
+    Ok(owned_here && shared && others_hold(cx, at.index)?)
+}
+
+fn others_hold(cx: Cx, object: u32) -> Result<bool> {
+    let me = cx.space.me();
+    for slot in 0..cx.space.arena.high_water(Table::Processes) {
+        let generation = (cx.space.arena.process(slot)?.seats[0].load() >> 32) as u32;
+        if slot != me.slot && refs::is_held(cx.space, object, Some(crate::arena::refs::ProcessRef { slot, generation }))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Our process leaves the holder set; the private count is 0 and locked.
+fn leave_set(cx: Cx, at: ObjectRef) -> Result<()> {
+    let target = ops::target_at(cx.space, at)?;
+    if target.machine == Machine::RobustSemaphore {
+        close_account(cx, target, cx.space.me())?;
+    }
+    let op = cx.space.arena.owner(cx.op.index)?;
+    op.pending_object.store(at.pack());
+    refs::clear_bit(cx.space, cx.space.me(), at.index)?;
+    let destroyed = destroy_if_unheld(cx, at);
+    op.pending_object.store(0);
+    destroyed
+}
+
+/// Ends an object that nobody holds any more; finishes what somebody else began to end.
+pub(crate) fn destroy_if_unheld(cx: Cx, at: ObjectRef) -> Result<()> {
+    let record = cx.space.arena.object(at.index)?;
+    loop {
+        let life = Life(record.life.load());
+        if life.generation() != at.generation {
+            return Ok(());
+        }
+        match life.stage() {
+            Some(Stage::Dying) => return finish_destroying(cx, at, record),
+            Some(Stage::Live) => {
+                fence(); // SYNC(join-destroy): the version is read before the rows
+                let alone = life.sole() == Some(cx.space.me().slot) && !refs::is_held(cx.space, at.index, Some(cx.space.me()))?;
+                if !alone && refs::is_held(cx.space, at.index, None)? {
+                    return Ok(());
+                }
+                if let Some(dying) = life.dying()
+                    && record.life.cas(life.0, dying.0).is_ok()
+                {
+                    return finish_destroying(cx, at, record);
+                }
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Takes a DYING object out of its bucket and frees its record. Any number of finishers may run at once.
+fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<()> {
+    if record.name_len.load() > 0 {
+        let bucket = &cx.space.arena.fixed().buckets[(record.hash.load() % BUCKETS) as usize];
+        let locked = LockedBucket::take(cx, bucket, record.hash.load() % BUCKETS)?;
+        let life = Life(record.life.load());
+        if life.stage() == Some(Stage::Dying) && life.generation() == at.generation {
+            locked.remove(at.index, record)?;
+        }
+        locked.unlock();
+    }
+    let life = Life(record.life.load());
+    if life.stage() == Some(Stage::Dying) && life.generation() == at.generation {
+        let long = record.long_name.load();
+        if record.life.cas(life.0, life.free().0).is_ok() {
+            if let Some(long) = long.checked_sub(1) {
+                let _ = cx.space.arena.long_name(long)?.owner.cas(at.pack(), 0);
+            }
+            cx.space.arena.header().live_objects.add(u64::MAX);
+            cx.space.vacancies.freed.lock().push_back(at.index);
+        }
+    }
+    Ok(())
+}
+
+// --- finding
+
+fn bucket_of(space: &Space, name: &str) -> &'static Word64 {
+    &space.arena.fixed().buckets[(hash(name) % BUCKETS) as usize]
+}
+
+/// FNV-1a, folded: part of the format.
+fn hash(name: &str) -> u32 {
+    let wide = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    (wide ^ wide >> 32) as u32
+}
+
+/// The live object of that name, entered into by this process.
+fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Option<Target>> {
+    let arena = &cx.space.arena;
+    let wanted = hash(name);
+    let mut next = Bucket(bucket.load()).head();
+    for _ in 0..OBJECTS {
+        let Some(index) = next.checked_sub(1) else { return Ok(None) };
+        let record = arena.object(index)?;
+        next = record.chain.load();
+        let life = Life(record.life.load());
+        let at = ObjectRef { index, generation: life.generation() };
+        if record.hash.load() != wanted || !has_name(cx.space, record, name)? {
+            continue;
+        }
+        match life.stage() {
+            Some(Stage::Live) if join(cx, at, record, life)? => return ops::target_at(cx.space, at).map(Some),
+            Some(Stage::Dying) => {
+                finish_destroying(cx, at, record)?;
+                return Ok(None); // the bucket has moved: the caller looks again
+            }
+            _ => {}
+        }
+    }
+    Err(arena.corrupted("an endless chain of names"))
+}
+
+/// Enters the holder set; false if the object ended meanwhile, or is another by now.
+fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Result<bool> {
+    let mut held = cx.space.references.lock(at.index);
+    if count_matches(&held, at) {
+        held.count += 1;
+        return Ok(true);
+    }
+    let me = cx.space.me();
+    refs::set_bit(cx.space, me, at.index)?;
+    loop {
+        let Some(admitted) = life.admit(me.slot).filter(|l| l.generation() == at.generation) else {
+            refs::clear_bit(cx.space, me, at.index)?;
+            // Our bit may have kept the last holder from ending the object.
+            destroy_if_unheld(cx, at)?;
+            return Ok(false);
+        };
+        match record.life.cas(life.0, admitted.0) {
+            Ok(()) => break, // SYNC(join-destroy): the bit was set before
+            Err(met) => life = Life(met),
+        }
+    }
+    *held = refs::Count { generation: at.generation, count: 1 };
+    let target = ops::target_at(cx.space, at)?;
+    if target.machine == Machine::RobustSemaphore {
+        open_account(cx, target)?;
+    }
+    Ok(true)
+}
+
+fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
+    let family = |m: Machine| match m {
+        Machine::Mutex => 0,
+        Machine::ManualEvent | Machine::AutoEvent => 1,
+        Machine::Semaphore | Machine::RobustSemaphore => 2,
+    };
+    if family(found.machine) == family(wanted) { Ok(found) } else { Err(other_kind(name)) }
+}
+
+fn other_kind(name: &str) -> Error {
+    Error::new(ErrorKind::WrongKind, format!("the name {} belongs to an object of another kind; all kinds share one name space, use another name", quoted(name)))
+}
+
+// --- making
+
+/// Where this process looks for free records.
+#[derive(Debug, Default)]
+pub(crate) struct Vacancies {
+    /// Records that we freed, oldest first.
+    freed: Mutex<VecDeque<u32>>,
+    /// Where the search through the table goes on.
+    cursor: Mutex<u32>,
+}
+
+impl Vacancies {
+    pub(crate) fn locks(&self) -> (&Mutex<VecDeque<u32>>, &Mutex<u32>) {
+        (&self.freed, &self.cursor)
+    }
+}
+
+/// A record rests for this many others before it is used again.
+const REST: usize = 64;
+
+/// A free record, RESERVED for us and named in our op's `pending_object`.
+fn reserve(cx: Cx) -> Result<ObjectRef> {
+    let space = cx.space;
+    let op = space.arena.owner(cx.op.index)?;
+    let take = |index: u32| -> Result<Option<ObjectRef>> {
+        let record = space.arena.object(index)?;
+        let life = Life(record.life.load());
+        let Some(reserved) = life.reserve(space.me().slot) else { return Ok(None) };
+        let at = ObjectRef { index, generation: life.generation() };
+        op.pending_object.store(at.pack());
+        if record.life.cas(life.0, reserved.0).is_err() {
+            op.pending_object.store(0);
+            return Ok(None);
+        }
+        space.arena.header().live_objects.add(1);
+        Ok(Some(at))
+    };
+    let mut freed = space.vacancies.freed.lock();
+    while freed.len() > REST {
+        if let Some(index) = freed.pop_front()
+            && let Some(at) = take(index)?
+        {
+            return Ok(at);
+        }
+    }
+    drop(freed);
+    let mut cursor = space.vacancies.cursor.lock();
+    let mut wrapped = false;
+    loop {
+        let high = space.arena.high_water(Table::Objects);
+        while *cursor < high {
+            let index = *cursor;
+            *cursor += 1;
+            if let Some(at) = take(index)? {
+                return Ok(at);
+            }
+        }
+        // A quarter free is worth a search; else, or when that found nothing, the table grows.
+        let live = space.arena.header().live_objects.load();
+        if !wrapped && (live.saturating_mul(4) < u64::from(high) * 3 && high > 0 || high == OBJECTS) {
+            *cursor = 0;
+            wrapped = true;
+        } else {
+            space.arena.grow(Table::Objects, high)?;
+        }
+    }
+}
+
+/// Fills a reserved record; its bit is set.
+fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'static Object> {
+    let record = cx.space.arena.object(at.index)?;
+    refs::set_bit(cx.space, cx.space.me(), at.index)?;
+    fence(); // readers of the former name saw the life word change before these stores
+    record.word.store(Word::new(what.state).0);
+    record.target.store(0);
+    record.head.store(0);
+    record.tail.store(0);
+    record.fence.store(u64::from(what.owned));
+    record.depth.store(u32::from(what.owned));
+    record.news.store(0);
+    record.kind.store(what.machine.code());
+    record.maximum.store(what.maximum);
+    record.next_ticket.store(1);
+    record.chain.store(0);
+    record.accounts.store(0);
+    record.alls.store(0);
+    record.long_name.store(0);
+    record.name_len.store(0);
+    if let Some(name) = name {
+        record.hash.store(hash(name));
+        let words = if name.len() <= INLINE_NAME_BYTES {
+            &record.name[..]
+        } else {
+            let (index, long) = reserve_long_name(cx.space, at)?;
+            record.long_name.store(index + 1);
+            &long.text[..]
+        };
+        for (word, bytes) in words.iter().zip(name.as_bytes().chunks(8)) {
+            let mut eight = [0; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_le_bytes(eight));
+        }
+        record.name_len.store(name.len() as u32);
+    }
+    Ok(record)
+}
+
+/// RESERVED to LIVE; ours from here on.
+fn publish(cx: Cx, at: ObjectRef, record: &'static Object, what: Blueprint) -> Target {
+    *cx.space.references.lock(at.index) = refs::Count { generation: at.generation, count: 1 };
+    record.life.store(Life(record.life.load()).publish().0);
+    let target = Target { record, at, machine: what.machine };
+    if what.machine == Machine::RobustSemaphore {
+        let _ = open_account(cx, target);
+    }
+    target
+}
+
+/// The making of an object ends: it is linked, or `undo` gives it back.
+fn settle_pending(cx: Cx, at: ObjectRef, undo: bool) {
+    if undo {
+        let mut held = cx.space.references.lock(at.index);
+        if count_matches(&held, at) {
+            held.count = 0;
+        }
+        drop(held);
+        let _ = abolish(cx, cx.space.me(), at);
+    }
+    if let Ok(op) = cx.space.arena.owner(cx.op.index) {
+        op.pending_object.store(0);
+    }
+}
+
+/// Gives back an object that `process` was making, and ends one that nobody holds.
+pub(crate) fn abolish(cx: Cx, process: crate::arena::refs::ProcessRef, at: ObjectRef) -> Result<()> {
+    let record = cx.space.arena.object(at.index)?;
+    let life = Life(record.life.load());
+    if life.generation() != at.generation {
+        return Ok(());
+    }
+    if life.stage() == Some(Stage::Reserved) {
+        if life.sole() == Some(process.slot) {
+            refs::clear_bit(cx.space, process, at.index)?;
+            if let Some(long) = record.long_name.load().checked_sub(1) {
+                let _ = cx.space.arena.long_name(long)?.owner.cas(at.pack(), 0);
+            }
+            if record.life.cas(life.0, life.free().0).is_ok() {
+                cx.space.arena.header().live_objects.add(u64::MAX);
+            }
+        }
+        return Ok(());
+    }
+    refs::clear_bit(cx.space, process, at.index)?;
+    destroy_if_unheld(cx, at)
+}
+
+fn reserve_long_name(space: &Space, at: ObjectRef) -> Result<(u32, &'static LongName)> {
+    loop {
+        let high = space.arena.high_water(Table::LongNames);
+        for index in 0..high {
+            let long = space.arena.long_name(index)?;
+            if long.owner.load() == 0 && long.owner.cas(0, at.pack()).is_ok() {
+                return Ok((index, long));
+            }
+        }
+        space.arena.grow(Table::LongNames, high)?;
+    }
+}
+
+// --- names
+
+fn name_words(space: &Space, record: &'static Object) -> Result<&'static [Word64]> {
+    match record.long_name.load().checked_sub(1) {
+        Some(index) => Ok(&space.arena.long_name(index)?.text),
+        None => Ok(&record.name),
+    }
+}
+
+fn has_name(space: &Space, record: &'static Object, name: &str) -> Result<bool> {
+    if record.name_len.load() as usize != name.len() {
+        return Ok(false);
+    }
+    let words = name_words(space, record)?;
+    Ok(name.as_bytes().chunks(8).zip(words).all(|(bytes, word)| word.load().to_le_bytes()[..bytes.len()] == *bytes)
+        && name.len() <= words.len() * 8)
+}
+
+/// The leaf that an object is stored under.
+pub(crate) fn name_of(space: &Space, record: &'static Object) -> Result<Option<String>> {
+    let len = record.name_len.load() as usize;
+    if len == 0 {
+        return Ok(None);
+    }
+    let words = name_words(space, record)?;
+    if len > MAX_NAME_BYTES.min(words.len() * 8) {
+        return Err(space.arena.corrupted("a name that is too long"));
+    }
+    let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.load().to_le_bytes()).take(len).collect();
+    bytes.truncate(len);
+    String::from_utf8(bytes).map(Some).map_err(|_| space.arena.corrupted("a name that is no UTF-8"))
+}
+
+// --- accounts of robust semaphores
+
+/// Opens our process's account; with the first handle.
+pub(crate) fn open_account(cx: Cx, target: Target) -> Result<()> {
+    let node = cx.space.pools.lock().take_node(&cx.space.arena, cx.space.me())?;
+    let locked = lock::lock(cx, target)?;
+    let record = locked.node(node)?;
+    record.kind.store(node_kind::ACCOUNT);
+    record.waiter.store(cx.space.me().pack());
+    record.value.store(0);
+    record.next.store(target.record.accounts.load());
+    record.object.store(target.at.pack());
+    target.record.accounts.store(node + 1);
+    locked.finish(None)
+}
+
+/// Closes a process's account: its permits come back, and the next acquirer is told.
+pub(crate) fn close_account(cx: Cx, target: Target, process: crate::arena::refs::ProcessRef) -> Result<()> {
+    let mut locked = lock::lock(cx, target)?;
+    let Some((index, account)) = locked.account(process)? else { return locked.finish(None) };
+    let permits = account.value.load();
+    if permits > 0 {
+        let after = locked.state.post_of_dead(permits.min(u64::from(u32::MAX)) as u32, target.record.maximum.load());
+        locked.change_with_account(index, account, 0, after);
+    }
+    let mut link = &target.record.accounts;
+    while let Some(at) = link.load().checked_sub(1) {
+        if at == index {
+            link.store(account.next.load());
+            break;
+        }
+        link = &locked.node(at)?.next;
+    }
+    account.object.store(0);
+    locked.finish(None)?;
+    if target.word().alls() {
+        ops::serve_again(cx, target)?;
+    }
+    if process == cx.space.me() {
+        cx.space.pools.lock().give_node(index);
+    }
+    Ok(())
+}
+
+// --- buckets
+
+#[derive(Clone, Copy)]
+struct Bucket(u64);
+
+const HEAD: u64 = 0x1f_ffff;
+const VERSION_SHIFT: u32 = 21;
+const VERSION: u64 = 0x7fff << VERSION_SHIFT;
+const LOCK: u64 = !(HEAD | VERSION);
+const LOCKER_SHIFT: u32 = 36;
+
+impl Bucket {
+    fn head(self) -> u32 {
+        (self.0 & HEAD) as u32
+    }
+
+    fn is_locked(self) -> bool {
+        self.0 & LOCK != 0
+    }
+
+    fn next_version(self) -> u64 {
+        self.0.wrapping_add(1 << VERSION_SHIFT) & VERSION
+    }
+
+    fn insert(self, index: u32) -> Bucket {
+        Bucket(self.next_version() | u64::from(index + 1))
+    }
+
+    fn locked_by(self, op: OwnerRef) -> Bucket {
+        Bucket(self.0 & !LOCK | u64::from(op.index) << LOCKER_SHIFT | u64::from(op.generation & 0xfff) << 52)
+    }
+
+    fn unlocked(self) -> Bucket {
+        Bucket(self.0 & HEAD | self.next_version())
+    }
+}
+
+struct LockedBucket {
+    cx: Cx,
+    word: &'static Word64,
+}
+
+impl LockedBucket {
+    fn take(cx: Cx, word: &'static Word64, index: u32) -> Result<LockedBucket> {
+        let op = cx.space.arena.owner(cx.op.index)?;
+        op.pending_bucket.store(u64::from(index) + 1);
+        loop {
+            let seen = Bucket(word.load());
+            if seen.is_locked() {
+                await_bucket(cx, word)?;
+            } else if word.cas(seen.0, seen.locked_by(cx.op).0).is_ok() {
+                return Ok(LockedBucket { cx, word });
+            }
+        }
+    }
+
+    /// Takes an object out of the chain, if it is in it.
+    fn remove(&self, index: u32, record: &Object) -> Result<()> {
+        let head = Bucket(self.word.load());
+        if head.head() == index + 1 {
+            self.word.store(head.0 & !HEAD | u64::from(record.chain.load()));
+            return Ok(());
+        }
+        let mut next = head.head();
+        for _ in 0..OBJECTS {
+            let Some(at) = next.checked_sub(1) else { return Ok(()) };
+            let before = self.cx.space.arena.object(at)?;
+            next = before.chain.load();
+            if next == index + 1 {
+                before.chain.store(record.chain.load());
+                return Ok(());
+            }
+        }
+        Err(self.cx.space.arena.corrupted("an endless chain of names"))
+    }
+
+    fn unlock(self) {
+        self.word.store(Bucket(self.word.load()).unlocked().0);
+        if let Ok(op) = self.cx.space.arena.owner(self.cx.op.index) {
+            op.pending_bucket.store(0);
+        }
+    }
+}
+
+/// Waits until a bucket's locker is done, or frees the bucket of a dead one.
+fn await_bucket(cx: Cx, word: &Word64) -> Result<()> {
+    for round in 0u32.. {
+        let seen = Bucket(word.load());
+        if !seen.is_locked() {
+            return Ok(());
+        }
+        match round {
+            0..100 => std::hint::spin_loop(),
+            100..110 => process::yield_now(),
+            _ => {
+                cx.space.check()?;
+                let (index, generation) = ((seen.0 >> LOCKER_SHIFT) as u32 & 0xffff, (seen.0 >> 52) as u32);
+                match live::vitals(cx.space, index, |g| g & 0xfff == generation)? {
+                    Vitals::Gone => drop(word.cas(seen.0, seen.unlocked().0)),
+                    Vitals::Leaving => ops::await_end(cx.space, index)?,
+                    Vitals::Alive => clock::nap(if round < 130 { 50_000 } else { 1_000_000 }),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Frees a bucket that a dead op left locked.
+pub(crate) fn free_bucket(cx: Cx, pending: u64) -> Result<()> {
+    match cx.space.arena.fixed().buckets.get((pending as usize).wrapping_sub(1)) {
+        Some(word) if Bucket(word.load()).is_locked() => await_bucket(cx, word),
+        _ => Ok(()),
+    }
+}

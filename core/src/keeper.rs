@@ -1,0 +1,366 @@
+//! The keeper: one small thread per process and namespace that keeps the process's seats, watches its neighbours, and tells
+//! asynchronous waits.
+//!
+//! *Seats.* A slot's 16 life words carry the keeper's TID and the kernel's bits; they are the entries of a robust list that the keeper registers,
+//! so that its end, which is the process's, marks and wakes them all.
+//!
+//! *States of a slot* (`Process::life`, generation above): FREE → JOINING → LIVE → LEAVING → (dead) → FREE; or FREE → EXPECTED → LIVE for the
+//! child of a fork. The slot is *taken* from the moment its seat 0 is not 0.
+//!
+//! *Joining.* J1 announce seat 0 to the kernel; J2 seat 0: 0 → TID; J3 link all, fill seats 1 to 15, take the announcement back; J4 describe, JOINING;
+//! J5 commit to the arena's life (`arena/file.rs`); J6 ring the three predecessors; J7 LIVE. Dying between any two leaves a marked seat 0.
+//!
+//! *The ring.* A keeper sleeps on its doorbell and on seats 0, 1, 2 of the next three taken slots; it reads the doorbell, scans by
+//! value, then sleeps on exactly those values, so nothing falls between. Belt: every second it looks at everything.
+//!
+//! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may.
+
+use crate::arena::file;
+use crate::arena::layout::{RING_SEATS, SEATS, Table};
+use crate::arena::refs::ProcessRef;
+use crate::cell::{Word32, fence};
+use crate::dispatch::grant;
+use crate::dispatch::word::Machine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::handles;
+use crate::index;
+use crate::live::{self, EXPECTED_SEAT, process_state};
+use crate::ops;
+use crate::owner;
+use crate::recover;
+use crate::refs;
+use crate::space::{Cx, SPACES, Space};
+use crate::sys::clock::{self, Deadline};
+use crate::sys::robust::{OWNER_DIED, SeatList, WAITERS};
+use crate::sys::{fork, futex, process};
+use std::sync::{Once, mpsc};
+
+/// How often the keeper looks at everything.
+const BELT_NS: u64 = 1_000_000_000;
+/// How soon it looks again at a process whose threads have not all ended.
+const SOON_NS: u64 = 1_000_000;
+/// How long a forked child may take to come.
+const CHILD_NS: u64 = 10_000_000_000;
+
+/// Starts the keeper and joins, in a free slot or in the one kept for us. False: the arena is closing, open it afresh.
+pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<bool> {
+    let (tell, told) = mpsc::channel();
+    let body = move || match join(space, kept) {
+        Ok(Some(cx)) => {
+            let _ = tell.send(Ok(true));
+            watch(cx);
+        }
+        Ok(None) => drop(tell.send(Ok(false))),
+        Err(error) => drop(tell.send(Err(error))),
+    };
+    process::spawn_quiet("byname-keeper", body).map_err(|errno| {
+        Error::new(ErrorKind::LimitReached, "cannot start byname's keeper thread; see RLIMIT_NPROC and the cgroup's pids.max").with_errno(errno)
+    })?;
+    told.recv().unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "byname's keeper thread ended while it joined the namespace")))
+}
+
+/// J1 to J7, on the keeper's thread.
+fn join(space: &'static Space, kept: Option<ProcessRef>) -> Result<Option<Cx>> {
+    let me = match kept {
+        Some(kept) => take_slot(space, kept.slot, EXPECTED_SEAT)?
+            .ok_or_else(|| Error::new(ErrorKind::LimitReached, "the forked child came too late to its place in the namespace"))?,
+        None => take_free_slot(space)?,
+    };
+    let record = space.arena.process(me.slot)?;
+    record.pid.store(process::pid());
+    record.start_time.store(process::start_time());
+    record.pid_namespace.store(process::pid_namespace());
+    record.life.store(u64::from(me.generation) << 32 | process_state::JOINING);
+    if !file::attach_commit(&space.arena) {
+        return Ok(None); // the file is going away, and our slot with it
+    }
+    space.set_me(me);
+    let cx = owner::register_keeper(space)?;
+    for slot in neighbours(space, me, -1)?.into_iter().take(RING_SEATS) {
+        grant::ring(space, slot.slot);
+    }
+    record.life.store(u64::from(me.generation) << 32 | process_state::LIVE);
+    Ok(Some(cx))
+}
+
+fn take_free_slot(space: &'static Space) -> Result<ProcessRef> {
+    loop {
+        let high = space.arena.high_water(Table::Processes);
+        for slot in 0..high {
+            if space.arena.process(slot)?.seats.iter().all(|s| s.load() as u32 == 0)
+                && let Some(me) = take_slot(space, slot, 0)?
+            {
+                return Ok(me);
+            }
+        }
+        space.arena.grow(Table::Processes, high)?;
+    }
+}
+
+/// J1 to J3: seat 0 from `from` to us; `None` if somebody else was faster.
+fn take_slot(space: &'static Space, slot: u32, from: u32) -> Result<Option<ProcessRef>> {
+    let record = space.arena.process(slot)?;
+    let fail = |errno| Error::system("cannot register a robust futex list; this kernel or sandbox lacks what byname needs to notice deaths", errno);
+    let list = SeatList::register(&record.seats).map_err(fail)?;
+    let seen = record.seats[0].load();
+    let taken = seen & !0xffff_ffff | u64::from(process::tid() | WAITERS);
+    list.announce(0);
+    if seen as u32 != from || record.seats[0].cas(seen, taken).is_err() {
+        list.settle();
+        return Ok(None);
+    }
+    list.link_all();
+    for seat in &record.seats[1..] {
+        seat.store(taken);
+    }
+    list.settle();
+    record.sleepers.iter().for_each(|s| s.store(0));
+    record.news.iter().for_each(|n| n.store(0));
+    Ok(Some(ProcessRef { slot, generation: (seen >> 32) as u32 }))
+}
+
+/// The taken slots after (`step` 1) or before (-1) ours, nearest first.
+fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Result<Vec<ProcessRef>> {
+    let high = i64::from(space.arena.high_water(Table::Processes));
+    let mut found = Vec::new();
+    for distance in 1..high {
+        let slot = (i64::from(me.slot) + step * distance).rem_euclid(high) as u32;
+        let seat = space.arena.process(slot)?.seats[0].load();
+        if seat as u32 != 0 && seat as u32 != EXPECTED_SEAT {
+            found.push(ProcessRef { slot, generation: (seat >> 32) as u32 });
+        }
+    }
+    Ok(found)
+}
+
+/// The keeper's life.
+fn watch(cx: Cx) {
+    let space = cx.space;
+    let mut belt = 0;
+    let mut everything = true;
+    loop {
+        match turn(cx, &mut belt, &mut everything) {
+            Ok(true) => {}
+            Ok(false) | Err(_) => break,
+        }
+    }
+    space.set_lost();
+    wake_ours(cx);
+    space.asyncs.look_at_all(cx, false);
+}
+
+/// One round: tell, reap, sleep. False when the namespace is lost.
+fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
+    let space = cx.space;
+    let me = space.me();
+    let record = space.arena.process(me.slot)?;
+    let bell = record.doorbell.low();
+    let rung = bell.load();
+    let mut until = space.asyncs.turn(cx)?;
+    if clock::now() >= *belt {
+        *belt = clock::now() + BELT_NS;
+        *everything = true;
+        if space.is_lost() || file::is_lost(&space.arena.path, &space.arena.file) || is_evicted(space, me)? {
+            return Ok(false);
+        }
+        space.asyncs.look_at_all(cx, true);
+        expire_children(space)?;
+    }
+    until = until.min(Deadline::at(*belt));
+    let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];
+    let mut reaped = false;
+    for (distance, neighbour) in neighbours(space, me, 1)?.into_iter().enumerate() {
+        let near = distance < RING_SEATS;
+        if !near && !*everything {
+            break;
+        }
+        if near {
+            words.push(live::seat(space, neighbour, distance)?);
+        }
+        if live::is_dead(space, neighbour)? {
+            reaped = true;
+            if !recover::reap(cx, neighbour)? {
+                until = until.min(Deadline::at(clock::now() + SOON_NS));
+            }
+        }
+    }
+    *everything = false;
+    if reaped {
+        *everything = true; // deaths come in groups; and no bit may have been set for what the dead granted
+        space.asyncs.look_at_all(cx, false);
+        return Ok(true);
+    }
+    futex::wait_many(&words, until);
+    Ok(true)
+}
+
+/// Somebody, or something, has freed or marked our seats while we live.
+fn is_evicted(space: &Space, me: ProcessRef) -> Result<bool> {
+    let record = space.arena.process(me.slot)?;
+    Ok(record.seats.iter().any(|seat| {
+        let seat = seat.load();
+        (seat >> 32) as u32 != me.generation || seat as u32 & OWNER_DIED != 0 || seat as u32 == 0
+    }))
+}
+
+/// Children that were announced and never came are dead.
+fn expire_children(space: &Space) -> Result<()> {
+    for slot in 0..space.arena.high_water(Table::Processes) {
+        let record = space.arena.process(slot)?;
+        let seat = record.seats[0].load();
+        if seat as u32 == EXPECTED_SEAT && clock::now() >= record.expected_until.load() {
+            let _ = record.seats[0].cas(seat, seat & !0xffff_ffff | u64::from(OWNER_DIED));
+        }
+    }
+    Ok(())
+}
+
+/// Wakes every thread of ours that is blocked: it will find the namespace lost.
+fn wake_ours(cx: Cx) {
+    for index in 0..cx.space.arena.high_water(Table::Waiters) {
+        if live::process_of_waiter(cx.space, index) == Some(cx.space.me())
+            && let Ok(waiter) = cx.space.arena.waiter(index)
+        {
+            futex::wake(waiter.claim.low(), 1);
+        }
+    }
+}
+
+// --- exit and fork
+
+/// Registers, once per process, what happens around fork and at exit.
+pub(crate) fn install_hooks() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        fork::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
+        process::at_exit(leave_all);
+    });
+}
+
+/// An orderly exit. With others still there it is a death with nothing to tell; the last one removes the file.
+extern "C" fn leave_all() {
+    let Some(spaces) = SPACES.try_lock() else { return };
+    for space in spaces.iter() {
+        if space.check().is_ok() {
+            let _ = leave(space);
+        }
+    }
+}
+
+fn leave(space: &'static Space) -> Result<()> {
+    let me = space.me();
+    let arena = &space.arena;
+    space.set_left();
+    arena.process(me.slot)?.life.store(u64::from(me.generation) << 32 | process_state::LEAVING);
+    fence(); // two that leave at once: at least one sees the other LEAVING
+    let life = file::life(arena);
+    for slot in 0..arena.high_water(Table::Processes) {
+        let record = arena.process(slot)?;
+        let seat = record.seats[0].load();
+        let (taken, state) = (seat as u32 != 0, record.life.load() & process_state::MASK);
+        let gone = live::is_dead(space, ProcessRef { slot, generation: (seat >> 32) as u32 })?;
+        if taken && !gone && state != process_state::LEAVING {
+            return Ok(());
+        }
+    }
+    if file::close_if(arena, life) { file::remove(&arena.path, &arena.file) } else { Ok(()) }
+}
+
+/// Everything private is locked, so that the child finds it whole; and the child has a place in every namespace, with our references.
+unsafe extern "C" fn before_fork() {
+    let spaces = SPACES.lock();
+    handles::lock();
+    for space in spaces.iter() {
+        space.references.lock_all();
+        space.asyncs.lock();
+        std::mem::forget(space.pools.lock());
+        let (freed, cursor) = space.vacancies.locks();
+        std::mem::forget((freed.lock(), cursor.lock()));
+        let child = if space.check().is_ok() { expect_child(space).unwrap_or(None) } else { None };
+        space.child.store(child.map_or(0, ProcessRef::pack), crate::cell::private::Ordering::Release);
+        std::mem::forget(space.arena.growing.lock());
+    }
+    std::mem::forget(spaces);
+}
+
+fn unlock_everything() {
+    fork::force_unlock(&SPACES);
+    let spaces = SPACES.lock();
+    for space in spaces.iter() {
+        fork::force_unlock(&space.arena.growing);
+        let (freed, cursor) = space.vacancies.locks();
+        fork::force_unlock(freed);
+        fork::force_unlock(cursor);
+        fork::force_unlock(&space.pools);
+        space.asyncs.unlock();
+        space.references.unlock_all();
+    }
+    handles::unlock();
+}
+
+unsafe extern "C" fn after_fork_in_parent() {
+    unlock_everything();
+}
+
+unsafe extern "C" fn after_fork_in_child() {
+    unlock_everything();
+    process::forget_tid();
+    owner::forget();
+    let spaces = SPACES.lock();
+    for space in spaces.iter() {
+        space.asyncs.forget();
+        *space.pools.lock() = Default::default();
+        let kept = ProcessRef::unpack(space.child.load(crate::cell::private::Ordering::Acquire));
+        if kept.is_some() && start(space, kept) == Ok(true) {
+            space.open_gate();
+            let _ = open_accounts(space);
+        }
+    }
+}
+
+/// A slot in state EXPECTED that holds what we hold.
+fn expect_child(space: &'static Space) -> Result<Option<ProcessRef>> {
+    let arena = &space.arena;
+    let child = loop {
+        let high = arena.high_water(Table::Processes);
+        let free = (0..high).find_map(|slot| {
+            let record = arena.process(slot).ok()?;
+            let seat = record.seats[0].load();
+            if record.seats.iter().any(|s| s.load() as u32 != 0) {
+                return None;
+            }
+            record.expected_until.store(clock::now() + CHILD_NS);
+            record.seats[0].cas(seat, seat | u64::from(EXPECTED_SEAT)).ok()?;
+            Some(ProcessRef { slot, generation: (seat >> 32) as u32 })
+        });
+        match free {
+            Some(child) => break child,
+            None => arena.grow(Table::Processes, high)?,
+        }
+    };
+    let record = arena.process(child.slot)?;
+    record.life.store(u64::from(child.generation) << 32 | process_state::EXPECTED);
+    if !file::attach_commit(arena) {
+        return Ok(None);
+    }
+    for at in index::held_by_us(space) {
+        refs::set_bit(space, child, at.index)?;
+        let life = &arena.object(at.index)?.life;
+        let _ = life.update(|old| crate::life::Life(old).admit(child.slot).map(|l| l.0));
+    }
+    Ok(Some(child))
+}
+
+/// The child's accounts with the robust semaphores that it inherited.
+fn open_accounts(space: &'static Space) -> Result<()> {
+    let cx = owner::current(space)?;
+    for at in index::held_by_us(space) {
+        let target = ops::target_at(space, at)?;
+        if target.machine == Machine::RobustSemaphore {
+            index::open_account(cx, target)?;
+        }
+    }
+    Ok(())
+}
+
+const _: () = assert!(SEATS > RING_SEATS);

@@ -1,0 +1,376 @@
+//! What one call does to one object: take, release, set, reset, pulse, post, abandon.
+//!
+//! Each is one compare-and-swap on the object's word while nobody waits. With a queue the same swap takes the object's lock, and
+//! the waiters are served before it is dropped (`dispatch`).
+
+use crate::arena::refs::{ObjectRef, OwnerRef};
+use crate::dispatch::all::{self, AllLock};
+use crate::dispatch::grant::Wakes;
+use crate::dispatch::lock::{self, Locked, NoLock, Patience, Target};
+use crate::dispatch::word::{Machine, State, Word};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index;
+use crate::live::{self, Vitals};
+use crate::owner;
+use crate::space::{Cx, Space};
+use crate::sys::clock::Deadline;
+use crate::sys::robust;
+
+/// What a satisfied wait on one object tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) fence: u64,
+    pub(crate) abandoned: bool,
+}
+
+/// How often one owner may hold a mutex (contract 3.3).
+const DEEPEST: u32 = i32::MAX as u32;
+
+/// The object that a record is, checked against damage.
+pub(crate) fn target_at(space: &Space, at: ObjectRef) -> Result<Target> {
+    let record = space.arena.object(at.index)?;
+    match Machine::from_code(record.kind.load()) {
+        Some(machine) => Ok(Target { record, at, machine }),
+        None => Err(space.arena.corrupted(&format!("object {} has kind {}", at.index, record.kind.load()))),
+    }
+}
+
+/// Takes the object for `owner` if that needs no waiting.
+#[inline]
+pub(crate) fn try_take(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
+    let word = target.word();
+    if target.machine == Machine::Mutex && !word.is_locked() && word.state().owner_index().is_none() {
+        let state = State::mutex(Some(owner), false);
+        if target.cas(word, word.with_state(state)) {
+            return Ok(Some(own(target, word.state().is_abandoned())));
+        }
+    }
+    try_take_slowly(cx, target, owner)
+}
+
+fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
+    let mut patience = Patience::new(Deadline::NEVER);
+    loop {
+        let word = target.word();
+        let state = word.state();
+        if target.machine == Machine::Mutex && state.owned_by(owner) {
+            return recurse(target).map(Some);
+        }
+        if word.is_locked() {
+            wait_for_lock(&mut patience, cx, target, word)?;
+            continue;
+        }
+        let Some(taken) = state.take(target.machine, owner) else {
+            if target.machine == Machine::Mutex && owner_is_gone(cx, state)? {
+                abandon(cx, target, state)?;
+                continue;
+            }
+            return Ok(None);
+        };
+        if target.machine == Machine::RobustSemaphore {
+            let Some(mut locked) = lock::try_lock_as(cx, target, word, state) else { continue };
+            let (index, account) = own_account(&locked)?;
+            locked.change_with_account(index, account, account.value.load() + 1, taken.state);
+            locked.finish(None)?;
+        } else if !target.cas(word, word.with_state(taken.state)) {
+            continue;
+        }
+        return Ok(Some(took(target, taken.abandoned)));
+    }
+}
+
+/// What the taker of an object writes after the swap, or after its grant: it owns the object, so plain stores do.
+pub(crate) fn took(target: Target, abandoned: bool) -> Taken {
+    match target.machine {
+        Machine::Mutex => own(target, abandoned),
+        Machine::Semaphore | Machine::RobustSemaphore => Taken { fence: target.record.fence.add(1) + 1, abandoned },
+        Machine::ManualEvent | Machine::AutoEvent => Taken { fence: 0, abandoned: false },
+    }
+}
+
+#[inline]
+fn own(target: Target, abandoned: bool) -> Taken {
+    let record = target.record;
+    let fence = record.fence.load() + 1;
+    record.fence.store(fence);
+    record.depth.store(1);
+    record.news.store(u32::from(abandoned));
+    Taken { fence, abandoned }
+}
+
+/// The owner takes its mutex once more.
+pub(crate) fn recurse(target: Target) -> Result<Taken> {
+    let depth = target.record.depth.load();
+    if depth >= DEEPEST {
+        return Err(Error::new(ErrorKind::LimitReached, "the mutex is held 2147483647 times by its owner, the limit").numbered(587));
+    }
+    target.record.depth.store(depth + 1);
+    Ok(Taken { fence: target.record.fence.load(), abandoned: false })
+}
+
+/// What the hold of `owner` says; `None` if it holds nothing.
+pub(crate) fn held(target: Target, owner: OwnerRef) -> Option<Taken> {
+    let record = target.record;
+    target.word().state().owned_by(owner).then(|| Taken { fence: record.fence.load(), abandoned: record.news.load() != 0 })
+}
+
+/// Releases one hold of a mutex. True when that was the last.
+#[inline]
+pub(crate) fn release(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
+    let word = target.word();
+    if !word.state().owned_by(owner) {
+        return Err(not_owner());
+    }
+    let depth = target.record.depth.load();
+    if depth > 1 {
+        target.record.depth.store(depth - 1);
+        return Ok(false);
+    }
+    let free = State::mutex(None, false);
+    if word.needs_no_wake() && target.cas(word, word.with_state(free)) {
+        return Ok(true);
+    }
+    signal(cx, target, true, |_| Ok(free))?;
+    Ok(true)
+}
+
+#[cold]
+fn not_owner() -> Error {
+    Error::new(ErrorKind::NotOwner, "the caller does not own the mutex; release it from the thread, or through the grant, that acquired it")
+}
+
+/// Sets an event.
+pub(crate) fn set(cx: Cx, target: Target) -> Result<()> {
+    signal(cx, target, false, |state| Ok(state.set())).map(|_| ())
+}
+
+/// Releases those who wait now, then leaves the event reset.
+pub(crate) fn pulse(cx: Cx, target: Target) -> Result<()> {
+    let mut patience = Patience::new(Deadline::NEVER);
+    loop {
+        let word = target.word();
+        if word.is_locked() {
+            wait_for_lock(&mut patience, cx, target, word)?;
+        } else if !word.queued() {
+            if target.cas(word, word.with_state(word.state().reset())) {
+                return Ok(());
+            }
+        } else {
+            signal(cx, target, false, |state| Ok(state.pulsed()))?;
+            return Ok(());
+        }
+    }
+}
+
+/// Resets an event.
+pub(crate) fn reset(cx: Cx, target: Target) -> Result<()> {
+    let mut patience = Patience::new(Deadline::NEVER);
+    loop {
+        let word = target.word();
+        if word.is_locked() {
+            wait_for_lock(&mut patience, cx, target, word)?;
+        } else if target.cas(word, word.with_state(word.state().reset())) {
+            return Ok(());
+        }
+    }
+}
+
+/// Adds permits; says how many there were. The permits come out of this process's account where it has some.
+pub(crate) fn post(cx: Cx, target: Target, n: u32) -> Result<u32> {
+    let maximum = target.record.maximum.load();
+    let posted = |state: State| {
+        state.post(n, maximum).ok_or_else(|| {
+            Error::new(
+                ErrorKind::TooManyPosts,
+                format!("releasing {n} would lift the count from {} over the maximum {maximum}; nothing was released", state.count()),
+            )
+        })
+    };
+    if target.machine == Machine::RobustSemaphore {
+        return post_robust(cx, target, n, posted);
+    }
+    signal(cx, target, false, posted).map(State::count)
+}
+
+fn post_robust(cx: Cx, target: Target, n: u32, posted: impl Fn(State) -> Result<State>) -> Result<u32> {
+    let (all, mut locked) = lock_with_all(cx, target)?;
+    let before = locked.state;
+    match posted(before) {
+        Err(error) => {
+            locked.unlock_quietly();
+            return Err(error);
+        }
+        Ok(after) => match locked.account(cx.space.me())? {
+            Some((index, account)) => {
+                let left = account.value.load().saturating_sub(u64::from(n));
+                locked.change_with_account(index, account, left, after);
+            }
+            None => locked.write_state(after),
+        },
+    }
+    serve(locked, all, false)?;
+    Ok(before.count())
+}
+
+/// Swaps the state for a signalled one and serves those who wait; gives the state before.
+fn signal(cx: Cx, target: Target, polite: bool, change: impl Fn(State) -> Result<State>) -> Result<State> {
+    let mut patience = Patience::new(Deadline::NEVER);
+    loop {
+        let word = target.word();
+        if word.is_locked() {
+            wait_for_lock(&mut patience, cx, target, word)?;
+            continue;
+        }
+        let after = change(word.state())?;
+        if !word.queued() || polite && word.needs_no_wake() {
+            if target.cas(word, word.with_state(after)) {
+                return Ok(word.state());
+            }
+            continue;
+        }
+        // The wait-all lock comes first; the word is read again under it.
+        let all = if word.alls() { Some(take_all(cx)?) } else { None };
+        let Some(locked) = lock::try_lock_as(cx, target, word, after) else { continue };
+        serve(locked, all, polite)?;
+        return Ok(word.state());
+    }
+}
+
+/// Hands out, unlocks in order, wakes.
+fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
+    let space = locked.cx.space;
+    let mut wakes = Wakes::default();
+    let handed =
+        if polite { locked.hand_out_politely(all.as_ref(), &mut wakes) } else { locked.hand_out(all.as_ref(), &mut wakes) };
+    locked.unlock_quietly();
+    drop(all);
+    wakes.ring(space);
+    handed
+}
+
+/// Locks the object, and before it the wait-all lock where the object's waiters need it.
+fn lock_with_all(cx: Cx, target: Target) -> Result<(Option<AllLock>, Locked)> {
+    loop {
+        let all = if target.word().alls() { Some(take_all(cx)?) } else { None };
+        let locked = lock::lock(cx, target)?;
+        if all.is_some() || target.record.alls.load() == 0 {
+            return Ok((all, locked));
+        }
+        locked.unlock_quietly();
+    }
+}
+
+fn take_all(cx: Cx) -> Result<AllLock> {
+    AllLock::take(cx, Deadline::NEVER).map_err(endless)
+}
+
+fn wait_for_lock(patience: &mut Patience, cx: Cx, target: Target, word: Word) -> Result<()> {
+    patience.wait(cx, target, word).map_err(endless)
+}
+
+fn endless(no: NoLock) -> Error {
+    match no {
+        NoLock::Failed(error) => error,
+        NoLock::TimedOut => unreachable!("a deadline of never passed"),
+    }
+}
+
+/// This process's account with a robust semaphore; it was opened with the object.
+fn own_account(locked: &Locked) -> Result<(u32, &'static crate::arena::layout::Node)> {
+    let space = locked.cx.space;
+    locked.account(space.me())?.ok_or_else(|| space.arena.corrupted("a robust semaphore without our account"))
+}
+
+/// Whether a mutex's owner is really gone. Waits out the moment between a process's death and its thread's end.
+pub(crate) fn owner_is_gone(cx: Cx, state: State) -> Result<bool> {
+    let Some(index) = state.owner_index() else { return Ok(false) };
+    loop {
+        match live::vitals(cx.space, index, |generation| state.owner_generation_is(generation))? {
+            Vitals::Alive => return Ok(false),
+            Vitals::Gone => return Ok(true),
+            Vitals::Leaving => await_end(cx.space, index)?,
+        }
+    }
+}
+
+/// Sleeps up to a millisecond for the end of the thread behind a dying owner.
+pub(crate) fn await_end(space: &Space, owner: u32) -> Result<()> {
+    let word = match live::process_of_owner(space, owner) {
+        Some(process) if space.arena.owner(owner)?.life.load() & live::owner_kind::MASK == live::owner_kind::GRANT => {
+            live::surviving_thread(space, process)?
+        }
+        _ => Some(live::thread_word(space.arena.owner(owner)?)),
+    };
+    word.into_iter().for_each(robust::await_death);
+    Ok(())
+}
+
+/// The owner in `state` is gone or gives up: the mutex is free and abandoned, and the next waiter is told.
+pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
+    let is_same = |now: State| now.owner_index().is_some() && now == state;
+    let mut patience = Patience::new(Deadline::NEVER);
+    loop {
+        let word = target.word();
+        if word.is_locked() {
+            wait_for_lock(&mut patience, cx, target, word)?;
+        } else if !is_same(word.state()) {
+            return Ok(());
+        } else {
+            let all = if word.alls() { Some(take_all(cx)?) } else { None };
+            if let Some(locked) = lock::try_lock_as(cx, target, word, State::mutex(None, true)) {
+                return serve(locked, all, false);
+            }
+        }
+    }
+}
+
+/// The mutex of one owner, if it still owns it.
+pub(crate) fn abandon_of(cx: Cx, target: Target, who: OwnerRef) -> Result<()> {
+    loop {
+        let word = target.word();
+        if target.machine != Machine::Mutex || !word.state().owned_by(who) {
+            return Ok(());
+        }
+        abandon(cx, target, word.state())?;
+    }
+}
+
+/// The calling thread ends: what it still owns is abandoned.
+pub(crate) fn abandon_all(cx: Cx) {
+    for at in index::held_by_us(cx.space) {
+        if let Ok(target) = target_at(cx.space, at)
+            && abandon_of(cx, target, cx.op).is_ok()
+        {
+            let _ = index::leave_if_unused(cx, at);
+        }
+    }
+    owner::forget_holds();
+}
+
+/// Gives back what a wait took that its caller will not have: an event is set again unless it was reset since.
+pub(crate) fn give_back(cx: Cx, target: Target, owner: OwnerRef, epoch: u32) -> Result<()> {
+    match target.machine {
+        Machine::ManualEvent => Ok(()),
+        Machine::AutoEvent => signal(cx, target, false, |state| Ok(if state.epoch() == epoch { state.set() } else { state })).map(|_| ()),
+        Machine::Mutex => release(cx, target, owner).map(|_| ()),
+        Machine::Semaphore | Machine::RobustSemaphore => match post(cx, target, 1) {
+            Err(error) if error.kind() == ErrorKind::TooManyPosts => Ok(()),
+            other => other.map(|_| ()),
+        },
+    }
+}
+
+/// A permit whose holder let go of it without releasing comes back, and the next acquirer is told.
+pub(crate) fn return_permit(cx: Cx, target: Target) -> Result<()> {
+    let (all, mut locked) = lock_with_all(cx, target)?;
+    let after = locked.state.post_of_dead(1, target.record.maximum.load());
+    if let Some((index, account)) = locked.account(cx.space.me())? {
+        locked.change_with_account(index, account, account.value.load().saturating_sub(1), after);
+    }
+    serve(locked, all, false)
+}
+
+/// Hands out afresh: after a death, or after a waiter left that was awake for the others.
+pub(crate) fn serve_again(cx: Cx, target: Target) -> Result<()> {
+    if target.word().alls() { all::settle(cx, target) } else { lock::lock(cx, target)?.finish(None) }
+}

@@ -1,0 +1,177 @@
+//! Records that a process owns in blocks: owners, waiters, nodes.
+//!
+//! A block belongs to a process by one word of the arena (`Fixed::*_blocks`), swapped from 0 to the process. Inside its
+//! blocks a process hands out records privately, oldest-free first, so that a slot is reused as late as possible.
+//! When a process is gone its reaper swaps the words back to 0.
+//!
+//! *Reuse rule of waiters.* A waiter whose nodes are still linked somewhere (it left a queue lazily) is `retired`: neither it nor
+//! its nodes are handed out before every one of the nodes reads "not linked". So no queue and no intent names a reused record.
+
+use crate::arena::layout::{self, Table};
+use crate::arena::mapping::Arena;
+use crate::arena::refs::ProcessRef;
+use crate::cell::Word64;
+use crate::error::Result;
+use std::collections::VecDeque;
+
+/// The free records of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    owners: Pool,
+    waiters: Pool,
+    nodes: Pool,
+    retired: Vec<Wait>,
+    /// Owners and waiters handed out, for tests that look for leaks.
+    pub(crate) owners_out: usize,
+    pub(crate) waiters_out: usize,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    free: VecDeque<u32>,
+    next_block: u32,
+}
+
+/// A waiter and its nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct Wait {
+    pub(crate) waiter: u32,
+    pub(crate) nodes: Nodes,
+}
+
+/// The nodes of a wait: one for nearly every wait, so that one needs no allocation.
+#[derive(Debug, Clone)]
+pub(crate) enum Nodes {
+    One([u32; 1]),
+    Many(Vec<u32>),
+}
+
+impl std::ops::Deref for Nodes {
+    type Target = [u32];
+    fn deref(&self) -> &[u32] {
+        match self {
+            Nodes::One(one) => one,
+            Nodes::Many(many) => many,
+        }
+    }
+}
+
+/// Which table a pool deals from.
+struct Dealt {
+    table: Table,
+    per_block: u32,
+    blocks: &'static [Word64],
+}
+
+fn owners(arena: &Arena) -> Dealt {
+    Dealt { table: Table::Owners, per_block: layout::OWNERS_PER_BLOCK, blocks: &arena.fixed().owner_blocks }
+}
+
+fn waiters(arena: &Arena) -> Dealt {
+    Dealt { table: Table::Waiters, per_block: layout::WAITERS_PER_BLOCK, blocks: &arena.fixed().waiter_blocks }
+}
+
+fn nodes(arena: &Arena) -> Dealt {
+    Dealt { table: Table::Nodes, per_block: layout::NODES_PER_BLOCK, blocks: &arena.fixed().node_blocks }
+}
+
+impl Pool {
+    fn take(&mut self, arena: &Arena, dealt: &Dealt, me: ProcessRef) -> Result<u32> {
+        if self.free.is_empty() {
+            self.take_block(arena, dealt, me)?;
+        }
+        Ok(self.free.pop_front().expect("a block was just taken"))
+    }
+
+    fn take_block(&mut self, arena: &Arena, dealt: &Dealt, me: ProcessRef) -> Result<()> {
+        loop {
+            let high = arena.high_water(dealt.table);
+            let blocks = high / dealt.per_block;
+            for step in 0..blocks {
+                let block = (self.next_block + step) % blocks;
+                if dealt.blocks[block as usize].load() == 0 && dealt.blocks[block as usize].cas(0, me.pack()).is_ok() {
+                    self.next_block = block + 1;
+                    let first = block * dealt.per_block;
+                    // Index 0 of the owners means "nobody" in the words.
+                    self.free.extend((first..first + dealt.per_block).filter(|&i| i != 0));
+                    return Ok(());
+                }
+            }
+            arena.grow(dealt.table, high)?;
+        }
+    }
+}
+
+impl Pools {
+    pub(crate) fn take_owner(&mut self, arena: &Arena, me: ProcessRef) -> Result<u32> {
+        let owner = self.owners.take(arena, &owners(arena), me)?;
+        self.owners_out += 1;
+        Ok(owner)
+    }
+
+    pub(crate) fn give_owner(&mut self, index: u32) {
+        self.owners_out -= 1;
+        self.owners.free.push_back(index);
+    }
+
+    /// A waiter and `count` nodes.
+    pub(crate) fn take_wait(&mut self, arena: &Arena, me: ProcessRef, count: usize) -> Result<Wait> {
+        self.sweep_retired(arena);
+        let waiter = self.waiters.take(arena, &waiters(arena), me)?;
+        self.waiters_out += 1;
+        let dealt = nodes(arena);
+        let taken = if count == 1 {
+            self.nodes.take(arena, &dealt, me).map(|n| Nodes::One([n]))
+        } else {
+            let mut many = Vec::with_capacity(count);
+            let filled = (0..count).try_for_each(|_| self.nodes.take(arena, &dealt, me).map(|n| many.push(n)));
+            if filled.is_err() {
+                self.nodes.free.extend(&many);
+            }
+            filled.map(|()| Nodes::Many(many))
+        };
+        match taken {
+            Ok(nodes) => Ok(Wait { waiter, nodes }),
+            Err(error) => {
+                self.waiters_out -= 1;
+                self.waiters.free.push_back(waiter);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes a wait back; it rests until none of its nodes is linked.
+    pub(crate) fn give_wait(&mut self, arena: &Arena, wait: Wait) {
+        if is_unlinked(arena, &wait) { self.free_wait(wait) } else { self.retired.push(wait) }
+    }
+
+    pub(crate) fn take_node(&mut self, arena: &Arena, me: ProcessRef) -> Result<u32> {
+        self.nodes.take(arena, &nodes(arena), me)
+    }
+
+    pub(crate) fn give_node(&mut self, index: u32) {
+        self.nodes.free.push_back(index);
+    }
+
+    pub(crate) fn sweep_retired(&mut self, arena: &Arena) {
+        let mut i = 0;
+        while i < self.retired.len() {
+            if is_unlinked(arena, &self.retired[i]) {
+                let wait = self.retired.swap_remove(i);
+                self.free_wait(wait);
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    fn free_wait(&mut self, wait: Wait) {
+        self.waiters_out -= 1;
+        self.waiters.free.push_back(wait.waiter);
+        self.nodes.free.extend(wait.nodes.iter());
+    }
+}
+
+fn is_unlinked(arena: &Arena, wait: &Wait) -> bool {
+    wait.nodes.iter().all(|&n| arena.node(n).is_ok_and(|node| node.object.load() == 0))
+}

@@ -1,0 +1,255 @@
+//! Reaping a dead process.
+//!
+//! *What it is.* Everything that a process had is found from three roots: its reference row (objects, and by them owned mutexes, locks, queue
+//! nodes, accounts), its blocks (waiters, nodes, owners), and its ops' `pending` words. Each step is idempotent and guarded by a
+//! generation, so any number of reapers may run at once, die half-way, or wake up late; there is no reap lock.
+//!
+//! *Order.*
+//! ```text
+//! R1 wake all seats             the kernel woke one sleeper of each, who may be dead too
+//! R2 every thread's end         until then: not now, come back
+//! R3 waiters                    WAITING -> DEAD; granted, not taken -> given back
+//! R4 objects of the row         unlock and finish; abandon; permits back; serve the others; leave the holder set
+//! R5 pending words, wait-all lock
+//! R6 wake claims granted and not taken: the dead one may have owed the wake
+//! R7 blocks, then the slot      generation + 1: every late swap of a slow reaper fails from here
+//! ```
+
+use crate::arena::layout::{self, Node, Object, Table};
+use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
+use crate::cell::Word64;
+use crate::dispatch::all::AllLock;
+use crate::dispatch::claim::{Claim, Phase};
+use crate::dispatch::grant::{self, Intent, intent};
+use crate::dispatch::lock::{self, Locked, NoLock, Target, node_kind};
+use crate::dispatch::word::{Machine, State};
+use crate::error::Result;
+use crate::index;
+use crate::life::Life;
+use crate::live::{self, owner_kind, process_state};
+use crate::ops;
+use crate::refs;
+use crate::space::{Cx, Space};
+use crate::sys::clock::Deadline;
+use crate::sys::robust;
+
+/// Reaps a dead process; false if one of its threads has not been seen to end yet.
+pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
+    let space = cx.space;
+    live::wake_seats(space, dead.slot)?;
+    if let Some(word) = live::surviving_thread(space, dead)? {
+        robust::await_death(word);
+        if !live::threads_are_gone(space, dead)? {
+            return Ok(false);
+        }
+    }
+    for index in blocks(space, Table::Waiters, dead) {
+        end_waiter(cx, dead, index)?;
+    }
+    for index in refs::objects_of(space, dead) {
+        let record = space.arena.object(index)?;
+        let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
+        settle_object(cx, dead, at, record)?;
+        index::abolish(cx, dead, at)?;
+    }
+    for (_, owner) in live::owners_of(space, dead) {
+        if let Some(at) = ObjectRef::unpack(owner.pending_object.load()) {
+            index::abolish(cx, dead, at)?;
+        }
+        index::free_bucket(cx, owner.pending_bucket.load())?;
+    }
+    free_all_lock(cx, dead)?;
+    wake_granted(space)?;
+    for index in blocks(space, Table::Nodes, dead) {
+        unlink_node(cx, dead, index)?;
+    }
+    free_slot(space, dead)
+}
+
+/// The records of a process in a table that is dealt in blocks.
+fn blocks(space: &'static Space, table: Table, process: ProcessRef) -> impl Iterator<Item = u32> {
+    let fixed = space.arena.fixed();
+    let (words, per_block): (&'static [Word64], u32) = match table {
+        Table::Owners => (&fixed.owner_blocks, layout::OWNERS_PER_BLOCK),
+        Table::Waiters => (&fixed.waiter_blocks, layout::WAITERS_PER_BLOCK),
+        _ => (&fixed.node_blocks, layout::NODES_PER_BLOCK),
+    };
+    let used = (space.arena.high_water(table) / per_block) as usize;
+    let mine = words[..used].iter().enumerate().filter(move |(_, word)| word.load() == process.pack());
+    mine.flat_map(move |(block, _)| block as u32 * per_block..(block as u32 + 1) * per_block)
+}
+
+/// R3 for one waiter.
+fn end_waiter(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
+    let waiter = cx.space.arena.waiter(index)?;
+    loop {
+        let claim = Claim(waiter.claim.load());
+        // The claim is read before the block's owner: a claim of the block's next process cannot pass for one of the dead's.
+        if live::process_of_waiter(cx.space, index) != Some(dead) {
+            return Ok(());
+        }
+        match claim.phase() {
+            Phase::Waiting => {
+                if let Some(end) = claim.die()
+                    && waiter.claim.cas(claim.0, end.0).is_ok()
+                {
+                    return Ok(());
+                }
+            }
+            Phase::Granted(_) | Phase::GrantedAll(_) => {
+                if give_back(cx, index, claim)? {
+                    return Ok(());
+                }
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// A grant that its dead waiter never took goes back, decided by the swap GRANTED → DEAD; false if the claim has changed.
+/// (A mutex needs nothing here: its owner is gone, so it is abandoned. Nor does a robust permit: the account has it.)
+fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
+    let arena = &cx.space.arena;
+    let waiter = arena.waiter(index)?;
+    let mut granted: Vec<(u32, &'static Node, Target)> = Vec::new();
+    let mut next = waiter.first_node.load();
+    while let Some(at) = next.checked_sub(1) {
+        let node = arena.node(at)?;
+        next = node.sibling.load();
+        let chosen = match claim.phase() {
+            Phase::Granted(ordinal) => node.ordinal.load() == ordinal,
+            _ => true,
+        };
+        if chosen && let Some(object) = ObjectRef::unpack(node.value_after.load()) {
+            granted.push((at, node, ops::target_at(cx.space, object)?));
+        }
+        if granted.len() > crate::dispatch::claim::MAX_OBJECTS {
+            return Err(arena.corrupted("an endless list of nodes"));
+        }
+    }
+    let all = match granted.len() {
+        0 | 1 => None,
+        _ => match AllLock::take(cx, Deadline::NEVER) {
+            Ok(all) => Some(all),
+            Err(NoLock::Failed(error)) => return Err(error),
+            Err(NoLock::TimedOut) => return Ok(false),
+        },
+    };
+    let mut locks = Vec::with_capacity(granted.len());
+    for (_, _, target) in &granted {
+        locks.push(lock::lock(cx, *target)?);
+    }
+    let mut befores = Vec::with_capacity(locks.len());
+    for (locked, (at, node, _)) in locks.iter_mut().zip(&granted) {
+        befores.push(locked.state);
+        let after = returned(locked, node);
+        Intent::declare(locked, intent::RETURN, after, *at, claim.generation(), 0);
+        locked.write_state(after);
+    }
+    let won = claim.die().is_some_and(|end| waiter.claim.cas(claim.0, end.0).is_ok());
+    for (locked, before) in locks.iter_mut().zip(befores) {
+        if !won {
+            locked.write_state(before);
+        }
+        Intent::clear(locked);
+    }
+    locks.into_iter().for_each(Locked::unlock_quietly);
+    drop(all);
+    for (_, _, target) in granted {
+        ops::serve_again(cx, target)?;
+    }
+    Ok(won)
+}
+
+/// The state with one grant given back.
+fn returned(locked: &Locked, node: &Node) -> State {
+    match locked.target.machine {
+        Machine::AutoEvent if u64::from(locked.state.epoch()) == node.value.load() => locked.state.set(),
+        Machine::Semaphore => locked.state.post(1, locked.target.record.maximum.load()).unwrap_or(locked.state),
+        _ => locked.state,
+    }
+}
+
+/// R4 for one object: after this nothing in it speaks of the dead process.
+fn settle_object(cx: Cx, dead: ProcessRef, at: ObjectRef, record: &'static Object) -> Result<()> {
+    if !Life(record.life.load()).is_live(at.generation) {
+        return Ok(());
+    }
+    let target = ops::target_at(cx.space, at)?;
+    let word = target.word();
+    if target.machine == Machine::Mutex
+        && let Some(owner) = word.state().owner_index()
+        && live::process_of_owner(cx.space, owner) == Some(dead)
+    {
+        ops::abandon(cx, target, word.state())?;
+    }
+    if target.machine == Machine::RobustSemaphore {
+        index::close_account(cx, target, dead)?;
+    }
+    ops::serve_again(cx, target)
+}
+
+/// R5: a wait-all lock of the dead is taken and dropped.
+fn free_all_lock(cx: Cx, dead: ProcessRef) -> Result<()> {
+    let holder = OwnerRef::unpack(cx.space.arena.header().all_lock.load());
+    if holder.is_some_and(|op| live::process_of_owner(cx.space, op.index) == Some(dead)) {
+        match AllLock::take(cx, Deadline::NEVER) {
+            Err(NoLock::Failed(error)) => return Err(error),
+            _ => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// R6.
+fn wake_granted(space: &Space) -> Result<()> {
+    for index in 0..space.arena.high_water(Table::Waiters) {
+        let claim = Claim(space.arena.waiter(index)?.claim.load());
+        if matches!(claim.phase(), Phase::Granted(_) | Phase::GrantedAll(_)) {
+            grant::wake(space, WaiterRef { index, generation: claim.generation() });
+        }
+    }
+    Ok(())
+}
+
+/// A node of the dead that is still linked in some object.
+fn unlink_node(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
+    let node = cx.space.arena.node(index)?;
+    let Some(at) = ObjectRef::unpack(node.object.load()) else { return Ok(()) };
+    let target = ops::target_at(cx.space, at)?;
+    if node.kind.load() == node_kind::ACCOUNT {
+        return index::close_account(cx, target, dead);
+    }
+    let mut locked = lock::lock(cx, target)?;
+    if locked.holds(node) {
+        locked.unlink(index)?;
+    }
+    locked.finish(None)
+}
+
+/// R7.
+fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<bool> {
+    for (_, owner) in live::owners_of(space, dead) {
+        let life = owner.life.load();
+        let _ = owner.life.cas(life, life & !owner_kind::MASK | owner_kind::FREE);
+    }
+    let fixed = space.arena.fixed();
+    for words in [&fixed.node_blocks[..], &fixed.waiter_blocks[..], &fixed.owner_blocks[..]] {
+        for word in words.iter().filter(|w| w.load() == dead.pack()) {
+            let _ = word.cas(dead.pack(), 0);
+        }
+    }
+    let record = space.arena.process(dead.slot)?;
+    let next = u64::from(dead.generation.wrapping_add(1)) << 32;
+    let life = record.life.load();
+    if life >> 32 == u64::from(dead.generation) {
+        let _ = record.life.cas(life, next | process_state::FREE);
+    }
+    for seat in record.seats.iter().rev() {
+        let value = seat.load();
+        if value >> 32 == u64::from(dead.generation) {
+            let _ = seat.cas(value, next);
+        }
+    }
+    Ok(true)
+}

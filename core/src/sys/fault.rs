@@ -1,0 +1,102 @@
+//! Truncation of an arena's file raises SIGBUS on the next touch: one chained handler turns that into a lost namespace.
+//!
+//! The handler acts only on faults inside a registered region: it puts zero pages over the whole region, which decode
+//! as "nothing here", and sets the region's flag. Every other fault goes to the handler that was there before.
+
+use super::memory::Region;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+const MOST: usize = 64;
+
+struct Guarded {
+    address: AtomicUsize,
+    len: AtomicUsize,
+    /// Address of the flag to raise, an `AtomicBool` that lives for ever.
+    flag: AtomicUsize,
+}
+
+static GUARDED: [Guarded; MOST] =
+    [const { Guarded { address: AtomicUsize::new(0), len: AtomicUsize::new(0), flag: AtomicUsize::new(0) } }; MOST];
+static USED: AtomicUsize = AtomicUsize::new(0);
+static DISABLED: AtomicBool = AtomicBool::new(false);
+static INSTALL: Once = Once::new();
+static OLD: OldAction = OldAction(std::cell::UnsafeCell::new(None));
+
+struct OldAction(std::cell::UnsafeCell<Option<libc::sigaction>>);
+// SAFETY: written once, before the handler that reads it is installed.
+unsafe impl Sync for OldAction {}
+
+/// Leaves SIGBUS alone from now on; to be called before the first namespace is attached.
+pub(crate) fn disable() {
+    DISABLED.store(true, Ordering::Relaxed);
+}
+
+/// Guards a region; `flag` is raised when its file is found truncated.
+pub(crate) fn guard(region: Region, flag: &'static AtomicBool) {
+    if DISABLED.load(Ordering::Relaxed) {
+        return;
+    }
+    let i = USED.fetch_add(1, Ordering::AcqRel);
+    let Some(slot) = GUARDED.get(i) else { return };
+    slot.flag.store(std::ptr::from_ref(flag) as usize, Ordering::Release);
+    slot.len.store(region.len(), Ordering::Release);
+    slot.address.store(region.address(), Ordering::Release);
+    INSTALL.call_once(|| {
+        // SAFETY: the action is fully filled in; OLD is written before the handler can run.
+        unsafe {
+            let mut old: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(libc::SIGBUS, std::ptr::null(), &mut old);
+            *OLD.0.get() = Some(old);
+            let mut new: libc::sigaction = std::mem::zeroed();
+            new.sa_sigaction = on_bus as *const () as usize;
+            new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigaction(libc::SIGBUS, &new, std::ptr::null_mut());
+        }
+    });
+}
+
+extern "C" fn on_bus(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel passes a valid siginfo to an SA_SIGINFO handler.
+    let address = unsafe { (*info).si_addr() } as usize;
+    for slot in &GUARDED {
+        let (base, len) = (slot.address.load(Ordering::Acquire), slot.len.load(Ordering::Acquire));
+        if base == 0 || address.wrapping_sub(base) >= len {
+            continue;
+        }
+        // SAFETY: the region is an arena mapping of ours, never unmapped; from here on it reads as zeros. mmap is a plain
+        // system call and safe in a handler; the flag lives for ever.
+        unsafe {
+            libc::mmap(
+                base as *mut libc::c_void,
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                -1,
+                0,
+            );
+            (*(slot.flag.load(Ordering::Acquire) as *const AtomicBool)).store(true, Ordering::Release);
+        }
+        return;
+    }
+    // SAFETY: OLD was written before this handler was installed; the old handler is called as it was registered.
+    unsafe {
+        match &*OLD.0.get() {
+            Some(old) if old.sa_sigaction == libc::SIG_IGN => {}
+            Some(old) if old.sa_sigaction != libc::SIG_DFL => {
+                if old.sa_flags & libc::SA_SIGINFO != 0 {
+                    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = std::mem::transmute(old.sa_sigaction);
+                    handler(signal, info, context);
+                } else {
+                    let handler: extern "C" fn(i32) = std::mem::transmute(old.sa_sigaction);
+                    handler(signal);
+                }
+            }
+            _ => {
+                let mut default: libc::sigaction = std::mem::zeroed();
+                default.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &default, std::ptr::null_mut());
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The namespace's file: opening without trust, creating whole, reserving, locking, unlinking.
+
+use super::errno;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// An open file; closed on drop.
+#[derive(Debug)]
+pub(crate) struct File(i32);
+
+/// What `fstat` says, as far as we ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) dev: u64,
+    pub(crate) ino: u64,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) links: u64,
+    pub(crate) size: u64,
+}
+
+impl Stat {
+    fn of(s: &libc::stat) -> Stat {
+        Stat { dev: s.st_dev, ino: s.st_ino, mode: s.st_mode, uid: s.st_uid, links: s.st_nlink as u64, size: s.st_size as u64 }
+    }
+
+    pub(crate) fn is_regular(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    pub(crate) fn permissions(&self) -> u32 {
+        self.mode & 0o7777
+    }
+}
+
+fn c_path(path: &Path) -> Result<CString, i32> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| libc::EINVAL)
+}
+
+fn check(r: i32) -> Result<i32, i32> {
+    if r < 0 { Err(errno()) } else { Ok(r) }
+}
+
+impl File {
+    /// Opens for reading and writing; refuses symbolic links, never blocks on a planted pipe.
+    pub(crate) fn open(path: &Path) -> Result<File, i32> {
+        let path = c_path(path)?;
+        let flags = libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+        // SAFETY: the path is a valid C string.
+        check(unsafe { libc::open(path.as_ptr(), flags) }).map(File)
+    }
+
+    /// A new file without a name in `dir`.
+    pub(crate) fn unnamed(dir: &Path) -> Result<File, i32> {
+        let dir = c_path(dir)?;
+        // SAFETY: the path is a valid C string; the mode is given as O_TMPFILE asks.
+        let file = File(check(unsafe { libc::open(dir.as_ptr(), libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC, 0o600) })?);
+        // SAFETY: the descriptor is ours. (The umask may have taken bits of the mode.)
+        check(unsafe { libc::fchmod(file.0, 0o600) })?;
+        Ok(file)
+    }
+
+    /// Gives the unnamed file its name; EEXIST if somebody was first.
+    pub(crate) fn link(&self, path: &Path) -> Result<(), i32> {
+        let from = CString::new(format!("/proc/self/fd/{}", self.0)).map_err(|_| libc::EINVAL)?;
+        let to = c_path(path)?;
+        // SAFETY: both paths are valid C strings.
+        check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) }).map(|_| ())
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        self.0
+    }
+
+    pub(crate) fn stat(&self) -> Result<Stat, i32> {
+        // SAFETY: all zeros is a valid `stat`.
+        let mut s: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is ours, the buffer valid.
+        check(unsafe { libc::fstat(self.0, &mut s) })?;
+        Ok(Stat::of(&s))
+    }
+
+    /// Sets the size of the sparse file. Refuses beyond RLIMIT_FSIZE, where the kernel would kill us (SIGXFSZ).
+    pub(crate) fn set_size(&self, size: u64) -> Result<(), i32> {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the buffer is valid.
+        check(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) })?;
+        if limit.rlim_cur != libc::RLIM_INFINITY && limit.rlim_cur < size {
+            return Err(libc::EFBIG);
+        }
+        // SAFETY: the descriptor is ours.
+        check(unsafe { libc::ftruncate(self.0, size as libc::off_t) }).map(|_| ())
+    }
+
+    /// Makes sure that memory or disk is behind a range, so that touching it cannot raise SIGBUS later.
+    pub(crate) fn reserve(&self, offset: u64, len: u64) -> Result<(), i32> {
+        loop {
+            // SAFETY: the descriptor is ours; mode 0 with KEEP_SIZE changes no content.
+            match check(unsafe { libc::fallocate(self.0, libc::FALLOC_FL_KEEP_SIZE, offset as libc::off_t, len as libc::off_t) }) {
+                Err(libc::EINTR) => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
+    /// Reads exactly `buf.len()` bytes at `offset`; false at a short file.
+    pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<bool, i32> {
+        // SAFETY: the buffer is valid for its length.
+        let n = unsafe { libc::pread(self.0, buf.as_mut_ptr().cast(), buf.len(), offset as libc::off_t) };
+        if n < 0 { Err(errno()) } else { Ok(n as usize == buf.len()) }
+    }
+
+    /// Writes all of `buf` at `offset`.
+    pub(crate) fn write_at(&self, buf: &[u8], offset: u64) -> Result<(), i32> {
+        // SAFETY: the buffer is valid for its length.
+        let n = unsafe { libc::pwrite(self.0, buf.as_ptr().cast(), buf.len(), offset as libc::off_t) };
+        match n {
+            _ if n < 0 => Err(errno()),
+            _ if n as usize == buf.len() => Ok(()),
+            _ => Err(libc::ENOSPC),
+        }
+    }
+
+    /// Takes the inode's exclusive lock; the kernel drops it with the descriptor.
+    pub(crate) fn lock(&self) -> Result<(), i32> {
+        loop {
+            // SAFETY: the descriptor is ours.
+            match check(unsafe { libc::flock(self.0, libc::LOCK_EX) }) {
+                Err(libc::EINTR) => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
+    /// The magic number of the file system that holds the file.
+    pub(crate) fn file_system(&self) -> Result<i64, i32> {
+        // SAFETY: all zeros is a valid `statfs`.
+        let mut s: libc::statfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is ours, the buffer valid.
+        check(unsafe { libc::fstatfs(self.0, &mut s) })?;
+        Ok(s.f_type as i64)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours and used no more.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+/// What stands at a path now, links not followed.
+pub(crate) fn stat(path: &Path) -> Result<Stat, i32> {
+    let path = c_path(path)?;
+    // SAFETY: all zeros is a valid `stat`.
+    let mut s: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the path is a valid C string, the buffer valid.
+    check(unsafe { libc::lstat(path.as_ptr(), &mut s) })?;
+    Ok(Stat::of(&s))
+}
+
+/// Removes a name.
+pub(crate) fn unlink(path: &Path) -> Result<(), i32> {
+    let path = c_path(path)?;
+    // SAFETY: the path is a valid C string.
+    check(unsafe { libc::unlink(path.as_ptr()) }).map(|_| ())
+}

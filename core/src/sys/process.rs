@@ -1,0 +1,92 @@
+//! Who we are, and the threads that the core makes.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// This process's id, in its own PID namespace.
+pub(crate) fn pid() -> u32 {
+    std::process::id()
+}
+
+thread_local! {
+    static TID: AtomicU32 = const { AtomicU32::new(0) };
+}
+
+/// The calling thread's id; asked once per thread. [`forget_tid`] after a fork.
+pub(crate) fn tid() -> u32 {
+    TID.with(|cached| match cached.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: takes nothing, cannot fail.
+            let tid = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
+            cached.store(tid, Ordering::Relaxed);
+            tid
+        }
+        tid => tid,
+    })
+}
+
+/// The child of a fork has another id.
+pub(crate) fn forget_tid() {
+    TID.with(|cached| cached.store(0, Ordering::Relaxed));
+}
+
+/// The effective user.
+pub(crate) fn euid() -> u32 {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Whether the program was started with another user's rights, so that its environment must not be trusted.
+pub(crate) fn is_secure() -> bool {
+    // SAFETY: takes a constant, cannot fail.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// When this process started, in clock ticks since boot (field 22 of `stat`); 0 where /proc is not mounted.
+pub(crate) fn start_time() -> u64 {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return 0 };
+    stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse().ok()).unwrap_or(0)
+}
+
+/// The inode of our PID namespace; 0 where /proc is not mounted.
+pub(crate) fn pid_namespace() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino())
+}
+
+/// The machine's boot, as two words; zeros where /proc is not mounted.
+pub(crate) fn boot_id() -> [u64; 2] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let hex: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let half = |range| hex.get(range).and_then(|h| u64::from_str_radix(h, 16).ok()).unwrap_or(0);
+    [half(0..16), half(16..32)]
+}
+
+/// Gives the processor away once.
+pub(crate) fn yield_now() {
+    std::thread::yield_now();
+}
+
+/// Starts a thread that no signal handler of the program ever runs on.
+///
+/// Signals are blocked with `pthread_sigmask`, which leaves the C library's own signals (`setuid` needs them) open.
+pub(crate) fn spawn_quiet(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), i32> {
+    // SAFETY: both sets are plain values filled by the calls; the old mask is put back before returning.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut old: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+            libc::sigdelset(&mut all, fault);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut old);
+        let spawned = std::thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024).spawn(body);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
+        spawned.map(|_| ()).map_err(|e| e.raw_os_error().unwrap_or(libc::EAGAIN))
+    }
+}
+
+/// Runs `hook` when the process exits in an orderly way.
+pub(crate) fn at_exit(hook: extern "C" fn()) {
+    // SAFETY: the hook is a plain function that lives as long as the process (the library is linked `-z nodelete`).
+    unsafe { libc::atexit(hook) };
+}

@@ -1,0 +1,143 @@
+//! The kernel's robust futexes: how the living learn of a death.
+//!
+//! Two uses. A **keeper** registers a list of its own whose entries are its process's seats ([`SeatList`]). A **thread**
+//! that may own mutexes holds an ordinary robust pthread mutex for as long as it lives ([`lock_thread_word`]); that
+//! one shares the thread's list with the C library. When a thread ends in whatever way, the kernel goes through its
+//! list, sets [`OWNER_DIED`] in each word that still names the thread, and wakes one sleeper of each.
+
+use super::errno;
+use super::memory::Region;
+use crate::cell::{Word32, Word64};
+
+/// Somebody sleeps on the word.
+pub(crate) const WAITERS: u32 = 0x8000_0000;
+/// The thread that the word named is gone.
+pub(crate) const OWNER_DIED: u32 = 0x4000_0000;
+/// The bits of a word that name a thread.
+pub(crate) const TID: u32 = 0x3fff_ffff;
+
+/// The kernel's `struct robust_list_head`, then the nodes. Node i stands as far from seat i as node 0 from seat 0.
+#[repr(C)]
+struct Head {
+    list: usize,
+    futex_offset: libc::c_long,
+    pending: usize,
+}
+
+/// Nodes are as far apart as seats are.
+const NODE_STRIDE: usize = size_of::<Word64>();
+const FIRST_NODE: usize = 64;
+
+/// The robust list of a keeper. It and the keeper live as long as the process.
+#[derive(Debug)]
+pub(crate) struct SeatList {
+    page: Region,
+    seats: usize,
+}
+
+impl SeatList {
+    /// Registers an empty list for the calling thread, whose entries will be the words of `seats`.
+    pub(crate) fn register(seats: &'static [Word64]) -> Result<SeatList, i32> {
+        let page = Region::shared_not_forked(4096)?;
+        assert!(FIRST_NODE + seats.len() * NODE_STRIDE <= page.len());
+        let list = SeatList { page, seats: seats.len() };
+        let head = list.head();
+        let offset = (seats.as_ptr() as usize).wrapping_sub(page.address() + FIRST_NODE) as libc::c_long;
+        // SAFETY: the page is mapped for good and written by this thread alone; an empty list points at its head.
+        unsafe { head.write_volatile(Head { list: head as usize, futex_offset: offset, pending: 0 }) };
+        // SAFETY: the head is valid for as long as the thread lives, and this thread uses no robust mutex of the C library.
+        let r = unsafe { libc::syscall(libc::SYS_set_robust_list, head, size_of::<Head>()) };
+        if r == 0 { Ok(list) } else { Err(errno()) }
+    }
+
+    /// Announces seat `i`: dying from here on marks it, if it names this thread by then.
+    pub(crate) fn announce(&self, i: usize) {
+        // SAFETY: the head is ours; the kernel reads it only after this thread's death.
+        unsafe { (&raw mut (*self.head()).pending).write_volatile(self.node(i)) };
+    }
+
+    /// Links every seat and takes the announcement back.
+    pub(crate) fn link_all(&self) {
+        for i in 0..self.seats {
+            let next = if i + 1 < self.seats { self.node(i + 1) } else { self.head() as usize };
+            // SAFETY: the node lies in our page.
+            unsafe { (self.node(i) as *mut usize).write_volatile(next) };
+        }
+        // SAFETY: as in `announce`; the nodes above are complete before the head names them.
+        unsafe { (&raw mut (*self.head()).list).write_volatile(self.node(0)) };
+    }
+
+    /// Takes the announcement back.
+    pub(crate) fn settle(&self) {
+        // SAFETY: as in `announce`.
+        unsafe { (&raw mut (*self.head()).pending).write_volatile(0) };
+    }
+
+    fn head(&self) -> *mut Head {
+        self.page.address() as *mut Head
+    }
+
+    fn node(&self, i: usize) -> usize {
+        self.page.address() + FIRST_NODE + i * NODE_STRIDE
+    }
+}
+
+/// The bytes that an owner record keeps for a robust pthread mutex.
+pub(crate) const THREAD_LOCK_BYTES: usize = 64;
+const _: () = assert!(size_of::<libc::pthread_mutex_t>() <= THREAD_LOCK_BYTES);
+
+/// Where in those bytes the C library keeps the futex word.
+pub(crate) const THREAD_WORD_OFFSET: u32 = if cfg!(target_env = "musl") { 4 } else { 0 };
+
+/// Locks a fresh robust, process-shared mutex in `bytes` on behalf of the calling thread, for its whole life.
+///
+/// # Safety
+/// - `bytes` is mapped for the life of the process, and nobody else makes a mutex there meanwhile.
+pub(crate) unsafe fn lock_thread_word(bytes: *mut u8) -> Result<(), i32> {
+    let mutex = bytes.cast::<libc::pthread_mutex_t>();
+    // SAFETY: the caller gives the memory; the attribute lives through the calls that use it.
+    unsafe {
+        let mut attr: libc::pthread_mutexattr_t = std::mem::zeroed();
+        let mut r = libc::pthread_mutexattr_init(&mut attr);
+        if r == 0 {
+            r = libc::pthread_mutexattr_setrobust(&mut attr, libc::PTHREAD_MUTEX_ROBUST);
+        }
+        if r == 0 {
+            r = libc::pthread_mutexattr_setpshared(&mut attr, libc::PTHREAD_PROCESS_SHARED);
+        }
+        if r == 0 {
+            r = libc::pthread_mutex_init(mutex, &attr);
+        }
+        if r == 0 {
+            r = libc::pthread_mutex_lock(mutex);
+        }
+        libc::pthread_mutexattr_destroy(&mut attr);
+        if r == 0 { Ok(()) } else { Err(r) }
+    }
+}
+
+/// Unlocks what [`lock_thread_word`] locked, on the same thread.
+///
+/// # Safety
+/// - `bytes` is what that call was given, and the calling thread is the one that made it.
+pub(crate) unsafe fn unlock_thread_word(bytes: *mut u8) {
+    // SAFETY: the caller answers for both.
+    unsafe { libc::pthread_mutex_unlock(bytes.cast()) };
+}
+
+/// Whether a word says that its thread is gone.
+pub(crate) fn died(word: u32) -> bool {
+    word & OWNER_DIED != 0
+}
+
+/// Sleeps until the kernel marks `word`, or about a millisecond.
+pub(crate) fn await_death(word: &Word32) {
+    let seen = word.load();
+    if died(seen) || seen & TID == 0 {
+        return;
+    }
+    if seen & WAITERS == 0 && word.cas(seen, seen | WAITERS).is_err() {
+        return;
+    }
+    super::futex::wait(word, seen | WAITERS, super::clock::Deadline::at(super::clock::now() + 1_000_000));
+}

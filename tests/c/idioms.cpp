@@ -1,0 +1,170 @@
+// The C++ types: they close themselves, fit the locks of the standard library, throw byname::error.
+#include "check.h"
+
+#include <byname.hpp>
+
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+
+using namespace std::chrono_literals;
+
+static_assert(!std::is_copy_constructible_v<byname::mutex> && std::is_nothrow_move_constructible_v<byname::mutex>, "move-only");
+static_assert(!std::is_copy_assignable_v<byname::event> && std::is_nothrow_move_assignable_v<byname::event>, "move-only");
+static_assert(std::is_base_of_v<std::exception, byname::error>, "a standard exception");
+
+// Whether the call throws an error of this kind and number.
+template <class Call>
+static bool throws(byname_status status, std::uint32_t win32, Call call) {
+    try {
+        call();
+    } catch (const byname::error &e) {
+        if (e.status() == status && e.win32() == win32 && e.what()[0] != '\0') return true;
+        std::fprintf(stderr, "    threw %s (%u): %s\n", e.name(), e.win32(), e.what());
+        return false;
+    }
+    std::fprintf(stderr, "    nothing was thrown\n");
+    return false;
+}
+
+// What a thread of its own answers.
+template <class Call>
+static auto in_thread(Call call) {
+    decltype(call()) answer{};
+    std::thread([&] { answer = call(); }).join();
+    return answer;
+}
+
+static void standard_locks() {
+    byname::mutex a("a"), b("b");
+    {
+        std::scoped_lock both(a, b);
+        CHECK(!in_thread([&] { return a.try_lock() || b.try_lock(); }));
+    }
+    {
+        std::unique_lock lock(a, std::defer_lock);
+        CHECK(lock.try_lock());
+        lock.unlock();
+        CHECK(lock.try_lock_for(1s));
+        lock.unlock();
+        CHECK(lock.try_lock_until(std::chrono::steady_clock::now() + 1s));
+        CHECK(!in_thread([&] { return a.try_lock_for(10ms); }));
+        CHECK(!in_thread([&] { return a.try_lock_until(std::chrono::system_clock::now() - 1h); }));
+    }
+    {
+        std::lock_guard lock(a);
+        CHECK(a.held().fence > 0 && !a.held().abandoned);
+        CHECK(a.current_owner()->pid == static_cast<std::uint32_t>(getpid()));
+    }
+    CHECK(!a.current_owner());
+    CHECK(throws(BYNAME_ERR_NOT_OWNER, 288, [&] { a.unlock(); }));
+    CHECK(throws(BYNAME_ERR_NOT_OWNER, 288, [&] { a.held(); }));
+}
+
+static void abandonment_is_news() {
+    byname::mutex m;
+    std::thread([&] { m.lock(); }).join();
+    const byname::grant first = m.lock();
+    CHECK(first.abandoned);
+    m.unlock();
+    const auto second = m.lock_for(1s);
+    CHECK(second && !second->abandoned && second->fence > first.fence);
+    CHECK(!in_thread([&] { return m.lock_for(0s); }));
+    m.unlock();
+}
+
+static void objects_close_themselves_once() {
+    {
+        byname::event outer("closes", byname::reset_mode::automatic);
+        byname::event moved(std::move(outer));
+        CHECK(moved.created() && moved.name() == "closes");
+        CHECK(throws(BYNAME_ERR_CLOSED, 6, [&] { outer.set(); })); // NOLINT: moved from
+        byname::event other("other", byname::reset_mode::automatic);
+        other = std::move(moved);
+        CHECK(other.name() == "closes");
+        CHECK(throws(BYNAME_ERR_NOT_FOUND, 2, [] { byname::event::open("other"); }));
+        other.close();
+        CHECK(throws(BYNAME_ERR_CLOSED, 6, [&] { other.close(); }));
+    }
+    CHECK(throws(BYNAME_ERR_NOT_FOUND, 2, [] { byname::event::open("closes"); }));
+}
+
+static void events() {
+    byname::event manual(byname::reset_mode::manual), automatic("automatic", byname::reset_mode::automatic, true);
+    auto again = byname::event::open("automatic");
+    CHECK(!again.created() && again.is_set());
+    again.wait();
+    CHECK(!automatic.wait_for(0s) && !automatic.wait_for(5ms));
+    manual.set();
+    manual.wait();
+    CHECK(manual.wait_for(byname::forever) && manual.is_set());
+    manual.reset();
+    manual.set();
+    manual.pulse();
+    CHECK(!manual.is_set());
+    byname_event_options options = BYNAME_EVENT_OPTIONS_INIT;
+    options.access = BYNAME_ACCESS_SYNCHRONIZE;
+    byname::event weak("weak", options);
+    CHECK(throws(BYNAME_ERR_ACCESS_DENIED, 5, [&] { weak.set(); }));
+}
+
+static void semaphores() {
+    byname::semaphore s("units", 1, 3);
+    CHECK(s.release(2) == 1 && s.available() == 3);
+    CHECK(throws(BYNAME_ERR_TOO_MANY_POSTS, 298, [&] { s.release(); }));
+    s.acquire();
+    CHECK(s.try_acquire() && s.acquire_for(1s) && !s.try_acquire() && !s.acquire_for(1ms));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::semaphore(2, 1); }));
+    CHECK(byname::semaphore::open("units").available() == 0);
+}
+
+static void waits() {
+    byname::event stop(byname::reset_mode::manual), work(byname::reset_mode::automatic);
+    byname::mutex m;
+    CHECK(!byname::wait_any({stop, work}, 5ms));
+    work.set();
+    const auto won = byname::wait_any({stop, work, m});
+    CHECK(won && won->index == 1 && !won->abandoned);
+    std::vector<byname::waitable> all{work, m};
+    CHECK(!byname::wait_all(all, 0s));
+    work.set();
+    CHECK(byname::wait_all(all)->index == -1);
+    m.unlock();
+    CHECK(byname::wait_any(all)->index == 1);
+    CHECK(!byname::signal_and_wait(m, work, 1ms));
+    CHECK(byname::signal_and_wait(work, work)->fence == 0);
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::wait_any({}); }));
+}
+
+static void names_are_whole() {
+    const std::string with_nul("a\0b", 3);
+    CHECK(throws(BYNAME_ERR_INVALID_NAME, 123, [&] { byname::mutex{with_nul}; }));
+    CHECK(throws(BYNAME_ERR_INVALID_NAME, 123, [&] { byname::semaphore::open(with_nul); }));
+    CHECK(throws(BYNAME_ERR_INVALID_NAME, 123, [] { byname::mutex("\xff"); }));
+    CHECK(throws(BYNAME_ERR_NAME_TOO_LONG, 206, [] { byname::mutex(std::string(261, 'x')); }));
+    const std::string longest(260, 'x');
+    CHECK(byname::mutex(longest).name() == longest);
+    CHECK(byname::mutex().name().empty());
+}
+
+static void durations() {
+    using byname::timeout;
+    CHECK(timeout().count() == BYNAME_INFINITE && byname::forever.count() == BYNAME_INFINITE);
+    CHECK(timeout(2ms).count() == 2000000);
+    CHECK(timeout(std::chrono::duration<double>(0.5)).count() == 500000000);
+    CHECK(timeout(std::chrono::duration<double, std::pico>(1)).count() == 1);
+    CHECK(timeout(std::chrono::duration<long, std::pico>(1001)).count() == 2);
+    CHECK(timeout(std::chrono::hours::max()).count() == BYNAME_INFINITE);
+    CHECK(timeout(std::chrono::nanoseconds::max()).count() == BYNAME_INFINITE);
+    CHECK(timeout(std::chrono::duration<double>(std::numeric_limits<double>::infinity())).count() == BYNAME_INFINITE);
+    CHECK(timeout::until(std::chrono::steady_clock::now() - 1h).count() == 0);
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { timeout{-1ns}; }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { timeout{std::chrono::hours::min()}; }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] {
+        timeout{std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN())};
+    }));
+}
+
+TESTS(T(standard_locks), T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(semaphores), T(waits),
+      T(names_are_whole), T(durations))

@@ -1,0 +1,448 @@
+"""Plays one scenario once: gives each step to the driver of its role and compares result and state."""
+
+import os
+import random
+import re
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from drivers import THREAD_OWNERS, Broken, Call, Driver, Pool, finish, namespace_file, settle
+from scenarios import Scenario, Step
+
+#: The call that shows an object's state without changing it.
+LOOK = {"mutex": "owner", "event": "is-set", "semaphore": "available"}
+MAKERS = ("mutex", "event", "semaphore", "open")
+
+
+class Mismatch(Exception):
+    """What came is not what the table says."""
+
+
+@dataclass
+class Object:
+    kind: str
+    word: str | None  # its leaf as the protocol writes it; None: unnamed
+    expected: str | None = None  # None: not said yet
+    fence: int = 0
+
+
+@dataclass
+class Actor:
+    """A role on stage."""
+
+    role: str
+    driver: Driver
+    handles: dict[str, Object] = field(default_factory=dict)
+    pending: dict[str, deque[Call]] = field(default_factory=dict)
+    tids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> bool:
+        return self.driver.alive and not self.driver.stopped
+
+    def queue(self, thread: str) -> deque[Call]:
+        return self.pending.setdefault(thread, deque())
+
+
+class Play:
+    """One run of a scenario with one cast."""
+
+    def __init__(self, scenario: Scenario, cast: dict[str, str], pool: Pool, number: int, rng: random.Random):
+        self.scenario, self.pool, self.rng = scenario, pool, rng
+        self.prefix = f"r{number}-"
+        self.session = f"{pool.session}-{number}" if scenario.own_session else pool.session
+        self.transcript: list[str] = []
+        self.objects: dict[str, Object] = {}  # by handle
+        self.groups: dict[str, list[tuple[str, str]]] = {}
+        self.step: Step | None = None
+        self.round = 1
+        self.deadline = time.monotonic() + scenario.watchdog
+        self.actors: dict[str, Actor] = {}
+        self.cast = cast
+        self.loose: set[Call] = set()  # begun with `&` and not yet collected: while there are any, states may move
+        self.deaths = False  # after one, the truth may take a moment to be seen
+
+    def run(self) -> str | None:
+        """None when everything was as the table says, else the report."""
+        complaint = None
+        try:
+            self.enter()
+            for step in self.scenario.setup:
+                self.perform(step)
+            for self.round in range(1, self.scenario.repeat + 1):
+                for step in self.scenario.steps:
+                    self.perform(step)
+        except (Mismatch, Broken) as problem:
+            complaint = self.report(str(problem))
+        finally:
+            self.leave(complaint is not None)
+        return complaint
+
+    def enter(self) -> None:
+        leader = None
+        for role in self.scenario.roles:
+            language = self.cast[role]
+            if role in self.scenario.together:
+                driver = self.pool.start(language, self.session, leader or 0)
+                leader = leader or driver.pid
+            elif self.scenario.own_session:
+                driver = self.pool.start(language, self.session)
+            else:
+                driver = self.pool.take(language)
+            driver.log = lambda text, role=role: self.transcript.append(f"{role:>4} {text}")
+            self.actors[role] = Actor(role, driver)
+
+    def leave(self, failed: bool) -> None:
+        """Gives clean drivers back to the pool and ends the others."""
+        owners = {(o.expected or "?").partition(".")[0] for o in self.objects.values() if o.kind == "mutex"}
+        for actor in self.actors.values():
+            driver = actor.driver
+            unclean = failed or "?" in owners or actor.role in owners or any(actor.pending.values()) or driver.stopped
+            if driver.alive and not unclean:
+                unclean = not self.clear(actor)
+            if driver.alive and unclean:
+                driver.kill()
+            elif driver.alive and driver.session != self.pool.session:
+                driver.leave()
+            driver.log = lambda text: None
+            self.pool.give(driver)
+        if self.scenario.own_session:  # when the last one was killed, the file stays: only `byname gc` may judge that
+            namespace_file(self.session).unlink(missing_ok=True)
+
+    def clear(self, actor: Actor) -> bool:
+        calls = [actor.driver.send(thread, "exit-thread") for thread in actor.pending if thread not in ("main", "io")]
+        calls.append(actor.driver.send("main", "clear"))
+        try:
+            finish(calls)
+        except Broken:
+            return False
+        return all(call.result == "ok" for call in calls)
+
+    def report(self, problem: str) -> str:
+        cast = ", ".join(f"{role}={actor.driver.language} (pid {actor.driver.pid})" for role, actor in list(self.actors.items())[:8])
+        where = f"{self.scenario.file}:{self.step.line}: {self.step}" if self.step else "before the first step"
+        lines = [f"FAILED {self.scenario.id}", f"  cast  {cast}", f"  step  {where}"]
+        if self.scenario.repeat > 1:
+            lines.append(f"  round {self.round} of {self.scenario.repeat}")
+        lines += [f"  {line}" for line in problem.splitlines()]
+        lines += ["  transcript (the end of it)"] + [f"    {line}" for line in self.transcript[-60:]]
+        return "\n".join(lines)
+
+    # --- one step
+
+    def perform(self, step: Step) -> None:
+        self.step = step
+        self.transcript.append(f"---- {step}")
+        results: list[str] = []
+        if not step.who:
+            self.direct(step)
+        elif step.what[0] == "returns":
+            results = self.returns(step)
+        else:
+            results = self.act(step)
+        for key, value in step.state:
+            self.object(key).expected = self.meaning(value, results)
+        if not self.loose:
+            self.compare_states()
+
+    def direct(self, step: Step) -> None:
+        """A step of the conductor itself."""
+        verb, *rest = step.what
+        if verb == "jitter":  # aim at an instant, up to `rest` milliseconds from now
+            until = time.monotonic() + self.rng.random() * float(rest[0]) / 1000
+            while time.monotonic() < until:
+                pass
+        elif verb == "no-file":
+            if namespace_file(self.session).exists():
+                raise Mismatch(f"{namespace_file(self.session)} still exists")
+        elif verb == "kill-group":  # one signal for all of them
+            os.killpg(self.actors[self.scenario.together[0]].driver.pid, signal.SIGKILL)
+            self.bury(self.scenario.together)
+        elif verb == "kill":
+            for role in rest:
+                self.actors[role].driver.process.kill()
+            self.bury(rest)
+        elif verb == "exit":
+            for role in rest:
+                if (status := self.actors[role].driver.leave()) != 0:
+                    raise Mismatch(f"{role} ended with status {status}")
+            self.bury(rest)
+        elif verb in ("stop", "continue"):
+            for role in rest:
+                getattr(self.actors[role].driver, "stop" if verb == "stop" else "proceed")()
+        else:
+            raise SystemExit(f"{self.scenario.file}:{step.line}: the conductor cannot {verb!r}")
+
+    def bury(self, roles: Iterable[str]) -> None:
+        """Waits until the kernel has finished with the roles' processes."""
+        self.deaths = True
+        for role in roles:
+            actor = self.actors[role]
+            if actor.driver.alive:
+                actor.driver.bury()
+            self.loose -= {call for queue in actor.pending.values() for call in queue}
+            actor.pending.clear()
+
+    def act(self, step: Step) -> list[str]:
+        """Gives the operations to each actor in turn, or with `&` to all without waiting for any."""
+        what, times = list(step.what), 1
+        if at_once := what[0] == "&":
+            what = what[1:]
+        if re.fullmatch(r"x\d+", what[0]):
+            times, what = int(what[0][1:]), what[1:]
+        commands = [self.words(operation) for operation in _split(what, ";") for operation in _many(operation)] * times
+        self.deaths |= what[0] in ("exit-thread", "fork")
+        results = []
+        for actor, thread in self.who(step.who):
+            if at_once:
+                calls = actor.driver.send_all(thread, commands)
+                actor.queue(thread).extend(calls)
+                self.loose.update(calls)
+                continue
+            for words in commands:
+                call = actor.driver.send(thread, *words)
+                actor.queue(thread).append(call)
+                results.append(self.outcome(actor, call))
+        if not at_once:
+            self.check(step.result, results)
+        return results
+
+    def returns(self, step: Step) -> list[str]:
+        """Collects the oldest pending calls of each actor.
+
+        Those that return are `got`, the others `rest`; those that have what they waited for are `won`.
+        """
+        times = int(step.what[1][1:]) if len(step.what) > 1 else 1
+        calls = [(actor, thread, actor.queue(thread)[n]) for actor, thread in self.who(step.who) for n in range(times)]
+        blocked = sum(int(n) for n in re.findall(r"(\d+) blocked", step.result.partition(" or ")[0]))
+        finish([call for *_, call in calls], self.deadline, len(calls) - blocked)
+        results = []
+        self.groups = {"got": [], "rest": [], "won": []}
+        for actor, thread, call in calls:
+            result = self.outcome(actor, call)
+            results.append(result)
+            self.groups["rest" if result == "blocked" else "got"].append((actor.role, thread))
+            if result.split()[0] in ("ok", "abandoned", "index"):
+                self.groups["won"].append((actor.role, thread))
+        self.check(step.result, results)
+        return results
+
+    def who(self, text: str) -> list[tuple[Actor, str]]:
+        parties = []
+        for word in text.split():
+            if word in self.groups:
+                parties += self.groups[word]
+            elif word.endswith("*"):
+                parties += [(role, "main") for role in self.scenario.roles if role.startswith(word[:-1])]
+            else:
+                role, _, thread = word.partition(".")
+                parties.append((role, thread or "main"))
+        return [(self.actors[role], thread) for role, thread in parties]
+
+    # --- one call
+
+    def outcome(self, actor: Actor, call: Call) -> str:
+        """The result, with what follows from it for the handles; or "blocked"."""
+        result = settle(call, self.deadline)
+        if result == "blocked":
+            return result
+        self.loose.discard(call)
+        actor.queue(call.thread).remove(call)
+        if result == "timeout" and (limit := _limit(call.words)) is not None and call.took < limit:
+            raise Mismatch(f"the time-out of {limit * 1000:g} ms came after {call.took * 1000:g} ms: never early")
+        if call.words[0] in MAKERS and result in ("ok", "ok created"):
+            self.bind(actor, *call.words[call.words[0] == "open":][:3], fresh=result == "ok created")
+        if call.words[0] == "close" and result == "ok":
+            actor.handles.pop(call.words[1], None)
+        if call.words[0] == "fence" and result.isdigit():
+            held = actor.handles[call.words[1]]
+            rising, held.fence = int(result) > held.fence, int(result)
+            return "rising" if rising else result
+        return result
+
+    def words(self, what: list[str]) -> list[str]:
+        """The protocol's words for an operation of the table."""
+        verb, *rest = what
+        if verb == "fork":
+            return ["fork", *self.words(rest)]
+        if verb in MAKERS:
+            return self.making(verb, rest)
+        limit = "inf"
+        if "for" in rest:
+            at = rest.index("for")
+            rest, limit = rest[:at], rest[at + 1]
+        if verb in ("acquire", "wait"):
+            return ["acquire", rest[0], limit]
+        if verb in ("wait-any", "wait-all", "signal-and-wait"):
+            if rest and rest[0].isdigit():  # `64 e` stands for e1 to e64
+                rest = [f"{rest[1]}{n}" for n in range(1, int(rest[0]) + 1)]
+            return [verb, limit, *rest]
+        return [verb, *rest]
+
+    def making(self, verb: str, rest: list[str]) -> list[str]:
+        """`mutex m owned`, `event e2 named @e auto set`, `semaphore s 1/2 robust`, `open mutex m`."""
+        kind = rest.pop(0) if verb == "open" else verb
+        handle, *options = rest
+        name: str | None = f"@{handle}"
+        if options[:1] == ["named"]:
+            name, options = options[1], options[2:]
+        elif options[:1] == ["unnamed"]:
+            name, options = None, options[1:]
+        word = "-" if name is None else self.name(name)
+        if kind == "semaphore" and options and "/" in options[0]:
+            options[:1] = options[0].split("/")
+        return ["open", kind, handle, word, *options] if verb == "open" else [verb, handle, word, *options]
+
+    def bind(self, actor: Actor, kind: str, handle: str, word: str, fresh: bool) -> None:
+        """Remembers which object a new handle of the actor means."""
+        leaf = None if word in ("-", "%") else word.removeprefix("Local\\")
+        known = next((o for o in self.objects.values() if leaf is not None and o.word == leaf), None)
+        if known is None or fresh:
+            expected = known.expected if known else None
+            known = Object(kind, leaf, expected)
+        actor.handles[handle] = self.objects[handle] = known
+
+    def name(self, text: str) -> str:
+        """A name as the protocol wants it: `@` is this run's prefix, `^260x` fills up with x to 260 UTF-16 units."""
+        if text == '""':
+            return "%"
+        text = text.replace("@", self.prefix)
+        if fill := re.search(r"\^(\d+)(.+)$", text):
+            start, unit = text[:fill.start()], fill[2]
+            units = (int(fill[1]) - _utf16(start)) // _utf16(unquote(unit))
+            text = start + unit * units
+            while _utf16(unquote(text)) < int(fill[1]):
+                text += "x"
+        return text
+
+    # --- comparing
+
+    def check(self, expected: str, results: list[str]) -> None:
+        expected, _, relation = expected.partition("; as many ")
+        if relation:
+            one, _, other = relation.partition(" as ")
+            if results.count(one) != results.count(other):
+                raise Mismatch(f"expected  as many {one} as {other}\ngot       {results.count(one)} and {results.count(other)}")
+        allowed = [option.strip() for option in expected.split(" or ")]
+        if expected == "counting":
+            wrong = results != [f"index {n}" for n in range(len(results))]
+        elif counts := [wanted for option in allowed if (wanted := _counted(option))]:
+            wrong = Counter(results) not in counts
+        else:
+            wrong = not set(results) <= set(allowed)
+        if wrong:
+            got = ", ".join(f"{n} {kind}" if len(results) > 1 else kind for kind, n in Counter(results).items())
+            raise Mismatch(f"expected  {expected}\ngot       {got}")
+
+    def meaning(self, value: str, results: list[str]) -> str | None:
+        """What an object's state must be: `5-ok` is 5 less the number of `ok` in this step, `got` whoever returned."""
+        if value == "?":
+            return None
+        if value == "got":
+            (role, thread), = self.groups["got"]
+            return role if thread == "main" else f"{role}.{thread}"
+        if counted := re.fullmatch(r"(\d+)([-+])(\w+)", value):
+            start, sign, kind = counted.groups()
+            return str(int(start) + int(f"{sign}1") * sum(result.split()[0] == kind for result in results))
+        return {"set": "1", "unset": "0"}.get(value, value)
+
+    def object(self, key: str) -> Object:
+        if key not in self.objects:
+            raise SystemExit(f"{self.scenario.file}:{self.step.line}: no step has made or opened {key!r}")
+        return self.objects[key]
+
+    def compare_states(self) -> None:
+        """Every object, as every living role with a handle sees it, against what the table said last.
+
+        After a death the truth may take a moment to be seen; after anything else it must be there at once.
+        """
+        while True:
+            wrong = self.differences()
+            if not wrong:
+                return
+            if not self.deaths or time.monotonic() > self.deadline:
+                raise Mismatch("\n".join(wrong))
+
+    def differences(self) -> list[str]:
+        looks: list[tuple[Actor, str, Object, Call]] = []
+        for actor in self.actors.values():
+            if actor.answers:
+                for handle, known in actor.handles.items():
+                    if known.expected not in (None, "gone"):
+                        looks.append((actor, handle, known, actor.driver.send("io", LOOK[known.kind], handle)))
+        gone = {id(known): (handle, known) for handle, known in self.objects.items() if known.expected == "gone"}
+        for handle, known in gone.values():
+            if observer := next((actor for actor in self.actors.values() if actor.answers), None):
+                looks.append((observer, handle, known, observer.driver.send("io", "open", known.kind, "gone?", known.word)))
+        finish([call for *_, call in looks], self.deadline)
+        wrong = []
+        for actor, handle, known, call in looks:
+            if known.expected == "gone":
+                if call.result != "error NotFound 2":
+                    finish([actor.driver.send("io", "close", "gone?")], self.deadline)
+                    wrong.append(f"state     {handle} should be gone, but {actor.role} could open it: {call.result}")
+            elif not self.same(known, call.result):
+                wrong.append(f"state     {handle} should be {known.expected}, but {actor.role} sees {call.result}")
+        return wrong
+
+    def same(self, known: Object, seen: str) -> bool:
+        if known.kind != "mutex":
+            return seen == known.expected
+        if known.expected == "free" or seen == "none":
+            return (known.expected, seen) == ("free", "none")
+        role, _, thread = known.expected.partition(".")
+        owner = self.actors[role]
+        pid, _, tid = seen.partition(" ")
+        if pid != str(owner.driver.pid):
+            return False
+        return owner.driver.language not in THREAD_OWNERS or tid == str(self.tid(owner, thread or "main"))
+
+    def tid(self, actor: Actor, thread: str) -> int:
+        """The thread's id: the main one's is the process's, another's is asked for once, when it has nothing else to do."""
+        if thread == "main":
+            return actor.driver.pid
+        if thread not in actor.tids:
+            if actor.queue(thread):
+                return actor.queue(thread)[0].tid
+            call = actor.driver.send(thread, "tid")
+            finish([call], self.deadline)
+            actor.tids[thread] = int(call.result)
+        return actor.tids[thread]
+
+
+def _split(words: list[str], separator: str) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word == separator:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return parts
+
+
+def _many(words: list[str]) -> list[list[str]]:
+    """`many 3 set e` stands for `set e1`, `set e2`, `set e3`."""
+    if words[0] != "many":
+        return [words]
+    verb, handle, *rest = words[2:]
+    return [[verb, f"{handle}{n}", *rest] for n in range(1, int(words[1]) + 1)]
+
+
+def _counted(expected: str) -> Counter[str] | None:
+    """`1 abandoned, 3 blocked` as counts; None for any other form."""
+    parts = [re.fullmatch(r"(\d+) (\D.*)", part.strip()) for part in expected.split(",")]
+    return Counter({part[2]: int(part[1]) for part in parts}) if all(parts) else None
+
+
+def _limit(words: tuple[str, ...]) -> float | None:
+    """The time-out in seconds of a waiting command."""
+    at = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(words[0])
+    return float(words[at]) / 1000 if at and words[at] != "inf" else None
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,96 @@
+"""The conductor: plays every scenario with every cast and says what was not as the contract's table has it.
+
+    python tests/conductor/run.py [--filter TEXT] [--pairs all|sample] [--list] [--seed N]
+
+Roles are dealt to languages: two-role scenarios in all pairs, others so that each language plays each role. The last
+line is `N passed, N failed`; the exit status is 0 when nothing failed and nothing was left behind.
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+
+from drivers import LANGUAGES, Pool, add_options, commands
+from play import Play
+from scenarios import Scenario, load, required_rows
+
+
+def main() -> int:
+    options = arguments()
+    scenarios = load()
+    if options.list:
+        return show(scenarios)
+    chosen = [s for s in scenarios if not options.filter or any(matches(s, text) for text in options.filter)]
+    seed = options.seed if options.seed is not None else random.randrange(2**32)
+    session = f"conformance-{os.getpid()}-{seed:x}"
+    print(f"{len(chosen)} scenarios, seed {seed}, session {session}", flush=True)
+    started = time.monotonic()
+    passed, failures = perform(chosen, Pool(commands(options), session), options, seed)
+    for scenario in chosen:
+        if scenario.limits():
+            print(f"limited   {scenario.id} ({scenario.limits()})")
+    if not options.filter and (missing := sorted(missing_rows(scenarios))):
+        failures.append(f"rows without a scenario: {' '.join(missing)}")
+    for complaint in failures:
+        print(f"\n{complaint}")
+    print(f"\n{time.monotonic() - started:.1f} s on {os.cpu_count()} processors")
+    print(f"{passed} passed, {len(failures)} failed")
+    return 1 if failures or not passed else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--filter", action="append", metavar="TEXT", help="only scenarios of this row, or with this text in the title or file name")
+    parser.add_argument("--pairs", choices=("all", "sample"), default="all")
+    parser.add_argument("--list", action="store_true", help="show the scenarios and the rows they cover")
+    parser.add_argument("--seed", type=int, help="of the order and the jitter; printed by every run")
+    parser.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
+    add_options(parser)
+    return parser.parse_args()
+
+
+def matches(scenario: Scenario, text: str) -> bool:
+    return text in scenario.rows or text in scenario.title or text == scenario.file.removesuffix(".toml")
+
+
+def perform(chosen: list[Scenario], pool: Pool, options: argparse.Namespace, seed: int) -> tuple[int, list[str]]:
+    """Every scenario with every cast; how many passed, and the reports of those that did not."""
+    rng = random.Random(seed)
+    plays = [(scenario, cast) for scenario in chosen for cast in scenario.deals(options.pairs == "all")]
+    passed, failures = 0, []
+    for number, (scenario, cast) in enumerate(plays, 1):
+        complaint = Play(scenario, cast, pool, number, rng).run()
+        if complaint is None:
+            passed += 1
+        else:
+            failures.append(complaint)
+            print(complaint.partition("\n")[0], " ".join(f"{r}={lang}" for r, lang in list(cast.items())[:6]), flush=True)
+            if options.fail_fast:
+                break
+    if left := pool.close():
+        failures.append("\n".join(["FAILED at the end", *(f"  {line}" for line in left)]))
+    return passed, failures
+
+
+def show(scenarios: list[Scenario]) -> int:
+    for scenario in scenarios:
+        casts = len(scenario.deals(all_pairs=True))
+        print(f"{scenario.file.removesuffix('.toml'):13} {scenario.id}  [{len(scenario.roles)} roles, {casts} casts{'; ' + scenario.limits() if scenario.limits() else ''}]")
+    _, elsewhere = required_rows()
+    for row, reason in elsewhere.items():
+        print(f"{'not here':13} {row}: {reason}")
+    if missing := sorted(missing_rows(scenarios)):
+        print(f"{'MISSING':13} {' '.join(missing)}")
+    print(f"{len(scenarios)} scenarios, {sum(len(s.deals(True)) for s in scenarios)} casts, languages {', '.join(LANGUAGES)}")
+    return 0
+
+
+def missing_rows(scenarios: list[Scenario]) -> set[str]:
+    here, _ = required_rows()
+    return here - {row for scenario in scenarios for row in scenario.rows}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

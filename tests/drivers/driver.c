@@ -1,0 +1,426 @@
+/* The C driver of the conformance scenarios: does what the conductor says, one line a command.
+ *
+ * tests/README.md describes the protocol. Each named thread runs its commands in order; `main` is the process's main
+ * thread, and `io` commands, which never block, run at once where the lines are read. */
+#define _GNU_SOURCE
+#include <byname.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LINE = 4096, WORDS = 160, OBJECTS = 256, THREADS = 64, NANOS_PER_MILLI = 1000000 };
+
+/* A command: its words point into its line; a NULL word is the name NULL. */
+struct command {
+    struct command *next;
+    int count;
+    char *words[WORDS];
+    char line[LINE];
+};
+#define NUMBER(c) ((c)->words[0])
+#define VERB(c) ((c)->words[2])
+
+struct thread {
+    char name[32];
+    pthread_t id;
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    struct command *first, *last;
+};
+
+struct object {
+    char handle[64];
+    byname_kind kind;
+    byname_handle id;
+};
+
+static struct thread threads[THREADS];
+static struct object objects[OBJECTS];
+static int object_count;
+static pthread_mutex_t objects_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void die(const char *why) {
+    fprintf(stderr, "driver.c: %s\n", why);
+    _exit(2);
+}
+
+static void say(const struct command *c, const char *format, ...) {
+    char text[LINE];
+    int length = snprintf(text, sizeof text, "%s ", NUMBER(c));
+    va_list arguments;
+    va_start(arguments, format);
+    length += vsnprintf(text + length, sizeof text - (size_t)length - 1, format, arguments);
+    va_end(arguments);
+    text[length++] = '\n';
+    if (write(STDOUT_FILENO, text, (size_t)length) != length) die("the conductor does not listen");
+}
+
+/* --- objects by handle */
+
+static struct object find(const char *handle) {
+    struct object found = {"", 0, BYNAME_NO_HANDLE};
+    pthread_mutex_lock(&objects_lock);
+    for (int i = 0; i < object_count; i++)
+        if (strcmp(objects[i].handle, handle) == 0) found = objects[i];
+    pthread_mutex_unlock(&objects_lock);
+    return found; /* without one: a handle that never was, which byname must refuse */
+}
+
+static void keep(const char *handle, byname_kind kind, byname_handle id) {
+    pthread_mutex_lock(&objects_lock);
+    int i = 0;
+    while (i < object_count && strcmp(objects[i].handle, handle) != 0) i++;
+    if (i == OBJECTS) die("too many handles in one scenario");
+    if (i == object_count) object_count++;
+    snprintf(objects[i].handle, sizeof objects[i].handle, "%s", handle);
+    objects[i].kind = kind;
+    objects[i].id = id;
+    pthread_mutex_unlock(&objects_lock);
+}
+
+/* --- words */
+
+static int option(const struct command *c, int from, const char *wanted) {
+    for (int i = from; i < c->count; i++)
+        if (c->words[i] && strcmp(c->words[i], wanted) == 0) return 1;
+    return 0;
+}
+
+static uint32_t access_of(const struct command *c, int from) {
+    for (int i = from; i < c->count; i++)
+        if (c->words[i] && strncmp(c->words[i], "access=", 7) == 0) return (uint32_t)strtoul(c->words[i] + 7, NULL, 16);
+    return BYNAME_ACCESS_ALL;
+}
+
+static int64_t timeout_of(const char *word) {
+    return strcmp(word, "inf") == 0 ? BYNAME_INFINITE : (int64_t)(strtod(word, NULL) * NANOS_PER_MILLI);
+}
+
+/* `%xx` is a byte, a lone `%` the empty word, `-` NULL. */
+static char *decoded(char *word) {
+    if (strcmp(word, "-") == 0) return NULL;
+    char *to = word;
+    for (const char *from = word; *from; from++) {
+        unsigned byte;
+        if (*from != '%') *to++ = *from;
+        else if (sscanf(from + 1, "%2x", &byte) == 1) *to++ = (char)byte, from += 2;
+    }
+    *to = '\0';
+    return word;
+}
+
+/* --- the one form in which every driver tells a result */
+
+/* "BYNAME_ERR_NOT_OWNER" becomes "NotOwner". */
+static void tell_error(char *out, size_t size, byname_status status) {
+    char kind[64];
+    int n = 0, start = 1;
+    const char *name = byname_status_name(status);
+    if (strncmp(name, "BYNAME_ERR_", 11) == 0) name += 11;
+    for (; *name && n < 63; name++) {
+        if (*name == '_') start = 1;
+        else kind[n++] = (char)(start || *name < 'A' || *name > 'Z' ? *name : *name + ('a' - 'A')), start = 0;
+    }
+    kind[n] = '\0';
+    snprintf(out, size, "error %s %" PRIu32, kind, byname_last_error_win32());
+}
+
+static void tell(char *out, size_t size, byname_status status) {
+    if (BYNAME_FAILED(status)) tell_error(out, size, status);
+    else snprintf(out, size, "%s", status == BYNAME_ABANDONED ? "abandoned" : status == BYNAME_TIMED_OUT ? "timeout" : "ok");
+}
+
+static void tell_number(char *out, size_t size, byname_status status, uint64_t number) {
+    if (BYNAME_FAILED(status)) tell_error(out, size, status);
+    else snprintf(out, size, "%" PRIu64, number);
+}
+
+/* --- commands */
+
+static void tell_made(char *out, size_t size, byname_status status, const char *handle, byname_kind kind, byname_handle made) {
+    bool created = false;
+    if (!BYNAME_FAILED(status)) {
+        keep(handle, kind, made);
+        status = byname_handle_created(made, &created);
+    }
+    tell(out, size, status);
+    if (created) snprintf(out, size, "ok created");
+}
+
+static void make(const struct command *c, char *out, size_t size) {
+    const char *handle = c->words[3], *name = c->words[4];
+    byname_handle made = BYNAME_NO_HANDLE;
+    if (VERB(c)[0] == 'm') {
+        byname_mutex_options how = BYNAME_MUTEX_OPTIONS_INIT;
+        how.access = access_of(c, 5);
+        how.initially_owned = (uint32_t)option(c, 5, "owned");
+        byname_status status = byname_mutex_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_MUTEX, made);
+    } else if (VERB(c)[0] == 'e') {
+        byname_event_options how = BYNAME_EVENT_OPTIONS_INIT;
+        how.access = access_of(c, 5);
+        how.manual_reset = (uint32_t)option(c, 5, "manual");
+        how.initially_set = (uint32_t)option(c, 5, "set");
+        byname_status status = byname_event_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_EVENT, made);
+    } else {
+        byname_semaphore_options how = BYNAME_SEMAPHORE_OPTIONS_INIT;
+        how.access = access_of(c, 7);
+        how.initial = strtoll(c->words[5], NULL, 10);
+        how.maximum = strtoll(c->words[6], NULL, 10);
+        how.robust = (uint32_t)option(c, 7, "robust");
+        byname_status status = byname_semaphore_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_SEMAPHORE, made);
+    }
+}
+
+static void open_existing(const struct command *c, char *out, size_t size) {
+    const char *kind = c->words[3], *handle = c->words[4], *name = c->words[5];
+    byname_open_options how = BYNAME_OPEN_OPTIONS_INIT;
+    how.access = access_of(c, 6);
+    byname_handle opened = BYNAME_NO_HANDLE;
+    byname_kind which = kind[0] == 'm' ? BYNAME_KIND_MUTEX : kind[0] == 'e' ? BYNAME_KIND_EVENT : BYNAME_KIND_SEMAPHORE;
+    byname_status status = which == BYNAME_KIND_MUTEX ? byname_mutex_open(name, &how, &opened)
+                           : which == BYNAME_KIND_EVENT ? byname_event_open(name, &how, &opened)
+                                                        : byname_semaphore_open(name, &how, &opened);
+    tell_made(out, size, status, handle, which, opened);
+}
+
+static void wait_many(const struct command *c, char *out, size_t size) {
+    byname_handle handles[WORDS];
+    byname_wait_result result;
+    int n = c->count - 4, any = strcmp(VERB(c), "wait-any") == 0;
+    for (int i = 0; i < n; i++) handles[i] = find(c->words[4 + i]).id;
+    byname_status status = (any ? byname_wait_any : byname_wait_all)(handles, (size_t)n, timeout_of(c->words[3]), &result);
+    tell(out, size, status);
+    if (any && (status == BYNAME_OK || status == BYNAME_ABANDONED))
+        snprintf(out, size, "index %" PRId64 "%s", result.index, result.abandoned ? " abandoned" : "");
+}
+
+static void acquire(const struct command *c, char *out, size_t size) {
+    struct object target = find(c->words[3]);
+    int64_t limit = timeout_of(c->words[4]);
+    tell(out, size, target.kind == BYNAME_KIND_EVENT ? byname_event_wait(target.id, limit)
+                    : target.kind == BYNAME_KIND_SEMAPHORE ? byname_semaphore_acquire(target.id, limit, NULL)
+                                                           : byname_mutex_lock(target.id, limit, NULL));
+}
+
+/* Closes everything, so that the next scenario finds a clean process. */
+static void clear(char *out, size_t size) {
+    tell(out, size, BYNAME_OK);
+    for (int i = 0; i < object_count; i++) {
+        byname_status status = byname_handle_close(objects[i].id);
+        if (BYNAME_FAILED(status) && status != BYNAME_ERR_CLOSED) tell(out, size, status);
+    }
+    object_count = 0;
+}
+
+/* Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py). */
+static void churn(const struct command *c, char *out, size_t size) {
+    byname_handle mutex = find(c->words[3]).id;
+    int ledger = open(c->words[4], O_RDWR | O_CLOEXEC);
+    for (;;) {
+        byname_grant grant;
+        char line[64] = "", mark;
+        uint64_t fence, count;
+        byname_status status = byname_mutex_lock(mutex, BYNAME_INFINITE, &grant);
+        if (BYNAME_FAILED(status)) return tell(out, size, status);
+        if (pread(ledger, line, 42, 0) != 42 || sscanf(line, "%" SCNu64 " %" SCNu64 " %c", &fence, &count, &mark) != 3) {
+            snprintf(out, size, "broken line");
+            return;
+        }
+        if ((mark == 'B' && !grant.abandoned) || fence >= grant.fence) {
+            snprintf(out, size, mark == 'B' ? "broken half" : "broken fence");
+            return;
+        }
+        for (const char *next = "BE"; *next; next++) {
+            snprintf(line, sizeof line, "%019" PRIu64 " %019" PRIu64 " %c\n", grant.fence, count + 1, *next);
+            if (pwrite(ledger, line, 42, 0) != 42) die("the ledger cannot be written");
+        }
+        status = byname_mutex_unlock(mutex);
+        if (BYNAME_FAILED(status)) return tell(out, size, status);
+    }
+}
+
+static void result(struct command *c, char *out, size_t size);
+
+/* Runs the rest of the command in a forked child of this thread. */
+static void run_forked(struct command *c, char *out, size_t size) {
+    int ends[2];
+    if (pipe(ends) != 0) die("no pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        memmove(&c->words[2], &c->words[3], sizeof c->words[0] * (size_t)(c->count - 3));
+        c->count--;
+        result(c, out, size);
+        if (write(ends[1], out, strlen(out)) < 0) die("the parent does not listen");
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t length = read(ends[0], out, size - 1);
+    out[length > 0 ? length : 0] = '\0';
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+}
+
+static void result(struct command *c, char *out, size_t size) {
+    const char *verb = VERB(c);
+    byname_handle h = c->count > 3 && c->words[3] ? find(c->words[3]).id : (byname_handle)BYNAME_NO_HANDLE;
+    if (strcmp(verb, "ping") == 0) snprintf(out, size, "pong");
+    else if (strcmp(verb, "tid") == 0) snprintf(out, size, "%ld", syscall(SYS_gettid));
+    else if (strcmp(verb, "clear") == 0) clear(out, size);
+    else if (strcmp(verb, "fork") == 0) run_forked(c, out, size);
+    else if (strcmp(verb, "churn") == 0) churn(c, out, size);
+    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0) make(c, out, size);
+    else if (strcmp(verb, "open") == 0) open_existing(c, out, size);
+    else if (strcmp(verb, "close") == 0) tell(out, size, byname_handle_close(h));
+    else if (strcmp(verb, "acquire") == 0) acquire(c, out, size);
+    else if (strcmp(verb, "set") == 0) tell(out, size, byname_event_set(h));
+    else if (strcmp(verb, "reset") == 0) tell(out, size, byname_event_reset(h));
+    else if (strcmp(verb, "pulse") == 0) tell(out, size, byname_event_pulse(h));
+    else if (strcmp(verb, "wait-any") == 0 || strcmp(verb, "wait-all") == 0) wait_many(c, out, size);
+    else if (strcmp(verb, "signal-and-wait") == 0)
+        tell(out, size, byname_signal_and_wait(find(c->words[4]).id, find(c->words[5]).id, timeout_of(c->words[3]), NULL));
+    else if (strcmp(verb, "release") == 0) {
+        int counts = find(c->words[3]).kind == BYNAME_KIND_SEMAPHORE;
+        tell(out, size, counts ? byname_semaphore_release(h, 1, NULL) : byname_mutex_unlock(h));
+    } else if (strcmp(verb, "is-set") == 0) {
+        bool set = false;
+        byname_status status = byname_event_is_set(h, &set);
+        tell_number(out, size, status, set);
+    } else if (strcmp(verb, "post") == 0) {
+        uint32_t untouched = 4242, previous = untouched;
+        byname_status status = byname_semaphore_release(h, strtoll(c->words[4], NULL, 10), &previous);
+        tell_number(out, size, status, previous);
+        if (BYNAME_FAILED(status) && previous != untouched) snprintf(out, size, "fault a failed release wrote its output");
+    } else if (strcmp(verb, "available") == 0) {
+        uint32_t count = 0;
+        byname_status status = byname_semaphore_available(h, &count);
+        tell_number(out, size, status, count);
+    } else if (strcmp(verb, "owner") == 0) {
+        byname_owner owner = {0, 0};
+        byname_status status = byname_mutex_owner(h, &owner);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else if (owner.pid == 0) snprintf(out, size, "none");
+        else snprintf(out, size, "%" PRIu32 " %" PRIu32, owner.pid, owner.tid);
+    } else if (strcmp(verb, "fence") == 0) {
+        byname_grant grant = {0, false};
+        byname_status status = byname_mutex_held(h, &grant);
+        tell_number(out, size, status, grant.fence);
+    } else if (strcmp(verb, "abandoned") == 0) {
+        byname_grant grant = {0, false};
+        byname_status status = byname_mutex_held(h, &grant);
+        tell(out, size, status);
+        if (!BYNAME_FAILED(status)) snprintf(out, size, grant.abandoned ? "yes" : "no");
+    } else snprintf(out, size, "fault C cannot say %s", verb);
+}
+
+static void perform(struct command *c) {
+    char out[LINE] = "";
+    const char *limit = strcmp(VERB(c), "acquire") == 0 ? c->words[4]
+                        : strncmp(VERB(c), "wait-", 5) == 0 || strcmp(VERB(c), "signal-and-wait") == 0 ? c->words[3]
+                                                                                                    : "0";
+    if (strcmp(limit, "0") != 0) say(c, "begin %ld", syscall(SYS_gettid));
+    result(c, out, sizeof out);
+    say(c, "%s", out);
+    free(c);
+}
+
+/* --- threads and lines */
+
+static struct command *next_command(struct thread *t) {
+    pthread_mutex_lock(&t->lock);
+    while (!t->first) pthread_cond_wait(&t->arrived, &t->lock);
+    struct command *c = t->first;
+    t->first = c->next;
+    pthread_mutex_unlock(&t->lock);
+    return c;
+}
+
+static void give(struct thread *t, struct command *c) {
+    pthread_mutex_lock(&t->lock);
+    c->next = NULL;
+    if (t->first) t->last->next = c;
+    else t->first = c;
+    t->last = c;
+    pthread_cond_signal(&t->arrived);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Runs a thread's commands until one tells it to end. */
+static void *work(void *thread) {
+    struct command *c;
+    while (strncmp(VERB(c = next_command(thread)), "exit", 4) != 0) perform(c);
+    return c;
+}
+
+static struct thread *thread_named(const char *name, int start) {
+    struct thread *vacant = NULL;
+    for (int i = 0; i < THREADS; i++) {
+        if (strcmp(threads[i].name, name) == 0) return &threads[i];
+        if (!threads[i].name[0] && !vacant) vacant = &threads[i];
+    }
+    if (!vacant) die("too many threads in one scenario");
+    snprintf(vacant->name, sizeof vacant->name, "%s", name);
+    pthread_mutex_init(&vacant->lock, NULL);
+    pthread_cond_init(&vacant->arrived, NULL);
+    vacant->first = NULL;
+    if (start && pthread_create(&vacant->id, NULL, work, vacant) != 0) die("no thread");
+    return vacant;
+}
+
+static void dispatch(char *line) {
+    struct command *c = calloc(1, sizeof *c);
+    if (!c || strlen(line) >= LINE) die("a line that is too long");
+    strcpy(c->line, line);
+    char *rest = c->line;
+    for (char *word = strtok_r(rest, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (c->count == WORDS) die("too many words");
+        c->words[c->count++] = word;
+    }
+    const char *name = c->words[1];
+    for (int i = 3; i < c->count; i++) c->words[i] = decoded(c->words[i]);
+    if (strcmp(name, "io") == 0) {
+        perform(c);
+        return;
+    }
+    struct thread *t = thread_named(name, 1);
+    if (strcmp(VERB(c), "exit-thread") != 0) {
+        give(t, c);
+        return;
+    }
+    void *last;
+    give(t, c);
+    pthread_join(t->id, &last);
+    t->name[0] = '\0';
+    say(last, "ok");
+    free(last);
+}
+
+static void *read_lines(void *unused) {
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    while ((length = getline(&line, &size, stdin)) > 0) {
+        line[length - 1] = '\0';
+        dispatch(line);
+    }
+    _exit(3); /* the conductor has gone */
+    return unused;
+}
+
+int main(void) {
+    pthread_t reader;
+    struct thread *self = thread_named("main", 0);
+    if (pthread_create(&reader, NULL, read_lines, NULL) != 0) die("no thread");
+    free(work(self));
+    return 0; /* a normal exit, with the atexit handlers */
+}

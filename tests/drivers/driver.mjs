@@ -1,0 +1,177 @@
+// The Node driver of the conformance scenarios: does what the conductor says, one line a command.
+//
+// `tests/README.md` describes the protocol. A named thread is a chain of promises here, and what it acquires is the
+// grants it keeps: in Node the grant owns.
+import { openSync, readSync, writeSync } from 'node:fs'
+import { Event, Mutex, Semaphore, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+
+const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore }
+const objects = new Map() // by handle
+const grants = new Map() // by thread and handle: a stack
+const released = new Map() // by thread and handle: the last one given back
+const chains = new Map() // by thread: the promise of its last command
+
+const say = (number, text) => writeSync(1, `${number} ${text}\n`)
+const timeout = (word) => (word === 'inf' ? {} : { timeout: Number(word) })
+const kindOf = (handle) => object(handle).constructor.name.toLowerCase()
+
+function object(handle) {
+  if (!objects.has(handle)) throw new Error(`no handle ${handle}`)
+  return objects.get(handle)
+}
+
+function stack(key) {
+  if (!grants.has(key)) grants.set(key, [])
+  return grants.get(key)
+}
+
+function held(thread, handle) {
+  const grant = stack(`${thread} ${handle}`).at(-1) ?? released.get(`${thread} ${handle}`)
+  if (!grant) throw new Error(`thread ${thread} has had no grant of ${handle}: give the role to a thread-owning language`)
+  return grant
+}
+
+// Keeps a grant for `release`; the word that tells how it came.
+function got(thread, handle, grant) {
+  if (!grant) return 'timeout'
+  if (grant === true) return 'ok'
+  stack(`${thread} ${handle}`).push(grant)
+  return grant.abandoned ? 'abandoned' : 'ok'
+}
+
+// Keeps the grants that a wait took; whether there was an abandoned mutex among them.
+function keep(thread, handles, result) {
+  const holders = handles.filter((handle) => kindOf(handle) !== 'event')
+  holders.forEach((handle, at) => stack(`${thread} ${handle}`).push(result.grants[at]))
+  return result.abandoned
+}
+
+function make(kind, handle, name, options, thread) {
+  const extra = {
+    mutex: () => ({ initiallyOwned: options.includes('owned') }),
+    event: () => ({ manualReset: options.includes('manual'), initial: options.includes('set') }),
+    semaphore: () => ({ initial: Number(options[0]), maximum: Number(options[1]), robust: options.includes('robust') }),
+  }[kind]()
+  const made = new KINDS[kind](name, extra)
+  objects.set(handle, made)
+  if (extra.initiallyOwned && made.initialGrant) stack(`${thread} ${handle}`).push(made.initialGrant)
+  return made.created ? 'ok created' : 'ok'
+}
+
+// Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py).
+async function churn(handle, path) {
+  const ledger = openSync(path, 'r+')
+  const bytes = Buffer.alloc(42)
+  const line = (fence, count, mark) => `${String(fence).padStart(19, '0')} ${String(count).padStart(19, '0')} ${mark}\n`
+  for (;;) {
+    const grant = object(handle).tryAcquire() ?? (await object(handle).acquire())
+    readSync(ledger, bytes, 0, 42, 0)
+    const [fence, count, mark] = bytes.toString().trim().split(' ')
+    if (mark === 'B' && !grant.abandoned) return 'broken half'
+    if (BigInt(fence) >= grant.fence) return 'broken fence'
+    writeSync(ledger, line(grant.fence, BigInt(count) + 1n, 'B'), 0)
+    writeSync(ledger, line(grant.fence, BigInt(count) + 1n, 'E'), 0)
+    grant.release()
+  }
+}
+
+const done = (method) => (thread, handle) => (object(handle)[method](), 'ok')
+
+const COMMANDS = {
+  ping: () => 'pong',
+  tid: () => '0',
+  'exit-thread': () => 'ok',
+  exit: () => process.exit(0),
+  clear() {
+    grants.clear()
+    released.clear()
+    for (const held of objects.values()) held.close()
+    objects.clear()
+    return 'ok'
+  },
+  churn: (thread, handle, path) => churn(handle, path),
+  mutex: (thread, handle, name, ...options) => make('mutex', handle, name, options, thread),
+  event: (thread, handle, name, ...options) => make('event', handle, name, options),
+  semaphore: (thread, handle, name, ...options) => make('semaphore', handle, name, options),
+  open: (thread, kind, handle, name) => (objects.set(handle, KINDS[kind].open(name)), 'ok'),
+  close: done('close'),
+  set: done('set'),
+  reset: done('reset'),
+  pulse: done('pulse'),
+  'is-set': (thread, handle) => String(Number(object(handle).isSet)),
+  post: (thread, handle, count) => String(object(handle).release(Number(count))),
+  available: (thread, handle) => String(object(handle).available),
+  owner(thread, handle) {
+    const owner = object(handle).owner
+    return owner ? `${owner.pid} ${owner.tid}` : 'none'
+  },
+  fence: (thread, handle) => String(held(thread, handle).fence),
+  abandoned: (thread, handle) => (held(thread, handle).abandoned ? 'yes' : 'no'),
+  name: (thread, handle) => encodeURIComponent(object(handle).name ?? ''),
+  release(thread, handle) {
+    const grant = held(thread, handle)
+    grant.release()
+    released.set(`${thread} ${handle}`, stack(`${thread} ${handle}`).pop() ?? grant)
+    return 'ok'
+  },
+}
+
+// The commands that wait: each starts its promise and returns it.
+const WAITS = {
+  async acquire(thread, handle, limit) {
+    const target = object(handle)
+    if (kindOf(handle) === 'event') return got(thread, handle, limit === '0' ? target.waitSync({ timeout: 0 }) : await target.wait(timeout(limit)))
+    return got(thread, handle, limit === '0' ? target.tryAcquire() : await target.acquire(timeout(limit)))
+  },
+  async 'wait-any'(thread, limit, ...handles) {
+    const result = await waitAny(handles.map(object), timeout(limit))
+    if (!result) return 'timeout'
+    return keep(thread, [handles[result.index]], result) ? `index ${result.index} abandoned` : `index ${result.index}`
+  },
+  async 'wait-all'(thread, limit, ...handles) {
+    const result = await waitAll(handles.map(object), timeout(limit))
+    if (!result) return 'timeout'
+    return keep(thread, handles, result) ? 'abandoned' : 'ok'
+  },
+  async 'signal-and-wait'(thread, limit, first, second) {
+    const result = await signalAndWait(object(first), object(second), timeout(limit))
+    if (!result) return 'timeout'
+    return keep(thread, [second], result) ? 'abandoned' : 'ok'
+  },
+}
+
+function failure(error) {
+  const kind = /^ERR_BYNAME_(\w+)$/.exec(error.code ?? '')
+  if (!kind) return `fault ${error.stack?.split('\n').slice(0, 2).join(' ') ?? error}`
+  return `error ${kind[1].split('_').map((word) => word[0] + word.slice(1).toLowerCase()).join('')} ${error.win32}`
+}
+
+async function perform(number, thread, verb, words) {
+  try {
+    if (!(verb in WAITS)) return say(number, await COMMANDS[verb](thread, ...words))
+    const pending = WAITS[verb](thread, ...words)
+    say(number, 'begin 0')
+    say(number, await pending)
+  } catch (error) {
+    say(number, failure(error))
+  }
+}
+
+function dispatch(line) {
+  const [number, thread, verb, ...texts] = line.split(' ')
+  const words = texts.map((text) => ({ '-': undefined, '%': '' })[text] ?? (text === '-' ? undefined : decodeURIComponent(text)))
+  if (thread === 'io') return perform(number, thread, verb, words)
+  const before = chains.get(thread)
+  const next = before ? before.then(() => perform(number, thread, verb, words)) : perform(number, thread, verb, words)
+  chains.set(thread, next)
+  next.then(() => chains.get(thread) === next && chains.delete(thread))
+}
+
+let rest = ''
+process.stdin.setEncoding('utf8')
+process.stdin.on('data', (data) => {
+  const lines = (rest + data).split('\n')
+  rest = lines.pop()
+  lines.forEach(dispatch)
+})
+process.stdin.on('end', () => process.exit(3)) // the conductor has gone

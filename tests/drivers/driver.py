@@ -1,0 +1,231 @@
+"""The Python driver of the conformance scenarios: does what the conductor says, one line a command.
+
+`tests/README.md` describes the protocol. Each named thread runs its commands in order; `main` is the interpreter's
+main thread, and `io` commands, which never block, run at once where the lines are read.
+"""
+
+import os
+import queue
+import threading
+from urllib.parse import quote, unquote_to_bytes
+
+import byname
+
+objects = {}  # by handle
+permits = {}  # by handle: the semaphore grants not yet released
+threads = {}  # by name: (Thread, Queue)
+KINDS = {"mutex": byname.Mutex, "event": byname.Event, "semaphore": byname.Semaphore}
+
+
+def say(number, text):
+    os.write(1, f"{number} {text}\n".encode())
+
+
+def seconds(word):
+    return None if word == "inf" else float(word) / 1000
+
+
+def got(handle, acquired):
+    """The result word of an acquisition, whose permit is kept for `release`."""
+    if not acquired:
+        return "timeout"
+    held = objects[handle]
+    if isinstance(held, byname.Event):
+        return "ok"
+    if isinstance(held, byname.Semaphore):
+        permits.setdefault(handle, []).append(acquired)
+        return "abandoned" if acquired.abandoned else "ok"
+    return "abandoned" if held.abandoned else "ok"
+
+
+def acquire(handle, limit):
+    held = objects[handle]
+    if isinstance(held, byname.Event):
+        return got(handle, held.wait(seconds(limit)))
+    if limit == "0":
+        return got(handle, held.acquire(blocking=False))
+    return got(handle, held.acquire(timeout=seconds(limit)))
+
+
+def keep(handles, result):
+    """Keeps the permits that a wait took, for `release`; the words that tell of abandonment."""
+    holders = [handle for handle in handles if not isinstance(objects[handle], byname.Event)]
+    for handle, grant in zip(holders, result.grants, strict=True):
+        if isinstance(objects[handle], byname.Semaphore):
+            permits.setdefault(handle, []).append(grant)
+    return ["abandoned"] if result.abandoned else []
+
+
+def wait_any(limit, *handles):
+    result = byname.wait_any([objects[handle] for handle in handles], seconds(limit))
+    return " ".join([f"index {result.index}", *keep([handles[result.index]], result)]) if result else "timeout"
+
+
+def wait_all(limit, *handles):
+    result = byname.wait_all([objects[handle] for handle in handles], seconds(limit))
+    return (keep(handles, result) or ["ok"])[0] if result else "timeout"
+
+
+def signal_and_wait(limit, first, second):
+    result = byname.signal_and_wait(objects[first], objects[second], seconds(limit))
+    return (keep([second], result) or ["ok"])[0] if result else "timeout"
+
+
+def release(handle):
+    if permits.get(handle):
+        permits[handle].pop().release()
+    else:
+        objects[handle].release()
+    return "ok"
+
+
+def make(kind, handle, name, *options):
+    if kind == "semaphore":
+        extra = {"initial": int(options[0]), "maximum": int(options[1]), "robust": "robust" in options}
+    elif kind == "event":
+        extra = {"manual_reset": "manual" in options, "initial": "set" in options}
+    else:
+        extra = {"initially_owned": "owned" in options}
+    objects[handle] = made = KINDS[kind](name, **extra)
+    return "ok created" if made.created else "ok"
+
+
+def open_(kind, handle, name):
+    objects[handle] = KINDS[kind].open(name)
+    return "ok"
+
+
+def clear():
+    permits.clear()
+    for held in objects.values():
+        held.close()
+    objects.clear()
+    return "ok"
+
+
+def fork(*command):
+    """Runs the command in a forked child of this thread."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, result(*command).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    return said
+
+
+def churn(handle, path):
+    """Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py)."""
+    mutex, ledger = objects[handle], os.open(path, os.O_RDWR)
+    while True:
+        mutex.acquire()
+        fence, count, mark = os.pread(ledger, 42, 0).split()
+        if mark == b"B" and not mutex.abandoned:
+            return "broken half"
+        if int(fence) >= mutex.fence:
+            return "broken fence"
+        os.pwrite(ledger, b"%019d %019d B\n" % (mutex.fence, int(count) + 1), 0)
+        os.pwrite(ledger, b"%019d %019d E\n" % (mutex.fence, int(count) + 1), 0)
+        mutex.release()
+
+
+def done(call):
+    """Turns a method that returns nothing into a command."""
+    def command(handle):
+        call(objects[handle])
+        return "ok"
+    return command
+
+
+def owner(handle):
+    info = objects[handle].owner
+    return "none" if info is None else f"{info.pid} {info.tid}"
+
+
+COMMANDS = {
+    "ping": lambda: "pong",
+    "tid": lambda: str(threading.get_native_id()),
+    "clear": clear,
+    "fork": fork,
+    "churn": churn,
+    **{kind: lambda *words, kind=kind: make(kind, *words) for kind in KINDS},
+    "open": open_,
+    "close": lambda handle: (objects[handle].close(), "ok")[1],
+    "acquire": acquire,
+    "release": release,
+    "set": done(byname.Event.set),
+    "reset": done(byname.Event.reset),
+    "pulse": done(byname.Event.pulse),
+    "is-set": lambda handle: str(int(objects[handle].is_set())),
+    "post": lambda handle, count: str(objects[handle].release(int(count))),
+    "available": lambda handle: str(objects[handle].available),
+    "owner": owner,
+    "fence": lambda handle: str(objects[handle].fence),
+    "abandoned": lambda handle: "yes" if objects[handle].abandoned else "no",
+    "name": lambda handle: quote(objects[handle].name or ""),
+    "wait-any": wait_any,
+    "wait-all": wait_all,
+    "signal-and-wait": signal_and_wait,
+}
+WAITS = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}
+
+
+def result(verb, *words):
+    try:
+        return COMMANDS[verb](*words)
+    except byname.Error as error:
+        return f"error {type(error).__name__.removesuffix('Error')} {error.win32}"
+    except Exception as error:  # whatever it is, the conductor must see it
+        return f"fault {type(error).__name__}: {error}"
+
+
+def perform(number, verb, words):
+    if verb in WAITS and words[WAITS[verb] - 1] != "0":
+        say(number, f"begin {threading.get_native_id()}")
+    say(number, result(verb, *words))
+
+
+def worker(commands):
+    """Runs a thread's commands until it is told to end."""
+    while (command := commands.get()) is not None:
+        perform(*command)
+
+
+def dispatch(number, name, verb, words):
+    if name == "io":
+        return perform(number, verb, words)
+    if verb == "exit-thread":
+        thread, commands = threads.pop(name)
+        commands.put(None)
+        thread.join()
+        return say(number, "ok")
+    if name not in threads:
+        commands = queue.SimpleQueue()
+        threads[name] = threading.Thread(target=worker, args=(commands,), daemon=True), commands
+        threads[name][0].start()
+    threads[name][1].put(None if verb == "exit" else (number, verb, words))
+
+
+def word(text):
+    if text in ("-", "%"):
+        return None if text == "-" else ""
+    return unquote_to_bytes(text).decode("utf-8", "surrogatepass")
+
+
+def read_lines():
+    rest = b""
+    while data := os.read(0, 65536):  # not sys.stdin, whose lock would be in the way of a normal exit
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            number, name, verb, *words = line.decode().split()
+            dispatch(number, name, verb, [word(text) for text in words])
+    os._exit(3)  # the conductor has gone
+
+
+main_commands = queue.SimpleQueue()
+threads["main"] = (threading.main_thread(), main_commands)
+threading.Thread(target=read_lines, daemon=True).start()
+worker(main_commands)

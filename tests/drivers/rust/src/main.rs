@@ -1,0 +1,413 @@
+//! The Rust driver of the conformance scenarios: does what the conductor says, one line a command.
+//!
+//! `tests/README.md` describes the protocol. Each named thread runs its commands in order; `main` is the process's
+//! main thread, and `io` commands, which never block, run at once where the lines are read.
+
+use byname::{Access, Error, Event, Mutex, Permit, Reset, Semaphore, Timeout, Wait, Waitable};
+use std::collections::HashMap;
+use std::io::{BufRead, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, LazyLock, MutexGuard};
+use std::thread::JoinHandle;
+
+/// An open object. A thread that waits has its own reference: Rust closes nothing that is in use.
+enum Object {
+    Mutex(Mutex),
+    Event(Event),
+    Semaphore(Semaphore),
+}
+
+/// What the whole process has open.
+#[derive(Default)]
+struct Held {
+    objects: HashMap<String, Arc<Object>>,
+    /// By handle: the semaphore permits not yet released.
+    permits: HashMap<String, Vec<Permit>>,
+}
+
+static HELD: LazyLock<std::sync::Mutex<Held>> = LazyLock::new(std::sync::Mutex::default);
+
+fn held() -> MutexGuard<'static, Held> {
+    HELD.lock().expect("no command panics with the table in its hands")
+}
+
+/// Why a command gave no result: byname's own error, or a line this driver cannot read.
+enum Failure {
+    Byname(Error),
+    Fault(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Byname(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::Fault(error.to_string())
+    }
+}
+
+type Answer = Result<String, Failure>;
+
+/// A command: its number, its verb, its words (None is the name NULL).
+struct Command {
+    number: String,
+    verb: String,
+    words: Vec<Option<String>>,
+}
+
+fn main() {
+    let (sender, commands) = channel();
+    std::thread::spawn(move || read_lines(&sender));
+    work(&commands);
+}
+
+/// Reads commands and gives each to its thread; `exit` ends the main one, and with it the process.
+fn read_lines(main: &Sender<Option<Command>>) {
+    let mut threads: HashMap<String, (Sender<Option<Command>>, JoinHandle<()>)> = HashMap::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("the conductor writes UTF-8");
+        let mut texts = line.split(' ');
+        let mut next = || texts.next().unwrap_or_default().to_owned();
+        let (number, thread, verb) = (next(), next(), next());
+        let command = Command { number, verb, words: texts.map(word).collect() };
+        match (thread.as_str(), command.verb.as_str()) {
+            ("io", _) => perform(&command),
+            ("main", "exit") => drop(main.send(None)),
+            ("main", _) => drop(main.send(Some(command))),
+            (_, "exit-thread") => {
+                if let Some((sender, thread)) = threads.remove(&thread) {
+                    drop(sender);
+                    drop(thread.join());
+                }
+                say(&command.number, "ok");
+            }
+            _ => {
+                let (sender, _) = threads.entry(thread).or_insert_with(|| {
+                    let (sender, commands) = channel();
+                    (sender, std::thread::spawn(move || work(&commands)))
+                });
+                drop(sender.send(Some(command)));
+            }
+        }
+    }
+    std::process::abort(); // the conductor has gone
+}
+
+/// Runs a thread's commands until it is told to end.
+fn work(commands: &Receiver<Option<Command>>) {
+    while let Ok(Some(command)) = commands.recv() {
+        perform(&command);
+    }
+}
+
+fn perform(command: &Command) {
+    let limit = match command.verb.as_str() {
+        "acquire" => command.words.get(1),
+        "wait-any" | "wait-all" | "signal-and-wait" => command.words.first(),
+        _ => None,
+    };
+    if limit.is_some_and(|limit| limit.as_deref() != Some("0")) {
+        say(&command.number, &format!("begin {}", thread_id()));
+    }
+    say(&command.number, &result(&command.verb, &command.words));
+}
+
+fn say(number: &str, text: &str) {
+    let line = format!("{number} {text}\n");
+    std::io::stdout().write_all(line.as_bytes()).expect("the conductor listens");
+}
+
+/// The one form in which every driver tells a result.
+fn result(verb: &str, words: &[Option<String>]) -> String {
+    match answer(verb, words) {
+        Ok(text) => text,
+        Err(Failure::Byname(error)) => format!("error {} {}", error.kind().info().name, error.win32()),
+        Err(Failure::Fault(text)) => format!("fault {text}"),
+    }
+}
+
+fn answer(verb: &str, words: &[Option<String>]) -> Answer {
+    let texts: Vec<&str> = words.iter().map(|word| word.as_deref().unwrap_or("-")).collect();
+    let name = |at: usize| words.get(at).and_then(Option::as_deref);
+    match (verb, texts.as_slice()) {
+        ("ping", []) => Ok("pong".into()),
+        ("tid", []) => Ok(thread_id().to_string()),
+        ("clear", []) => clear(),
+        ("fork", [verb, ..]) => fork(verb, &words[1..]),
+        ("churn", [handle, path]) => churn(find(handle)?.mutex()?, path),
+        ("mutex", [handle, _, options @ ..]) => make_mutex(handle, name(1), options),
+        ("event", [handle, _, reset, options @ ..]) => make_event(handle, name(1), reset, options),
+        ("semaphore", [handle, _, initial, maximum, options @ ..]) => make_semaphore(handle, name(1), number(initial)?, number(maximum)?, options),
+        ("open", [kind, handle, name, options @ ..]) => open(kind, handle, name, options),
+        ("close", [handle]) => close(handle),
+        ("acquire", [handle, limit]) => acquire(handle, limit),
+        ("release", [handle]) => release(handle),
+        ("set", [handle]) => done(find(handle)?.event()?.set()),
+        ("reset", [handle]) => done(find(handle)?.event()?.reset()),
+        ("pulse", [handle]) => done(find(handle)?.event()?.pulse()),
+        ("is-set", [handle]) => Ok(u8::from(find(handle)?.event()?.is_set()?).to_string()),
+        ("post", [handle, count]) => Ok(find(handle)?.semaphore()?.release(number(count)?)?.to_string()),
+        ("available", [handle]) => Ok(find(handle)?.semaphore()?.available()?.to_string()),
+        ("owner", [handle]) => Ok(find(handle)?.mutex()?.owner()?.map_or("none".into(), |owner| format!("{} {}", owner.pid, owner.tid))),
+        ("fence", [handle]) => Ok(adopted(handle, |guard| guard.fence().to_string())?),
+        ("abandoned", [handle]) => Ok(adopted(handle, |guard| if guard.abandoned() { "yes" } else { "no" }.into())?),
+        ("wait-any", [limit, handles @ ..]) => {
+            let objects = handles.iter().map(|handle| find(handle)).collect::<Result<Vec<_>, _>>()?;
+            let taken = byname::wait_any(&waitables(&objects), timeout(limit)?)?;
+            Ok(told(taken, |index, news| if news { format!("index {index} abandoned") } else { format!("index {index}") }))
+        }
+        ("wait-all", [limit, handles @ ..]) => {
+            let objects = handles.iter().map(|handle| find(handle)).collect::<Result<Vec<_>, _>>()?;
+            Ok(told(byname::wait_all(&waitables(&objects), timeout(limit)?)?, |_, news| how(news)))
+        }
+        ("signal-and-wait", [limit, first, second]) => {
+            let taken = byname::signal_and_wait(find(first)?.waitable(), find(second)?.waitable(), timeout(limit)?)?;
+            Ok(told(taken, |_, news| how(news)))
+        }
+        _ => Err(Failure::Fault(format!("Rust cannot say {verb} {}", texts.join(" ")))),
+    }
+}
+
+impl Object {
+    fn waitable(&self) -> &dyn Waitable {
+        match self {
+            Object::Mutex(mutex) => mutex,
+            Object::Event(event) => event,
+            Object::Semaphore(semaphore) => semaphore,
+        }
+    }
+
+    fn mutex(&self) -> Result<&Mutex, Failure> {
+        let Object::Mutex(mutex) = self else { return Err(Failure::Fault("no mutex".into())) };
+        Ok(mutex)
+    }
+
+    fn event(&self) -> Result<&Event, Failure> {
+        let Object::Event(event) = self else { return Err(Failure::Fault("no event".into())) };
+        Ok(event)
+    }
+
+    fn semaphore(&self) -> Result<&Semaphore, Failure> {
+        let Object::Semaphore(semaphore) = self else { return Err(Failure::Fault("no semaphore".into())) };
+        Ok(semaphore)
+    }
+}
+
+fn find(handle: &str) -> Result<Arc<Object>, Failure> {
+    held().objects.get(handle).cloned().ok_or_else(|| Failure::Fault(format!("no handle {handle}")))
+}
+
+fn waitables(objects: &[Arc<Object>]) -> Vec<&dyn Waitable> {
+    objects.iter().map(|object| object.waitable()).collect()
+}
+
+fn make_mutex(handle: &str, name: Option<&str>, options: &[&str]) -> Answer {
+    let mut how = Mutex::options().access(access(options)?);
+    if options.contains(&"owned") {
+        how = how.initially_owned();
+    }
+    let made = name.map_or_else(|| how.unnamed(), |name| how.create(name))?;
+    Ok(keep(handle, made.created(), Object::Mutex(made)))
+}
+
+fn make_event(handle: &str, name: Option<&str>, reset: &str, options: &[&str]) -> Answer {
+    let mut how = Event::options().access(access(options)?);
+    if options.contains(&"set") {
+        how = how.initially_set();
+    }
+    let reset = if reset == "manual" { Reset::Manual } else { Reset::Auto };
+    let made = name.map_or_else(|| how.unnamed(reset), |name| how.create(name, reset))?;
+    Ok(keep(handle, made.created(), Object::Event(made)))
+}
+
+fn make_semaphore(handle: &str, name: Option<&str>, initial: u32, maximum: u32, options: &[&str]) -> Answer {
+    let mut how = Semaphore::options().access(access(options)?);
+    if options.contains(&"robust") {
+        how = how.robust();
+    }
+    let made = name.map_or_else(|| how.unnamed(initial, maximum), |name| how.create(name, initial, maximum))?;
+    Ok(keep(handle, made.created(), Object::Semaphore(made)))
+}
+
+fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
+    let access = access(options)?;
+    let opened = match kind {
+        "mutex" => Object::Mutex(Mutex::options().access(access).open(name)?),
+        "event" => Object::Event(Event::options().access(access).open(name)?),
+        _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
+    };
+    Ok(keep(handle, false, opened))
+}
+
+fn keep(handle: &str, created: bool, object: Object) -> String {
+    held().objects.insert(handle.to_owned(), Arc::new(object));
+    if created { "ok created" } else { "ok" }.into()
+}
+
+fn close(handle: &str) -> Answer {
+    let object = held().objects.remove(handle).ok_or_else(|| Failure::Fault(format!("no handle {handle}")))?;
+    done(match Arc::into_inner(object) {
+        Some(Object::Mutex(mutex)) => mutex.close(),
+        Some(Object::Event(event)) => event.close(),
+        Some(Object::Semaphore(semaphore)) => semaphore.close(),
+        None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
+    })
+}
+
+/// A mutex becomes the thread's, for `release`; a semaphore's permit is kept for it.
+fn acquire(handle: &str, limit: &str) -> Answer {
+    let polls = limit == "0";
+    let abandoned = match &*find(handle)? {
+        Object::Mutex(mutex) => (if polls { mutex.try_lock()? } else { mutex.lock_for(timeout(limit)?)? }).map(|guard| {
+            let abandoned = guard.abandoned();
+            guard.keep();
+            abandoned
+        }),
+        Object::Event(event) => event.wait_for(timeout(limit)?)?.map(|()| false),
+        Object::Semaphore(semaphore) => (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
+            let abandoned = permit.abandoned();
+            held().permits.entry(handle.to_owned()).or_default().push(permit);
+            abandoned
+        }),
+    };
+    Ok(abandoned.map_or("timeout".into(), how))
+}
+
+fn release(handle: &str) -> Answer {
+    let permit = held().permits.get_mut(handle).and_then(Vec::pop);
+    done(match (permit, &*find(handle)?) {
+        (Some(permit), _) => permit.release(),
+        (None, Object::Semaphore(semaphore)) => semaphore.release(1).map(drop), // its wait was one for several objects
+        (None, object) => object.mutex()?.release(),
+    })
+}
+
+/// What the calling thread's hold says.
+fn adopted(handle: &str, say: impl Fn(&byname::MutexGuard<'_>) -> String) -> Answer {
+    let object = find(handle)?;
+    let guard = object.mutex()?.adopt()?;
+    let text = say(&guard);
+    guard.keep();
+    Ok(text)
+}
+
+/// The outcome of a wait, all of whose mutexes and units stay with the thread.
+fn told(outcome: Wait, say: impl Fn(usize, bool) -> String) -> String {
+    let (won, abandoned) = match outcome {
+        Wait::Signaled(won) => (won, false),
+        Wait::Abandoned(won) => (won, true),
+        Wait::TimedOut => return "timeout".into(),
+    };
+    let text = say(won.index(), abandoned);
+    won.keep();
+    text
+}
+
+fn how(abandoned: bool) -> String {
+    if abandoned { "abandoned" } else { "ok" }.into()
+}
+
+/// Closes everything, so that the next scenario finds a clean process.
+fn clear() -> Answer {
+    let Held { objects, permits } = std::mem::take(&mut *held());
+    permits.into_values().flatten().for_each(Permit::forget);
+    drop(objects);
+    Ok("ok".into())
+}
+
+/// Runs a command in a forked child of this thread.
+fn fork(verb: &str, words: &[Option<String>]) -> Answer {
+    let (mut read, mut write) = std::io::pipe()?;
+    // SAFETY: the child has this thread only; it runs one command, which takes no lock that another thread of this
+    // driver holds (those wait for their commands), and ends by `_exit`.
+    match unsafe { libc::fork() } {
+        -1 => Err(std::io::Error::last_os_error().into()),
+        0 => {
+            let _ = write.write_all(result(verb, words).as_bytes());
+            // SAFETY: ends the child at once, without the parent's exit handlers.
+            unsafe { libc::_exit(0) }
+        }
+        child => {
+            drop(write);
+            let mut said = String::new();
+            read.read_to_string(&mut said)?;
+            // SAFETY: waits for our own child and wants no status.
+            unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+            Ok(said)
+        }
+    }
+}
+
+/// Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py).
+fn churn(mutex: &Mutex, path: &str) -> Answer {
+    let ledger = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+    loop {
+        let guard = mutex.lock()?;
+        let mut line = [0; 42];
+        ledger.read_exact_at(&mut line, 0)?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let [fence, count, mark] = line.split_whitespace().collect::<Vec<_>>()[..] else { return Ok("broken line".into()) };
+        if mark == "B" && !guard.abandoned() {
+            return Ok("broken half".into());
+        }
+        if number::<u64>(fence)? >= guard.fence() {
+            return Ok("broken fence".into());
+        }
+        for mark in ["B", "E"] {
+            ledger.write_all_at(format!("{:019} {:019} {mark}\n", guard.fence(), number::<u64>(count)? + 1).as_bytes(), 0)?;
+        }
+        guard.release()?;
+    }
+}
+
+fn done(outcome: byname::Result<()>) -> Answer {
+    Ok(outcome.map(|()| "ok".into())?)
+}
+
+fn timeout(word: &str) -> Result<Timeout, Failure> {
+    match word {
+        "inf" => Ok(Timeout::INFINITE),
+        _ => Ok(Timeout::from_millis(word.parse().map_err(|_| Failure::Fault(format!("no time {word}")))?)?),
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> Result<T, Failure> {
+    word.parse().map_err(|_| Failure::Fault(format!("no number {word}")))
+}
+
+/// `access=0x100000` among the options; everything, where it is not there.
+fn access(options: &[&str]) -> Result<Access, Failure> {
+    let Some(mask) = options.iter().find_map(|option| option.strip_prefix("access=0x")) else { return Ok(Access::ALL) };
+    u32::from_str_radix(mask, 16).map(Access).map_err(|_| Failure::Fault(format!("no access mask {mask}")))
+}
+
+fn thread_id() -> i32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// A word of a line: `-` is the name NULL, `%` the empty one, `%xx` a byte.
+fn word(text: &str) -> Option<String> {
+    if text == "-" {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or(0) as u8;
+                bytes.push(digit(*high) * 16 + digit(*low));
+                rest = tail;
+            }
+            (b'%', _) => {}
+            _ => bytes.push(first),
+        }
+    }
+    Some(String::from_utf8(bytes).expect("the conductor writes UTF-8"))
+}

@@ -1,0 +1,94 @@
+// The package as its users meet it: two module systems, its types, its tarball.
+
+import './helper.mjs'
+import { bindings, session } from './helper.mjs'
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import byname, * as named from '../../bindings-node/index.mjs'
+
+const require = createRequire(import.meta.url)
+
+test('import and require give the same classes', () => {
+  const required = require('../../bindings-node/index.cjs')
+  assert.equal(byname, required)
+  assert.deepEqual(Object.keys(named).filter((key) => key !== 'default').sort(), Object.keys(required).sort())
+  for (const key of Object.keys(required)) assert.equal(named[key], required[key], key)
+})
+
+test('the package and the addon have one version', () => {
+  assert.equal(byname.version, JSON.parse(readFileSync(join(bindings, 'package.json'), 'utf8')).version)
+})
+
+test('the types list what is exported and every error code of the table', () => {
+  const types = readFileSync(join(bindings, 'index.d.ts'), 'utf8')
+  const exported = [...types.matchAll(/^export (?:abstract )?(?:class|const|function) (\w+)/gm)].map((match) => match[1])
+  assert.deepEqual([...new Set(exported)].sort(), Object.keys(byname).sort())
+  const { addon } = require('../../bindings-node/lib/addon.cjs')
+  const codes = [...types.matchAll(/^ {2}\| '(\w+)'/gm)].map((match) => match[1])
+  assert.deepEqual(codes, addon.kinds().map(([, code]) => code))
+})
+
+test('objects show themselves when they are printed', () => {
+  const { inspect } = require('node:util')
+  using(new byname.Mutex('printed'), (mutex) => {
+    assert.match(inspect(mutex), /^Mutex \{ name: 'printed', created: true, open: true \}$/)
+    using(mutex.tryAcquire(), (grant) => assert.match(inspect(grant), /^Grant \{ fence: \d+n, abandoned: false, held: true \}$/))
+  })
+})
+
+function using(resource, body) {
+  try {
+    body(resource)
+  } finally {
+    resource[Symbol.dispose]()
+  }
+}
+
+test('the addon cannot be used without its JavaScript part, nor set up twice', () => {
+  const { addon } = require('../../bindings-node/lib/addon.cjs')
+  assert.throws(() => addon.setup(Error, () => {}, () => {}), /set up already/)
+  for (const junk of [undefined, null, {}, 'x', -1, 1e9, NaN, 2 ** 40, Symbol('s'), 1n, []]) {
+    for (const [name, native] of Object.entries(addon)) {
+      if (typeof native !== 'function' || ['setup', 'localNamespace', 'kinds', 'next', 'usage'].includes(name)) continue
+      try {
+        native(junk, junk, junk, junk, junk, junk)
+      } catch (error) {
+        assert.ok(error instanceof Error, `${name} threw ${String(error)}`)
+      }
+    }
+  }
+})
+
+test('the tarball installs in an empty folder, without cargo', { timeout: 240_000 }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'byname-pack-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const binaries = join(folder, 'bin')
+  const home = join(folder, 'home')
+  mkdirSync(binaries)
+  mkdirSync(home)
+  // Nothing but node and npm is on this PATH.
+  symlinkSync(process.execPath, join(binaries, 'node'))
+  symlinkSync(realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()), join(binaries, 'npm'))
+  const env = { PATH: binaries, HOME: home, npm_config_cache: join(folder, 'cache'), npm_config_update_notifier: 'false', BYNAME_SESSION: `${session}-pack` }
+  const npm = (...args) => execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund'], { cwd: folder, env, encoding: 'utf8' })
+  assert.throws(() => execFileSync('cargo', ['--version'], { env, stdio: 'ignore' }), { code: 'ENOENT' })
+
+  const [{ filename, files }] = JSON.parse(npm('pack', bindings, '--json'))
+  const paths = files.map((file) => file.path)
+  for (const path of ['index.cjs', 'index.mjs', 'index.d.ts', 'index.d.mts', 'lib/addon.cjs', `byname.linux-${process.arch}-gnu.node`]) {
+    assert.ok(paths.includes(path), `${path} is in the tarball`)
+  }
+  assert.ok(!paths.some((path) => /\.rs$|Cargo|node_modules|scripts/.test(path)), 'and nothing that only builds it')
+
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+  npm('install', filename)
+  const program = 'const grant = new Mutex("packed").tryAcquire(); grant.release(); console.log(String(grant.fence), version)'
+  const run = (...args) => execFileSync(process.execPath, args, { cwd: folder, env, encoding: 'utf8' })
+  assert.equal(run('--eval', `const { Mutex, version } = require('byname'); ${program}`), `1 ${byname.version}\n`)
+  assert.equal(run('--input-type=module', '--eval', `import { Mutex, version } from 'byname'; ${program}`), `1 ${byname.version}\n`)
+})

@@ -1,0 +1,48 @@
+"""A namespace of this run's own, and a check that each test leaves nothing."""
+
+import faulthandler
+import gc
+import itertools
+import multiprocessing
+import os
+import threading
+
+import pytest
+
+# Before byname is imported, and inherited by every process that a test starts.
+os.environ["BYNAME_SESSION"] = f"{os.environ.get('BYNAME_SESSION', 'test')}-py-{os.getpid()}"
+
+import byname  # noqa: E402
+from byname._byname import _usage  # noqa: E402
+from helpers import PATIENCE, open_files, until  # noqa: E402
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request):
+    """No handle, owner or waiter, thread, descriptor or child more than before."""
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
+    gc.collect()
+    before = _usage(), open_files(), threading.active_count()
+    yield
+    gc.collect()
+    for child in multiprocessing.active_children():
+        child.join(PATIENCE)
+    # A thread that ended is counted until it is joined, and the keeper takes back records a little later.
+    until(lambda: threading.active_count() <= before[2], "a thread is left")
+    until(lambda: all(now <= then for now, then in zip(_usage(), before[0])), lambda: f"left: {_usage()}, before: {before[0]}")
+    assert open_files() <= before[1] + 2 * ("forkserver" in request.node.name), "a descriptor is left"
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def attached():
+    """What the first call opens for good is not what a test leaves."""
+    byname.Mutex().close()
+
+
+@pytest.fixture
+def name(request):
+    """A name of the test's own."""
+    return f"{request.node.originalname}-{next(numbers)}"

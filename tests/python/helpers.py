@@ -1,0 +1,103 @@
+"""Ways to know that somebody waits, threads that hand on their result, processes that talk by lines."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from byname._byname import _usage
+
+PATIENCE = 120.0  # seconds; nothing takes that long, so that a test fails instead of hanging
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def until(true, otherwise):
+    """Waits for a condition that nobody signals."""
+    deadline = time.monotonic() + PATIENCE / 4
+    while not true():
+        assert time.monotonic() < deadline, otherwise() if callable(otherwise) else otherwise
+        time.sleep(0.001)
+
+
+def waiters():
+    """How many waits of this process are in progress."""
+    return _usage()[2]
+
+
+def until_waiting(count):
+    """Returns when so many waits of this process are in progress."""
+    until(lambda: waiters() >= count, lambda: f"{waiters()} of {count} wait")
+
+
+class Thread(threading.Thread):
+    """A thread whose result, or exception, is handed on by `result()`."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(daemon=True)
+        self.function, self.arguments = function, arguments
+        self.value = self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.value = self.function(*self.arguments)
+        except BaseException as error:
+            self.error = error
+
+    def result(self):
+        self.join(PATIENCE)
+        assert not self.is_alive(), "the thread did not end"
+        if self.error:
+            raise self.error
+        return self.value
+
+
+class Child:
+    """A Python process that runs `code` with `byname` and `sys` imported; it talks by lines."""
+
+    def __init__(self, code, *arguments, options=()):
+        # `blocked` tells the line "blocked" once a wait is in progress: from another thread, since the main one waits.
+        prelude = (
+            "import os, sys, threading, time, byname\n"
+            "from byname._byname import _usage\n"
+            "def say(*words): print(*words, flush=True)\n"
+            "def tell_when_blocked(count=1):\n"
+            "    def watch():\n"
+            "        while _usage()[2] < count: time.sleep(0.001)\n"
+            "        say('blocked')\n"
+            "    threading.Thread(target=watch, daemon=True).start()\n"
+            "def in_thread(f, *arguments):\n"
+            "    t = threading.Thread(target=f, args=arguments); t.start(); return t\n"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, *options, "-c", prelude + code, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def expect(self, line):
+        found = self.process.stdout.readline().rstrip("\n")
+        assert found == line, (found, self.process.stderr.read() if not found else "")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def end(self, status=0, errors=""):
+        """Waits for the process; gives what it still said."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        assert (self.process.returncode, err) == (status, errors)
+        return out.split()

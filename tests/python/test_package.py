@@ -1,0 +1,164 @@
+"""The package as a whole: its names, types, documentation and exceptions."""
+
+import doctest
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import byname
+import pytest
+
+ERRORS = [value for value in vars(byname).values() if isinstance(value, type) and issubclass(value, BaseException)]
+
+
+def test_names():
+    kinds = {"Mutex", "Event", "Semaphore"}
+    waits = {"wait_any", "wait_all", "signal_and_wait"}
+    others = {"Handle", "Grant", "WaitResult", "Namespace"}
+    expected = kinds | waits | {f"{wait}_async" for wait in waits} | others | {error.__name__ for error in ERRORS}
+    assert set(byname.__all__) == expected
+    assert re.fullmatch(r"\d+\.\d+\.\d+", byname.__version__)
+    for name in byname.__all__:
+        value = getattr(byname, name)
+        assert value.__name__ == name
+        if isinstance(value, type):
+            assert value.__module__ == "byname"
+
+
+def test_stubs(tmp_path):
+    """The type stubs say what the compiled module has."""
+    pytest.importorskip("mypy")
+    stubtest = [sys.executable, "-m", "mypy.stubtest", "byname", "--ignore-missing-stub"]
+    run = subprocess.run(stubtest, capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_types(tmp_path):
+    """What a user writes passes a strict type checker, and what is wrong does not."""
+    pytest.importorskip("mypy")
+    (tmp_path / "good.py").write_text(
+        "import byname\n"
+        "async def work(m: byname.Mutex, e: byname.Event, s: byname.Semaphore) -> int:\n"
+        "    async with m as grant:\n"
+        "        fence: int = grant.fence\n"
+        "    if await m.acquire_async(timeout=1) is None: return 0\n"
+        "    flag: bool = await e.wait_async()\n"
+        "    result = await byname.wait_any_async([m, e, s])\n"
+        "    return result.index if result else fence\n"
+        "with byname.Mutex('m') as m:\n"
+        "    ok: bool = m.acquire(blocking=False)\n"
+    )
+    (tmp_path / "bad.py").write_text("import byname\nbyname.Mutex(1)\nbyname.Event('e').wait('soon')\n")
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    good = subprocess.run([*mypy, "good.py"], capture_output=True, text=True, cwd=tmp_path)
+    assert good.returncode == 0, good.stdout
+    bad = subprocess.run([*mypy, "bad.py"], capture_output=True, text=True, cwd=tmp_path)
+    assert bad.stdout.count("error:") == 2, bad.stdout
+
+
+def documented():
+    yield "byname", byname.__doc__
+    for name in byname.__all__:
+        value = getattr(byname, name)
+        yield name, value.__doc__
+        if isinstance(value, type) and value not in ERRORS:
+            for member, it in vars(value).items():
+                if not member.startswith("_"):
+                    yield f"{name}.{member}", (it.__func__ if isinstance(it, staticmethod) else it).__doc__
+
+
+@pytest.mark.parametrize("what, text", list(documented()))
+def test_documentation(what, text):
+    """Everything public says what it does, and every example does what it says."""
+    assert text and len(text) > 20, f"{what} is not documented"
+    example = doctest.DocTestParser().get_doctest(text, {}, what, None, None)
+    failures, _ = doctest.DocTestRunner(verbose=False).run(example)
+    assert failures == 0
+
+
+def test_every_error_has_its_bases():
+    for error in ERRORS:
+        assert issubclass(error, byname.Error)
+        assert isinstance(error.win32, int)
+    built_in = {
+        "NotFoundError": FileNotFoundError,
+        "PathNotFoundError": FileNotFoundError,
+        "AlreadyExistsError": FileExistsError,
+        "AccessDeniedError": PermissionError,
+        "WrongKindError": TypeError,
+        "InvalidNameError": ValueError,
+        "NameTooLongError": ValueError,
+        "InvalidArgumentError": ValueError,
+        "TooManyPostsError": ValueError,
+        "ClosedError": ValueError,
+        "NotOwnerError": RuntimeError,
+        "WouldDeadlockError": RuntimeError,
+        "DisconnectedError": BrokenPipeError,
+        "NoSpaceError": MemoryError,
+        "LimitReachedError": OSError,
+        "NamespaceLostError": OSError,
+        "UnsupportedError": OSError,
+    }
+    for name, base in built_in.items():
+        assert issubclass(getattr(byname, name), base)
+
+
+def test_errors_page_names_every_class():
+    """docs/errors.md is made from the same table."""
+    page = Path(__file__).parents[2] / "docs" / "errors.md"
+    if not page.exists():
+        pytest.skip("not in the source tree")
+    found = set(re.findall(r"`(\w+Error)` \(", page.read_text()))
+    assert found == {error.__name__ for error in ERRORS} - {"Error"}
+
+
+def test_error_instance_survives_pickling(name):
+    with pytest.raises(byname.NotFoundError) as caught:
+        byname.Mutex.open(name)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert type(error) is byname.NotFoundError
+    assert (error.win32, str(error)) == (2, str(caught.value))
+    assert name in str(error)
+
+
+def test_namespace():
+    default = byname.Namespace()
+    other = byname.Namespace("python-tests")
+    assert default == byname.Namespace() and hash(default) == hash(byname.Namespace())
+    assert default != other and default != "python-tests"
+    assert (other.session, eval(repr(other))) == ("python-tests", other)
+    assert other.path.endswith("python-tests")
+    assert pickle.loads(pickle.dumps(other)) == other
+    with pytest.raises(byname.UnsupportedError) as caught:
+        byname.Namespace(boundary="b", alias="a")
+    assert caught.value.win32 == 50
+    with pytest.raises(byname.UnsupportedError):
+        byname.Namespace(profile="ce")
+    for wrong in {"session": ""}, {"session": "a/b"}, {"session": "x" * 65}, {"profile": "nt"}, {"boundary": "b"}, {"session": "s", "boundary": "b", "alias": "a"}:
+        with pytest.raises(byname.InvalidArgumentError):
+            byname.Namespace(**wrong)
+    for wrong in {"session": 1}, {"session": b"s"}, {"profile": None}:
+        with pytest.raises(TypeError):
+            byname.Namespace(**wrong)
+
+
+def test_namespaces_do_not_meet(name):
+    other = byname.Namespace("python-tests")
+    with byname.Event(name) as here, byname.Event(name, namespace=other) as there:
+        assert here.created and there.created
+        here.set()
+        assert not there.is_set()
+        with byname.Event.open(name, namespace=other) as again:
+            there.set()
+            assert again.wait(0)
+        with pytest.raises(byname.InvalidArgumentError):
+            byname.wait_any([here, there], timeout=0)
+
+
+def test_signatures():
+    """Tools that look see the parameters of the direct methods, too."""
+    assert str(inspect.signature(byname.Mutex.acquire)) == "(self, /, blocking=True, timeout=None)"
+    assert str(inspect.signature(byname.Semaphore)) == "(name=None, initial=1, maximum=2147483647, robust=False, *, namespace=None)"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs the wheel, the npm package and the C package from DIST into empty folders below SCRATCH, as their users do,
+# and runs what can only fail there: a file that was not packed, a library that needs the build machine.
+#
+#   tools/test_dist.sh DIST SCRATCH [PYTHON]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+dist=$(realpath "$1")
+mkdir -p "$2"
+scratch=$(realpath "$2")
+python=${3:-python3}
+tests=$PWD/tests
+rm -rf "${scratch:?}"/*
+
+# A PATH on which no Rust toolchain is found: packages must not want to compile.
+tools=$scratch/tools
+mkdir "$tools"
+for tool in "$python" node npm cc bash sh env; do ln -sf "$(command -v "$tool")" "$tools/$(basename "$tool")"; done
+plain_path=$tools:/usr/bin:/bin
+if PATH=$plain_path command -v cargo >/dev/null; then echo "test_dist: cargo is in a system folder; packages are tried with it in reach"; fi
+
+echo "--- wheel"
+"$python" -m venv "$scratch/venv"
+"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'mypy>=1.11'
+PATH=$plain_path "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index "$dist"/byname-*.whl
+(cd "$scratch" && venv/bin/python -m pytest -q -p no:cacheprovider "$tests/python")
+
+echo "--- npm package"
+mkdir "$scratch/node"
+cd "$scratch/node"
+echo '{ "private": true }' > package.json
+PATH=$plain_path npm install --no-audit --no-fund --silent "$dist"/byname-*.tgz
+cat > try.mjs <<'JS'
+import assert from 'node:assert';
+import { createRequire } from 'node:module';
+import { Mutex, Event, Semaphore, waitAny } from 'byname';
+assert.strictEqual(createRequire(import.meta.url)('byname').Mutex, Mutex, 'one class in both module systems');
+const mutex = new Mutex('try-package');
+const grant = await mutex.acquire();
+assert.strictEqual(mutex.tryAcquire(), null);
+grant.release();
+const event = new Event('try-package-event', { initial: true });
+const semaphore = new Semaphore('try-package-semaphore', { initial: 0, maximum: 1 });
+const result = await waitAny([semaphore, event], { timeout: 1000 });
+assert.strictEqual(result.index, 1);
+mutex.close(), event.close(), semaphore.close();
+JS
+node try.mjs
+cd - >/dev/null
+
+echo "--- C package"
+tar -C "$scratch" -xzf "$dist"/byname-c-*.tar.gz
+PATH=$plain_path bash "$tests/c/run.sh" "$scratch/byname"
+echo "test_dist: all three work as installed"
