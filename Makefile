@@ -15,6 +15,7 @@ PREFIX ?= /usr/local
 INPUT ?=
 RUNS ?= 200
 ROUNDS ?= 7
+ONLY ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -109,9 +110,9 @@ lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
 # --- benchmarks
 
 .PHONY: bench
-bench: tools-there $(VENV)/.ready ## byname against its references: a table and target/bench.json
+bench: tools-there $(VENV)/.ready ## byname against its references: a table and target/bench.json; ONLY=W1,W3 picks rows
 	cargo build --locked --profile dist -p byname-c -p byname-python -p byname-node -p byname-bench
-	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS)
+	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY))
 
 # --- what people install
 

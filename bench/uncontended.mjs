@@ -15,8 +15,8 @@ const require = createRequire(join(process.cwd(), 'uncontended.mjs'));
 const { Mutex } = require('byname');
 const koffi = require('koffi');
 
-const PAIRS = 200_000;
-const AWAITED = 2_000;
+const PAIRS = 10_000;
+const AWAITED = 200;
 
 const libc = koffi.load('libc.so.6');
 const init = libc.func('int sem_init(void *semaphore, int shared, uint32_t value)');
@@ -57,7 +57,7 @@ async function measure(row, whose, pairs, count) {
 }
 
 const slices = Number(process.argv[2]);
-for (let i = 0; i < 3; i++) ours(), reference(); // warm, until compiled
+for (let i = 0; i < 30; i++) ours(), reference(); // warm, until compiled
 for (let i = 0; i < slices; i++) {
   await measure('W1n', 'ours', ours, PAIRS);
   await measure('W1n', 'reference', reference, PAIRS);

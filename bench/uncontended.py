@@ -13,7 +13,7 @@ import time
 import byname
 import posix_ipc
 
-PAIRS = 200_000
+PAIRS = 10_000
 
 
 def calls(lock):

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-enum { NAMES = 2000, LENGTH = 32 };
+enum { NAMES = 200, LENGTH = 32 };
 
 static char (*fresh)[LENGTH];
 

@@ -7,7 +7,7 @@
 #include <semaphore.h>
 #include <sys/mman.h>
 
-enum { PAIRS = 500000 };
+enum { PAIRS = 50000 };
 
 static byname_handle mutex, event, semaphore;
 static struct shared {

@@ -1,8 +1,8 @@
 //! The event: set or not, manual or auto reset.
 
 use crate::handle::{byname_handle, create, open};
-use crate::input::{Out, object};
-use crate::mutex::acquire;
+use crate::input::Out;
+use crate::mutex::acquire_kind;
 use crate::options::{byname_event_options, byname_open_options};
 use crate::status::{OK, byname_status, guard};
 use byname::engine::{HandleRef, Kind};
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn byname_event_open(
 #[unsafe(no_mangle)]
 pub extern "C" fn byname_event_wait(h: byname_handle, timeout_ns: i64) -> byname_status {
     // SAFETY: NULL is allowed for the grant.
-    guard(|| unsafe { acquire(object(h, Kind::Event)?, timeout_ns, null_mut()) })
+    guard(|| unsafe { acquire_kind(h, Kind::Event, timeout_ns, null_mut()) })
 }
 
 /// Sets an event: a manual one releases everybody who waits and stays set, an auto one releases exactly one waiter, or

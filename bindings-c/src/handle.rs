@@ -87,6 +87,7 @@ pub unsafe extern "C" fn byname_handle_kind(h: byname_handle, kind: *mut byname_
             Kind::Mutex => byname_kind::Mutex,
             Kind::Event => byname_kind::Event,
             Kind::Semaphore => byname_kind::Semaphore,
+            _ => return Err(Failure::new(ErrorKind::Unsupported, "the object is of a kind that this header does not know; upgrade it")),
         });
         Ok(OK)
     })

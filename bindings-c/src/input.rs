@@ -4,7 +4,7 @@
 
 use crate::handle::byname_handle;
 use crate::status::Failure;
-use byname::engine::{HandleRef, Kind};
+use byname::engine::HandleRef;
 use byname::{Error, ErrorKind};
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
@@ -71,26 +71,6 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, parameter: &'static str) -> R
 unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
     // SAFETY: not NULL here, the rest by this function's contract.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
-}
-
-/// The object behind `h`, which must be of `kind`: `byname_mutex_lock` of an event's handle is no wait for the event.
-#[inline]
-pub(crate) fn object(h: byname_handle, kind: Kind) -> Result<HandleRef, Failure> {
-    let object = HandleRef::from_id(h.id);
-    match object.kind()? {
-        found if found == kind => Ok(object),
-        found => Err(wrong_kind(found, kind)),
-    }
-}
-
-#[cold]
-fn wrong_kind(found: Kind, wanted: Kind) -> Failure {
-    let noun = |kind| match kind {
-        Kind::Mutex => "a mutex",
-        Kind::Event => "an event",
-        Kind::Semaphore => "a semaphore",
-    };
-    Failure::new(ErrorKind::WrongKind, format!("the handle is of {}, the call needs that of {}", noun(found), noun(wanted)))
 }
 
 /// Calls `with` with the handles of an array; those of an ordinary wait need no allocation.

@@ -1,7 +1,7 @@
 //! The mutex: owned by a thread, recursive, abandoned when its owner dies.
 
 use crate::handle::{byname_handle, create, open};
-use crate::input::{Out, object};
+use crate::input::Out;
 use crate::options::{byname_mutex_options, byname_open_options};
 use crate::status::{ABANDONED, Failure, OK, TIMED_OUT, byname_status, guard};
 use byname::Timeout;
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn byname_mutex_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn byname_mutex_lock(h: byname_handle, timeout_ns: i64, grant: *mut byname_grant) -> byname_status {
     // SAFETY: the header's contract of outputs is this function's.
-    guard(|| unsafe { acquire(object(h, Kind::Mutex)?, timeout_ns, grant) })
+    guard(|| unsafe { acquire_kind(h, Kind::Mutex, timeout_ns, grant) })
 }
 
 /// Releases one acquisition of the calling thread; the last one makes the mutex free.
@@ -123,25 +123,35 @@ pub unsafe extern "C" fn byname_mutex_owner(h: byname_handle, owner: *mut byname
     })
 }
 
-/// The body of every wait for one object.
+/// The body of a wait for one object of a kind: `byname_mutex_lock` of an event's handle is no wait for the event.
 ///
 /// # Safety
 /// - `grant` is NULL or valid for writing.
 #[inline]
-pub(crate) unsafe fn acquire(object: HandleRef, timeout_ns: i64, grant: *mut byname_grant) -> Result<byname_status, Failure> {
-    let outcome = object.acquire(Timeout::from_nanos(timeout_ns)?, None)?;
+pub(crate) unsafe fn acquire_kind(
+    h: byname_handle,
+    kind: Kind,
+    timeout_ns: i64,
+    grant: *mut byname_grant,
+) -> Result<byname_status, Failure> {
+    let outcome = HandleRef::from_id(h.id).acquire_as(kind, Timeout::from_nanos(timeout_ns)?, None)?;
     // SAFETY: this function's contract.
-    let out = unsafe { Out::optional(grant) };
-    Ok(match outcome {
+    Ok(answer(outcome, unsafe { Out::optional(grant) }))
+}
+
+/// The status of a wait for one object, after its news is written.
+#[inline]
+pub(crate) fn answer(outcome: Outcome<Acquired>, grant: Option<Out<byname_grant>>) -> byname_status {
+    match outcome {
         Outcome::Got(Acquired { fence, abandoned }) => {
-            if let Some(out) = out {
+            if let Some(out) = grant {
                 out.write(byname_grant { fence, abandoned });
             }
             acquired(abandoned)
         }
         Outcome::TimedOut => TIMED_OUT,
         Outcome::Interrupted => unreachable!("a wait without an interrupt was interrupted"),
-    })
+    }
 }
 
 /// The status of an acquisition.

@@ -1,8 +1,8 @@
 //! The semaphore: a count of units that anybody may release.
 
 use crate::handle::{byname_handle, create, open};
-use crate::input::{Out, object};
-use crate::mutex::{acquire, byname_grant};
+use crate::input::Out;
+use crate::mutex::{acquire_kind, byname_grant};
 use crate::options::{byname_open_options, byname_semaphore_options};
 use crate::status::{OK, byname_status, guard};
 use byname::engine::{HandleRef, Kind};
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn byname_semaphore_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn byname_semaphore_acquire(h: byname_handle, timeout_ns: i64, grant: *mut byname_grant) -> byname_status {
     // SAFETY: the header's contract of outputs is this function's.
-    guard(|| unsafe { acquire(object(h, Kind::Semaphore)?, timeout_ns, grant) })
+    guard(|| unsafe { acquire_kind(h, Kind::Semaphore, timeout_ns, grant) })
 }
 
 /// Adds `n` units: all of them, or none.

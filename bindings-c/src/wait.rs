@@ -2,7 +2,7 @@
 
 use crate::handle::byname_handle;
 use crate::input::{Out, with_objects};
-use crate::mutex::{acquire, acquired, byname_grant};
+use crate::mutex::{acquired, answer, byname_grant};
 use crate::status::{Failure, TIMED_OUT, byname_status, guard};
 use byname::Timeout;
 use byname::engine::{By, Grant, HandleRef, Mode, Outcome, Satisfied, signal_and_wait, wait};
@@ -29,8 +29,11 @@ pub struct byname_wait_result {
 ///         (87: a negative time), _CLOSED (6), _ACCESS_DENIED (5), _LIMIT_REACHED (587). Contract 10.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn byname_wait(h: byname_handle, timeout_ns: i64, grant: *mut byname_grant) -> byname_status {
-    // SAFETY: the header's contract of outputs is this function's.
-    guard(|| unsafe { acquire(HandleRef::from_id(h.id), timeout_ns, grant) })
+    guard(|| {
+        let outcome = HandleRef::from_id(h.id).acquire(Timeout::from_nanos(timeout_ns)?, None)?;
+        // SAFETY: NULL or valid for writing a grant, by the header's contract of outputs.
+        Ok(answer(outcome, unsafe { Out::optional(grant) }))
+    })
 }
 
 /// Waits until one of several objects is signalled and takes that one alone: the lowest place, where several are at once.
@@ -93,7 +96,7 @@ pub unsafe extern "C" fn byname_signal_and_wait(
         // SAFETY: NULL or valid for writing a grant, by the header's contract of outputs.
         let out = unsafe { Out::optional(grant) };
         let outcome = signal_and_wait(HandleRef::from_id(signal.id), HandleRef::from_id(object.id), By::Thread, timeout, None)?;
-        Ok(answer(outcome, out, |won| byname_grant { fence: fence(&won.grants), abandoned: won.abandoned }))
+        Ok(news(outcome, out, |won| byname_grant { fence: fence(&won.grants), abandoned: won.abandoned }))
     })
 }
 
@@ -113,15 +116,15 @@ unsafe fn wait_for(
     let outcome = unsafe { with_objects(handles, n, |objects| Ok(wait(objects, mode, By::Thread, timeout, None)?)) }?;
     // SAFETY: this function's contract.
     let out = unsafe { Out::optional(result) };
-    Ok(answer(outcome, out, |won| byname_wait_result { index: won.index as i64, fence: fence(&won.grants), abandoned: won.abandoned }))
+    Ok(news(outcome, out, |won| byname_wait_result { index: won.index as i64, fence: fence(&won.grants), abandoned: won.abandoned }))
 }
 
 /// The status of a wait, after its news is written. Its grants are dropped: they stand for holds of the thread, which stay.
-fn answer<T>(outcome: Outcome<Satisfied>, out: Option<Out<T>>, news: impl FnOnce(&Satisfied) -> T) -> byname_status {
+fn news<T>(outcome: Outcome<Satisfied>, out: Option<Out<T>>, tell: impl FnOnce(&Satisfied) -> T) -> byname_status {
     match outcome {
         Outcome::Got(won) => {
             if let Some(out) = out {
-                out.write(news(&won));
+                out.write(tell(&won));
             }
             acquired(won.abandoned)
         }

@@ -63,9 +63,9 @@ class Mutex extends Lock {
       return
     }
     const chosen = optionsOf(options)
-    const initiallyOwned = flagOf(chosen, 'initiallyOwned')
-    super(addon.createMutex(...placed(name, chosen), initiallyOwned))
-    if (initiallyOwned && this.created) this.#initialGrant = newest(addon.initialGrant(this[SLOT]), this)
+    const [slot, grant] = addon.createMutex(...placed(name, chosen), flagOf(chosen, 'initiallyOwned'))
+    super(slot)
+    if (grant >= 0) this.#initialGrant = newest(grant, this)
   }
 
   static open(name, options) {

@@ -14,7 +14,9 @@ pub(crate) const OWNER: By = By::Grant { bound: true };
 /// What JavaScript reads when nothing was acquired.
 const NOTHING: i32 = -1;
 
-fn given<'s>(js: Js<'s>, state: &State, grant: Option<Grant>) -> Reply<'s> {
+/// Keeps a grant for JavaScript: its slot.
+#[inline]
+pub(crate) fn given<'s>(js: Js<'s>, state: &State, grant: Option<Grant>) -> Reply<'s> {
     js.make_int(grant.map_or(NOTHING, |grant| state.give(grant)))
 }
 
@@ -42,14 +44,6 @@ fn blocking<'s>(js: Js<'s>, state: &State, handle: HandleRef, timeout: Timeout) 
         Outcome::TimedOut => given(js, state, None),
         Outcome::Interrupted => Err(Fault::Pending),
     }
-}
-
-/// `initialGrant(slot) -> grant slot`: the hold that creating the mutex gave to this thread, as a grant.
-pub(crate) fn initial<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    let handle = handle(js, state, slot)?;
-    let grant = handle.try_grant(By::Thread)?;
-    handle.release()?;
-    given(js, state, grant)
 }
 
 /// `release(grant slot)`

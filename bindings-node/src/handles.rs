@@ -2,6 +2,7 @@
 
 use crate::convert;
 use crate::fault::Fault;
+use crate::grants::{OWNER, given};
 use crate::js::{Js, Reply, Value};
 use crate::namespaces::chosen;
 use crate::state::State;
@@ -20,9 +21,13 @@ fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access]: [Value<'s>; 
     js.make_int(state.adopt(made))
 }
 
-/// `createMutex(namespace, name, access, initiallyOwned) -> slot`
+/// `createMutex(namespace, name, access, initiallyOwned) -> [slot, initial grant's slot | -1]`
 pub(crate) fn create_mutex<'s>(js: Js<'s>, state: &State, [namespace, name, access, owned]: [Value<'s>; 4]) -> Reply<'s> {
-    create(js, state, [namespace, name, access], Spec::Mutex { initially_owned: js.bool(owned)? })
+    let name = convert::name(js, name)?;
+    let spec = Spec::Mutex { initially_owned: js.bool(owned)? };
+    let (made, grant) = chosen(js, state, namespace)?.create_by(name.as_deref(), spec, convert::access(js, access)?, OWNER)?;
+    let slot = js.make_int(state.adopt(made))?;
+    js.make_array(&[slot, given(js, state, grant)?])
 }
 
 /// `createEvent(namespace, name, access, manualReset, initial) -> slot`

@@ -65,7 +65,6 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "tryAcquire" => grants::try_acquire,
         "acquire" => grants::acquire,
         "acquireFor" => grants::acquire_for,
-        "initialGrant" => grants::initial,
         "release" => grants::release,
         "drop" => grants::drop,
 

@@ -20,8 +20,23 @@ pub(crate) fn name(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>>
     }
 }
 
+/// The parameter `initial`.
+pub(crate) fn initial(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    count("initial", value)
+}
+
+/// The parameter `maximum`.
+pub(crate) fn maximum(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    count("maximum", value)
+}
+
+/// The parameter `n`.
+pub(crate) fn n(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    count("n", value)
+}
+
 /// A count: any int. One beyond 64 bits is as far out of range as any other that is too large.
-pub(crate) fn count(what: &str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
+fn count(what: &str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
     value.extract::<i64>().or_else(|error| {
         let py = value.py();
         if error.is_instance_of::<PyOverflowError>(py) {

@@ -104,7 +104,6 @@ pub(crate) fn fail(failure: Failure) -> *mut PyObject {
 }
 
 /// Everything beyond the direct call: with pyo3's bookkeeping, errors raised, panics turned into exceptions.
-#[cold]
 pub(crate) fn slowly(f: impl for<'py> FnOnce(Python<'py>) -> PyResult<Py<PyAny>>) -> *mut PyObject {
     Python::attach(|py| match catch_unwind(AssertUnwindSafe(|| f(py))).unwrap_or_else(|payload| Err(panicked(payload))) {
         Ok(object) => object.into_ptr(),

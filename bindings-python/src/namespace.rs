@@ -13,9 +13,10 @@ use pyo3::types::PyTuple;
 /// Private namespaces (`boundary` and `alias`) and `profile="ce"` raise UnsupportedError in this version.
 ///
 /// >>> import byname
-/// >>> here, there = byname.Mutex("m"), byname.Mutex("m", namespace=byname.Namespace("docs-example"))
-/// >>> here.created, there.created
-/// (True, True)
+/// >>> nightly = byname.Namespace("nightly")
+/// >>> with byname.Event("done", namespace=nightly) as done:
+/// ...     nightly.session, nightly == byname.Namespace()
+/// ('nightly', False)
 #[pyclass(frozen, module = "byname")]
 pub(crate) struct Namespace {
     inner: engine::Namespace,

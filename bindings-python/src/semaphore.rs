@@ -37,20 +37,15 @@ pub(crate) struct Semaphore;
 #[pymethods]
 impl Semaphore {
     #[new]
-    #[pyo3(
-        signature = (name=None, initial=None, maximum=None, robust=false, *, namespace=None),
-        text_signature = "(name=None, initial=1, maximum=2147483647, robust=False, *, namespace=None)"
-    )]
+    #[pyo3(signature = (name=None, initial=1, maximum=2147483647, robust=false, *, namespace=None))]
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
-        initial: Option<&Bound<'_, PyAny>>,
-        maximum: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = args::initial)] initial: i64,
+        #[pyo3(from_py_with = args::maximum)] maximum: i64,
         robust: bool,
         namespace: Option<&Bound<'_, Namespace>>,
     ) -> PyResult<PyClassInitializer<Semaphore>> {
-        let initial = initial.map_or(Ok(1), |value| args::count("initial", value))?;
-        let maximum = maximum.map_or(Ok(i32::MAX.into()), |value| args::count("maximum", value))?;
         Ok(Handle::create(py, name, Spec::Semaphore { initial, maximum, robust }, namespace)?.add_subclass(Semaphore))
     }
 
@@ -61,29 +56,6 @@ impl Semaphore {
         Py::new(py, Handle::open(py, name, Kind::Semaphore, namespace)?.add_subclass(Semaphore))
     }
 
-    /// Takes a unit: a Grant, or None when the time is up.
-    ///
-    /// Waits for ever by default, `timeout` seconds at most, and not at all if not `blocking`. A unit goes back by
-    /// `grant.release()`, or by `release()` of the semaphore: not by both.
-    ///
-    /// >>> import byname
-    /// >>> s = byname.Semaphore("printers", initial=1, maximum=1)
-    /// >>> grant = s.acquire()
-    /// >>> s.acquire(timeout=0.01) is None
-    /// True
-    /// >>> grant.release()
-    #[pyo3(signature = (blocking=None, timeout=None), text_signature = "($self, /, blocking=True, timeout=None)")]
-    fn acquire(slf: &Bound<'_, Self>, blocking: Option<&Bound<'_, PyAny>>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Grant>> {
-        let handle = inner(slf);
-        let timeout = time::lock_timeout(blocking, timeout)?;
-        let by = By::Thread;
-        let mut grant = handle.try_grant(by).or_raise()?;
-        if grant.is_none() && !timeout.is_zero() {
-            grant = block::until(slf.py(), |interrupt| handle.grant(by, timeout, interrupt))?;
-        }
-        Ok(grant.map(|grant| Grant::new(grant, by)))
-    }
-
     /// Puts `n` units back and gives the count before.
     ///
     /// Raises TooManyPostsError if that would exceed the maximum, and changes nothing then; InvalidArgumentError unless
@@ -92,9 +64,8 @@ impl Semaphore {
     /// >>> import byname
     /// >>> byname.Semaphore(initial=0, maximum=5).release(3)
     /// 0
-    #[pyo3(signature = (n=None), text_signature = "($self, /, n=1)")]
-    fn release(slf: &Bound<'_, Self>, n: Option<&Bound<'_, PyAny>>) -> PyResult<u32> {
-        let n = n.map_or(Ok(1), |value| args::count("n", value))?;
+    #[pyo3(signature = (n=1))]
+    fn release(slf: &Bound<'_, Self>, #[pyo3(from_py_with = args::n)] n: i64) -> PyResult<u32> {
         inner(slf).post(n).or_raise()
     }
 
@@ -132,12 +103,46 @@ fn inner(slf: &Bound<'_, Semaphore>) -> HandleRef {
 /// What the interpreter enters directly.
 pub(crate) const METHODS: &[Method] = &[
     Method {
+        name: c"acquire",
+        doc: c"acquire($self, /, blocking=True, timeout=None)\n--\n\n\
+            Takes a unit: a Grant, or None when the time is up.\n\n\
+            Waits for ever by default, `timeout` seconds at most, and not at all if not `blocking`. A unit goes back by\n\
+            `grant.release()`, or by `release()` of the semaphore: not by both.\n\n\
+            Raises InvalidArgumentError for a time that is negative or NaN.\n\n\
+            >>> import byname\n\
+            >>> s = byname.Semaphore(\"printers\", initial=1, maximum=1)\n\
+            >>> grant = s.acquire()\n\
+            >>> s.acquire(timeout=0.01) is None\n\
+            True\n\
+            >>> grant.release()\n",
+        entry: Entry::Keywords(acquire),
+    },
+    Method {
         name: c"__enter__",
         doc: c"__enter__($self, /)\n--\n\nTakes a unit and gives the semaphore.",
         entry: Entry::NoArguments(enter),
     },
     Method { name: c"__exit__", doc: c"__exit__($self, /, *exception)\n--\n\nPuts the unit back.", entry: Entry::Positional(exit) },
 ];
+
+unsafe extern "C" fn acquire(slf: *mut PyObject, arguments: *const *mut PyObject, positional: ffi::Py_ssize_t, keywords: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this as a method of Semaphore, attached.
+    let handle = unsafe { fast::handle(slf) };
+    fast::slowly(|py| {
+        // SAFETY: these are the arguments that the interpreter passed, and this call has not returned.
+        let [blocking, timeout] = unsafe { fast::sort(py, "acquire", ["blocking", "timeout"], arguments, positional, keywords)? };
+        let timeout = time::lock_timeout(blocking.as_deref(), timeout.as_deref())?;
+        let by = By::Thread;
+        let mut grant = handle.try_grant(by).or_raise()?;
+        if grant.is_none() && !timeout.is_zero() {
+            grant = block::until(py, |interrupt| handle.grant(by, timeout, interrupt))?;
+        }
+        match grant {
+            Some(grant) => Ok(Py::new(py, Grant::new(grant, by))?.into_any()),
+            None => Ok(py.None()),
+        }
+    })
+}
 
 unsafe extern "C" fn enter(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls this as a method of Semaphore, attached.

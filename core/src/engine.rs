@@ -479,29 +479,54 @@ impl HandleRef {
     /// A wait of the calling thread with time-out zero; never blocks.
     #[inline]
     pub fn try_acquire(self) -> Result<Option<Acquired>> {
-        let opened = self.0.open(right::SYNCHRONIZE)?;
-        let cx = owner::current(opened.space)?;
-        Ok(ops::try_take(cx, opened.target, cx.op)?.map(|taken| acquired(opened.target, taken)))
+        match self.take_fast(None) {
+            Some(acquired) => Ok(Some(acquired)),
+            None => self.try_acquire_slowly(),
+        }
     }
 
     /// Waits for the object and takes it for the calling thread: mutex, event, semaphore.
     #[inline]
     pub fn acquire(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
-        self.acquire_opened(self.0.open(right::SYNCHRONIZE)?, timeout, interrupt)
+        match self.take_fast(None) {
+            Some(acquired) => Ok(Outcome::Got(acquired)),
+            None => self.acquire_slowly(timeout, interrupt),
+        }
     }
 
     /// As [`Self::acquire`], but WrongKind unless the object is of `kind`.
     #[inline]
     pub fn acquire_as(self, kind: Kind, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
-        let opened = self.0.open(0)?;
-        if Kind::of(opened.target.machine) != kind {
-            return Err(wrong_kind(opened, kind));
+        match self.take_fast(Some(kind)) {
+            Some(acquired) => Ok(Outcome::Got(acquired)),
+            None => self.of_kind(kind, right::SYNCHRONIZE).and_then(|_| self.acquire_slowly(timeout, interrupt)),
         }
-        self.acquire_opened(self.0.open(right::SYNCHRONIZE)?, timeout, interrupt)
     }
 
-    #[inline]
-    fn acquire_opened(self, opened: Opened, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
+    /// The whole of an uncontended acquisition.
+    #[inline(always)]
+    fn take_fast(self, kind: Option<Kind>) -> Option<Acquired> {
+        let (machine, space, record) = self.0.glance(right::SYNCHRONIZE)?;
+        if kind.is_some_and(|kind| machine.map(Kind::of) != Some(kind)) {
+            return None;
+        }
+        let taken = ops::take_fast(machine, record, owner::cached(space)?)?;
+        if machine == Some(Machine::Mutex) {
+            owner::note_taken();
+        }
+        Some(Acquired { fence: taken.fence, abandoned: taken.abandoned })
+    }
+
+    #[cold]
+    fn try_acquire_slowly(self) -> Result<Option<Acquired>> {
+        let opened = self.0.open(right::SYNCHRONIZE)?;
+        let cx = owner::current(opened.space)?;
+        Ok(ops::try_take(cx, opened.target, cx.op)?.map(|taken| acquired(opened.target, taken)))
+    }
+
+    #[cold]
+    fn acquire_slowly(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
+        let opened = self.0.open(right::SYNCHRONIZE)?;
         let cx = owner::current(opened.space)?;
         match ops::try_take(cx, opened.target, cx.op)? {
             Some(taken) => Ok(Outcome::Got(acquired(opened.target, taken))),
@@ -512,6 +537,18 @@ impl HandleRef {
     /// Releases one hold of the calling thread on a mutex; else NotOwner (288).
     #[inline]
     pub fn release(self) -> Result<()> {
+        if let Some((Some(Machine::Mutex), space, record)) = self.0.glance(0)
+            && let Some(op) = owner::cached(space)
+            && ops::release_fast(record, op)
+        {
+            owner::note_released();
+            return Ok(());
+        }
+        self.release_slowly()
+    }
+
+    #[cold]
+    fn release_slowly(self) -> Result<()> {
         let opened = self.of_kind(Kind::Mutex, 0)?;
         let cx = owner::current(opened.space)?;
         if ops::release(cx, opened.target, cx.op)? {
@@ -560,6 +597,17 @@ impl HandleRef {
     /// Adds `n` permits to a semaphore, 1 or more; the number before. InvalidArgument (87), TooManyPosts (298).
     #[inline]
     pub fn post(self, n: i64) -> Result<u32> {
+        if let Some((Some(Machine::Semaphore), _, record)) = self.0.glance(right::MODIFY)
+            && let Ok(more @ 1..) = u32::try_from(n)
+            && let Some(before) = ops::signal_fast(record, |state| state.post(more, record.maximum.load()))
+        {
+            return Ok(before.count());
+        }
+        self.post_slowly(n)
+    }
+
+    #[cold]
+    fn post_slowly(self, n: i64) -> Result<u32> {
         let opened = self.of_kind(Kind::Semaphore, right::MODIFY)?;
         if n < 1 {
             return Err(Error::invalid_argument(format!("a semaphore cannot be released {n} times; release 1 or more")));
@@ -570,6 +618,16 @@ impl HandleRef {
     /// Sets an event.
     #[inline]
     pub fn set(self) -> Result<()> {
+        if let Some((Some(Machine::AutoEvent | Machine::ManualEvent), _, record)) = self.0.glance(right::MODIFY)
+            && ops::signal_fast(record, |state| Some(state.set())).is_some()
+        {
+            return Ok(());
+        }
+        self.set_slowly()
+    }
+
+    #[cold]
+    fn set_slowly(self) -> Result<()> {
         let opened = self.of_kind(Kind::Event, right::MODIFY)?;
         ops::set(owner::current(opened.space)?, opened.target)
     }
@@ -697,9 +755,7 @@ fn wait_for(cx: Cx, targets: &[Target], mode: Mode, by: By, timeout: Timeout, in
         let ended = wait::wait(cx, request, interrupt)?;
         satisfied(cx, targets, &owning, ended)
     });
-    if !matches!(ended, Ok(Outcome::Got(_))) || !owning.is_needed(targets) {
-        owning.free(cx.space);
-    }
+    owning.free_unless_in(&ended, cx.space);
     ended
 }
 
@@ -835,9 +891,7 @@ impl PendingWait {
         drop(state);
         Some(owner::current(self.space).and_then(|cx| {
             let outcome = ended.and_then(|ended| satisfied(cx, &self.targets, &owning, ended));
-            if !matches!(outcome, Ok(Outcome::Got(_))) || !owning.is_needed(&self.targets) {
-                owning.free(self.space);
-            }
+            owning.free_unless_in(&outcome, self.space);
             outcome
         }))
     }
@@ -869,11 +923,7 @@ impl Drop for PendingWait {
             match progress {
                 Progress::Pending(pending) => pending.drop_it(cx),
                 // Taken at once and never asked for: it goes back as a whole.
-                Progress::Ended(ended) => drop(satisfied(cx, &self.targets, &owning, ended).map(|outcome| {
-                    if let Outcome::Got(won) = outcome {
-                        won.grants.iter().for_each(|grant| drop(grant.release()));
-                    }
-                })),
+                Progress::Ended(ended) => wait::give_all_back(cx, &self.targets, owning.owner(cx), &ended),
             }
             owning.free(self.space);
         }
@@ -941,9 +991,12 @@ impl Owning {
         if machine == Machine::Mutex { self.clone() } else { Owning::Nobody }
     }
 
-    /// Whether a grant of these objects has taken the owner over.
-    fn is_needed(&self, targets: &[Target]) -> bool {
-        !matches!(self, Owning::Own(_)) || targets.len() == 1
+    /// Gives the owner back unless one of the outcome's grants has it now.
+    fn free_unless_in(&self, outcome: &Result<Outcome<Satisfied>>, space: &'static Space) {
+        let taken_over = |satisfied: &Satisfied| satisfied.grants.iter().any(|grant| matches!(grant.owning, Owning::Own(_)));
+        if !matches!(outcome, Ok(Outcome::Got(satisfied)) if taken_over(satisfied)) {
+            self.free(space);
+        }
     }
 
     /// Gives back an owner that owns nothing.

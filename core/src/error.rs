@@ -114,8 +114,13 @@ impl ErrorKind {
 }
 
 /// A failed call: a kind, the exact Win32 number, and a message that names the object and the cure.
+///
+/// One pointer wide, so that carrying it costs the calls that succeed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     kind: ErrorKind,
     win32: u32,
     errno: Option<i32>,
@@ -123,22 +128,24 @@ pub struct Error {
 }
 
 impl Error {
+    #[cold]
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Error { kind, win32: kind.info().win32[0], errno: None, message: message.into() }
+        Error(Box::new(Details { kind, win32: kind.info().win32[0], errno: None, message: message.into() }))
     }
 
     /// The same error under another of its kind's numbers.
     pub(crate) fn numbered(mut self, win32: u32) -> Self {
-        debug_assert!(self.kind.info().win32.contains(&win32));
-        self.win32 = win32;
+        debug_assert!(self.0.kind.info().win32.contains(&win32));
+        self.0.win32 = win32;
         self
     }
 
     pub(crate) fn with_errno(mut self, errno: i32) -> Self {
-        self.errno = Some(errno);
+        self.0.errno = Some(errno);
         self
     }
 
+    #[cold]
     pub(crate) fn closed() -> Self {
         Error::new(ErrorKind::Closed, "the handle is closed; open the object again")
     }
@@ -161,28 +168,28 @@ impl Error {
 
     /// What a caller does differently.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The exact Win32 number of the contract row.
     pub fn win32(&self) -> u32 {
-        self.win32
+        self.0.win32
     }
 
     /// The operating system's number, where a system call failed.
     pub fn errno(&self) -> Option<i32> {
-        self.errno
+        self.0.errno
     }
 
     /// The message alone, without the kind.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 

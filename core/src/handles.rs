@@ -96,6 +96,7 @@ pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Resu
     Ok(Entry { slot, generation })
 }
 
+#[inline]
 fn slot_at(index: u32) -> Option<&'static Slot> {
     TABLE.get((index / CHUNK) as usize)?.get()?.get((index % CHUNK) as usize)
 }
@@ -108,6 +109,18 @@ impl Entry {
 
     pub(crate) fn id(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot.index)
+    }
+
+    /// The handle at a glance: its tag, where it leads; `None` whatever is wrong ([`Self::open`] says what).
+    #[inline(always)]
+    pub(crate) fn glance(self, rights: u32) -> Option<(Option<Machine>, &'static Space, &'static Object)> {
+        let tag = self.slot.tag.load(Ordering::Acquire);
+        let wanted = rights | right::OPEN;
+        if (tag >> 32) as u32 != self.generation || tag as u32 & wanted != wanted {
+            return None;
+        }
+        let space = self.slot.space.get()?;
+        space.is_open().then_some((Machine::from_code(tag as u32 >> 8 & 0xf), space, self.slot.record.get()?))
     }
 
     /// What the handle leads to, if it is open and has these rights.

@@ -3,6 +3,7 @@
 //! Each is one compare-and-swap on the object's word while nobody waits. With a queue the same swap takes the object's lock, and
 //! the waiters are served before it is dropped (`dispatch`).
 
+use crate::arena::layout::Object;
 use crate::arena::refs::{ObjectRef, OwnerRef};
 use crate::dispatch::all::{self, AllLock};
 use crate::dispatch::grant::Wakes;
@@ -35,19 +36,61 @@ pub(crate) fn target_at(space: &Space, at: ObjectRef) -> Result<Target> {
     }
 }
 
+/// One attempt to take the object by a single swap: what an uncontended wait is. `None`: find out why.
+#[inline(always)]
+pub(crate) fn take_fast(machine: Option<Machine>, record: &'static Object, owner: OwnerRef) -> Option<Taken> {
+    let word = Word(record.word.load());
+    if word.is_locked() {
+        return None;
+    }
+    match machine {
+        Some(Machine::Mutex) => {
+            let state = word.state();
+            if state.owner_index().is_some() || record.word.cas(word.0, word.with_state(State::mutex(Some(owner), false)).0).is_err() {
+                return None;
+            }
+            Some(own(record, state.is_abandoned()))
+        }
+        Some(machine @ (Machine::AutoEvent | Machine::ManualEvent | Machine::Semaphore)) => {
+            let taken = word.state().take(machine, owner)?;
+            if taken.state != word.state() && record.word.cas(word.0, word.with_state(taken.state).0).is_err() {
+                return None;
+            }
+            let fence = if machine == Machine::Semaphore { record.fence.add(1) + 1 } else { 0 };
+            Some(Taken { fence, abandoned: false })
+        }
+        _ => None,
+    }
+}
+
+/// One attempt to release the caller's only hold by a single swap.
+#[inline(always)]
+pub(crate) fn release_fast(record: &'static Object, owner: OwnerRef) -> bool {
+    let word = Word(record.word.load());
+    word.state().owned_by(owner)
+        && record.depth.load() == 1
+        && word.needs_no_wake()
+        && record.word.cas(word.0, word.with_state(State::mutex(None, false)).0).is_ok()
+}
+
+/// One attempt to signal by a single swap, where nobody waits.
+#[inline(always)]
+pub(crate) fn signal_fast(record: &'static Object, change: impl Fn(State) -> Option<State>) -> Option<State> {
+    let word = Word(record.word.load());
+    let after = change(word.state())?;
+    (!word.is_locked() && !word.queued() && record.word.cas(word.0, word.with_state(after).0).is_ok()).then_some(word.state())
+}
+
 /// Takes the object for `owner` if that needs no waiting.
 #[inline]
 pub(crate) fn try_take(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
-    let word = target.word();
-    if target.machine == Machine::Mutex && !word.is_locked() && word.state().owner_index().is_none() {
-        let state = State::mutex(Some(owner), false);
-        if target.cas(word, word.with_state(state)) {
-            return Ok(Some(own(target, word.state().is_abandoned())));
-        }
+    match take_fast(Some(target.machine), target.record, owner) {
+        Some(taken) => Ok(Some(taken)),
+        None => try_take_slowly(cx, target, owner),
     }
-    try_take_slowly(cx, target, owner)
 }
 
+#[cold]
 fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
@@ -82,15 +125,14 @@ fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
 /// What the taker of an object writes after the swap, or after its grant: it owns the object, so plain stores do.
 pub(crate) fn took(target: Target, abandoned: bool) -> Taken {
     match target.machine {
-        Machine::Mutex => own(target, abandoned),
+        Machine::Mutex => own(target.record, abandoned),
         Machine::Semaphore | Machine::RobustSemaphore => Taken { fence: target.record.fence.add(1) + 1, abandoned },
         Machine::ManualEvent | Machine::AutoEvent => Taken { fence: 0, abandoned: false },
     }
 }
 
-#[inline]
-fn own(target: Target, abandoned: bool) -> Taken {
-    let record = target.record;
+#[inline(always)]
+fn own(record: &Object, abandoned: bool) -> Taken {
     let fence = record.fence.load() + 1;
     record.fence.store(fence);
     record.depth.store(1);

@@ -36,6 +36,13 @@ pub(crate) fn current(space: &'static Space) -> Result<Cx> {
     if address == std::ptr::from_ref(space) as usize { Ok(Cx { space, op }) } else { find(space) }
 }
 
+/// The calling thread as owner, if it used the namespace last.
+#[inline(always)]
+pub(crate) fn cached(space: &'static Space) -> Option<OwnerRef> {
+    let (address, op) = CURRENT.get();
+    (address == std::ptr::from_ref(space) as usize).then_some(op)
+}
+
 #[cold]
 fn find(space: &'static Space) -> Result<Cx> {
     let found = RECORDS.try_with(|records| {

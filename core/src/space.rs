@@ -50,10 +50,16 @@ impl Space {
         self.me.store(me.pack(), Ordering::Release);
     }
 
+    /// Whether calls may go on.
+    #[inline(always)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.gate.get() == GATE_OPEN
+    }
+
     /// Whether calls may go on; every call begins with this.
     #[inline]
     pub(crate) fn check(&self) -> Result<()> {
-        if self.gate.get() == GATE_OPEN { Ok(()) } else { Err(self.shut()) }
+        if self.is_open() { Ok(()) } else { Err(self.shut()) }
     }
 
     #[cold]

@@ -206,7 +206,7 @@ class Play:
             for words in commands:
                 call = actor.driver.send(thread, *words)
                 actor.queue(thread).append(call)
-                results.append(self.outcome(actor, call))
+                results.append(self.outcome(actor, call, step))
         if not at_once:
             self.check(step.result, results)
         return results
@@ -223,7 +223,7 @@ class Play:
         results = []
         self.groups = {"got": [], "rest": [], "won": []}
         for actor, thread, call in calls:
-            result = self.outcome(actor, call)
+            result = self.outcome(actor, call, step)
             results.append(result)
             self.groups["rest" if result == "blocked" else "got"].append((actor.role, thread))
             if result.split()[0] in ("ok", "abandoned", "index"):
@@ -235,6 +235,8 @@ class Play:
         parties = []
         for word in text.split():
             if word in self.groups:
+                if not self.groups[word] and word != "won":
+                    raise SystemExit(f"{self.scenario.file}:{self.step.line}: nobody is {word!r} here")
                 parties += self.groups[word]
             elif word.endswith("*"):
                 parties += [(role, "main") for role in self.scenario.roles if role.startswith(word[:-1])]
@@ -245,11 +247,12 @@ class Play:
 
     # --- one call
 
-    def outcome(self, actor: Actor, call: Call) -> str:
-        """The result, with what follows from it for the handles; or "blocked"."""
-        result = settle(call, self.deadline)
-        if result == "blocked":
-            return result
+    def outcome(self, actor: Actor, call: Call, step: Step) -> str:
+        """The result, with what follows from it for the handles; or "blocked", where the step expects that of some."""
+        if "blocked" in step.result and settle(call, self.deadline) == "blocked":
+            return "blocked"
+        finish([call], self.deadline)
+        result = call.result
         self.loose.discard(call)
         actor.queue(call.thread).remove(call)
         if result == "timeout" and (limit := _limit(call.words)) is not None and call.took < limit:
@@ -360,12 +363,11 @@ class Play:
 
         After a death the truth may take a moment to be seen; after anything else it must be there at once.
         """
-        while True:
-            wrong = self.differences()
-            if not wrong:
-                return
+        before = len(self.transcript)
+        while wrong := self.differences():
             if not self.deaths or time.monotonic() > self.deadline:
                 raise Mismatch("\n".join(wrong))
+            del self.transcript[before:]
 
     def differences(self) -> list[str]:
         looks: list[tuple[Actor, str, Object, Call]] = []

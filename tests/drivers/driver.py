@@ -35,16 +35,26 @@ def got(handle, acquired):
     if isinstance(held, byname.Semaphore):
         permits.setdefault(handle, []).append(acquired)
         return "abandoned" if acquired.abandoned else "ok"
-    return "abandoned" if held.abandoned else "ok"
+    return "ok"
 
 
 def acquire(handle, limit):
     held = objects[handle]
     if isinstance(held, byname.Event):
         return got(handle, held.wait(seconds(limit)))
-    if limit == "0":
-        return got(handle, held.acquire(blocking=False))
-    return got(handle, held.acquire(timeout=seconds(limit)))
+    again = isinstance(held, byname.Mutex) and holds(held)
+    said = got(handle, held.acquire(blocking=False) if limit == "0" else held.acquire(timeout=seconds(limit)))
+    if said == "ok" and isinstance(held, byname.Mutex) and not again and held.abandoned:
+        return "abandoned"  # a hold that goes on has no news of its own
+    return said
+
+
+def holds(mutex):
+    """Whether the calling thread owns the mutex already."""
+    try:
+        return mutex.fence > 0
+    except byname.NotOwnerError:
+        return False
 
 
 def keep(handles, result):

@@ -4,6 +4,8 @@ import faulthandler
 import gc
 import itertools
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import threading
 
@@ -20,7 +22,7 @@ numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(request):
+def nothing_left():
     """No handle, owner or waiter, thread, descriptor or child more than before."""
     faulthandler.dump_traceback_later(PATIENCE, exit=True)
     gc.collect()
@@ -32,7 +34,7 @@ def nothing_left(request):
     # A thread that ended is counted until it is joined, and the keeper takes back records a little later.
     until(lambda: threading.active_count() <= before[2], "a thread is left")
     until(lambda: all(now <= then for now, then in zip(_usage(), before[0])), lambda: f"left: {_usage()}, before: {before[0]}")
-    assert open_files() <= before[1] + 2 * ("forkserver" in request.node.name), "a descriptor is left"
+    assert open_files() <= before[1], "a descriptor is left"
     faulthandler.cancel_dump_traceback_later()
 
 
@@ -40,6 +42,14 @@ def nothing_left(request):
 def attached():
     """What the first call opens for good is not what a test leaves."""
     byname.Mutex().close()
+    multiprocessing.resource_tracker.ensure_running()
+    multiprocessing.forkserver.ensure_running()
+
+
+@pytest.fixture(scope="session")
+def elsewhere():
+    """Another namespace."""
+    return byname.Namespace(f"{os.environ['BYNAME_SESSION']}-elsewhere")
 
 
 @pytest.fixture

@@ -87,8 +87,8 @@ def test_errors_cross_processes(start, name):
 
 
 @pytest.mark.parametrize("kind", [byname.Mutex, byname.Event, byname.Semaphore])
-def test_pickling(kind, name):
-    for namespace in None, byname.Namespace("python-tests"):
+def test_pickling(kind, name, elsewhere):
+    for namespace in None, elsewhere:
         handle = kind(name, namespace=namespace)
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             again = pickle.loads(pickle.dumps(handle, protocol))

@@ -4,7 +4,7 @@
 use byname::Mutex;
 use std::time::Instant;
 
-const PAIRS: u32 = 500_000;
+const PAIRS: u32 = 50_000;
 
 fn main() -> byname::Result<()> {
     let slices: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).expect("usage: byname-bench SLICES");

@@ -19,4 +19,4 @@ from byname import _byname
 from byname._byname import *  # noqa: F403
 from byname._byname import __version__ as __version__
 
-__all__ = _byname.__all__
+__all__ = [name for name in _byname.__all__ if not name.startswith("_")]

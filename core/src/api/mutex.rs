@@ -123,7 +123,7 @@ impl Mutex {
     /// let mutex = byname::Mutex::unnamed()?;
     /// let outer = mutex.lock()?;
     /// let inner = mutex.lock()?;
-    /// assert!(inner.fence() >= outer.fence());
+    /// assert_eq!(inner.fence(), outer.fence(), "one grant, two holds deep");
     /// # Ok::<(), byname::Error>(())
     /// ```
     #[inline]
@@ -285,7 +285,7 @@ impl MutexGuard<'_> {
     /// Tells the number of this grant: strictly increasing per mutex, across owners, processes and deaths.
     ///
     /// Send it along with what is written under the mutex, and a store can refuse what comes from an owner before the
-    /// last. A recursive hold has the number of the outermost one or a greater one.
+    /// last. Holds inside a hold have its number.
     ///
     /// # Examples
     /// ```

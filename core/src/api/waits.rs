@@ -343,8 +343,8 @@ pub(super) fn only_grant(mut satisfied: Satisfied) -> Grant {
 /// thread. Any number of objects, all of one namespace; an object may stand in the list more than once.
 ///
 /// # Errors
-/// InvalidArgument (87) for an empty list or objects of several namespaces; AccessDenied (5) if a handle lacks SYNCHRONIZE;
-/// LimitReached (1450, 587); NamespaceLost (1167). Nothing is consumed then.
+/// InvalidArgument (87) for an empty list; AccessDenied (5) if a handle lacks SYNCHRONIZE; Unsupported (50) for objects of several
+/// namespaces; LimitReached (1450, 587); NamespaceLost (1167). Nothing is consumed then.
 ///
 /// # Examples
 /// ```

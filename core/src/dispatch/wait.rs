@@ -88,6 +88,18 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
     Ok(request.poll.then_some(Ended::TimedOut))
 }
 
+/// Gives back what was taken at once and will not be had.
+pub(crate) fn give_all_back(cx: Cx, targets: &[Target], owner: OwnerRef, ended: &Ended) {
+    let taken: &[Target] = match ended {
+        Ended::One(index, _) => &targets[*index..=*index],
+        Ended::All(_) => targets,
+        Ended::TimedOut | Ended::Interrupted => &[],
+    };
+    for target in taken {
+        let _ = ops::give_back(cx, *target, owner, target.word().state().epoch());
+    }
+}
+
 /// Whether the object looks signalled for `owner`; a locked one may be.
 fn may_take(cx: Cx, target: Target, owner: OwnerRef) -> bool {
     let word = target.word();

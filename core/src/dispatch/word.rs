@@ -43,8 +43,16 @@ impl Machine {
         }
     }
 
+    #[inline]
     pub(crate) fn from_code(code: u32) -> Option<Machine> {
-        [Machine::Mutex, Machine::ManualEvent, Machine::AutoEvent, Machine::Semaphore, Machine::RobustSemaphore].into_iter().find(|m| m.code() == code)
+        match code {
+            1 => Some(Machine::Mutex),
+            2 => Some(Machine::ManualEvent),
+            3 => Some(Machine::AutoEvent),
+            4 => Some(Machine::Semaphore),
+            5 => Some(Machine::RobustSemaphore),
+            _ => None,
+        }
     }
 }
 
@@ -88,10 +96,12 @@ impl Word {
         Word(u64::from(state.0))
     }
 
+    #[inline]
     pub(crate) fn state(self) -> State {
         State(self.0 as u32)
     }
 
+    #[inline]
     pub(crate) fn with_state(self, state: State) -> Word {
         Word(self.0 & !0xffff_ffff | u64::from(state.0))
     }
@@ -145,6 +155,7 @@ pub(crate) struct Taken {
 }
 
 impl State {
+    #[inline]
     pub(crate) fn mutex(owner: Option<OwnerRef>, abandoned: bool) -> State {
         let who = owner.map_or(0, |o| o.index | (o.generation & OWNER_GEN_BITS) << 16);
         State(who | if abandoned { ABANDONED } else { 0 })
@@ -175,6 +186,7 @@ impl State {
         self.0 >> 16 & OWNER_GEN_BITS == generation & OWNER_GEN_BITS
     }
 
+    #[inline]
     pub(crate) fn is_abandoned(self) -> bool {
         self.0 & ABANDONED != 0
     }
