@@ -290,7 +290,7 @@ public:
         return opened;
     }
 
-    /** Takes a unit; the answer tells whether a dead holder's was taken. */
+    /** Takes a unit; the answer tells whether a holder has died. */
     grant acquire() { return *acquire_for(forever); }
     /** Takes a unit if one is free. */
     bool try_acquire() { return check(byname_semaphore_acquire(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }

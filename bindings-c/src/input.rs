@@ -129,10 +129,13 @@ mod tests {
     #[test]
     fn arrays_keep_their_order_on_both_sides_of_the_allocation() {
         for n in [1usize, 63, 64, 65, 1000] {
-            let handles: Vec<_> = (1..=n as u64).map(|id| byname_handle { id }).collect();
+            // Wild handles that stay distinct.
+            let handles: Vec<_> = (1..=n as u64).map(|i| byname_handle { id: i << 32 }).collect();
+            let wanted: Vec<_> = handles.iter().map(|h| HandleRef::from_id(h.id).id()).collect();
+            assert!(n == 1 || wanted.first() != wanted.last());
             // SAFETY: the vector holds n handles.
             let ids = unsafe { with_objects(handles.as_ptr(), n, |objects| Ok(objects.iter().map(|o| o.id()).collect::<Vec<_>>())) };
-            assert_eq!(ids.unwrap(), (1..=n as u64).collect::<Vec<_>>());
+            assert_eq!(ids.unwrap(), wanted);
         }
         // SAFETY: NULL and zero are allowed; an absurd count is refused before the pointer is used.
         unsafe {

@@ -112,7 +112,7 @@ pub struct byname_semaphore_options {
     pub initial: i64,
     /// The largest count, 1 to 0x7FFFFFFF, which is the default. Checked, then ignored where the semaphore exists.
     pub maximum: i64,
-    /// Not zero: the units of a holder that dies come back, and the next acquirer is told BYNAME_ABANDONED. Ignored
+    /// Not zero: the units of a process that dies come back, and the next acquirer is told BYNAME_ABANDONED. Ignored
     /// where the semaphore exists.
     pub robust: u32,
     /// Zero.

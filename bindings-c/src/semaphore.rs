@@ -48,8 +48,8 @@ pub unsafe extern "C" fn byname_semaphore_open(
 ///
 /// @param h           a semaphore's handle with the right SYNCHRONIZE
 /// @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
-/// @param grant       receives the fence and whether a dead holder's unit was taken; may be NULL
-/// @return BYNAME_OK; BYNAME_ABANDONED: acquired, and a holder of a robust semaphore died holding a unit;
+/// @param grant       receives the fence and whether a holder has died; may be NULL
+/// @return BYNAME_OK; BYNAME_ABANDONED: acquired, and a process that held a unit of a robust semaphore died;
 ///         BYNAME_TIMED_OUT: not acquired; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
 ///         _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 5, S4, S9.
 #[unsafe(no_mangle)]

@@ -975,7 +975,7 @@ impl Owning {
     }
 
     fn new_if(needed: bool, cx: Cx, by: By) -> Result<Owning> {
-        if needed { Owning::new(cx, by) } else { Ok(Owning::Nobody) }
+        if needed || by == By::Thread { Owning::new(cx, by) } else { Ok(Owning::Nobody) }
     }
 
     fn owner(&self, cx: Cx) -> OwnerRef {
@@ -988,7 +988,11 @@ impl Owning {
 
     /// What one grant of the wait keeps of it.
     fn share(&self, machine: Machine) -> Owning {
-        if machine == Machine::Mutex { self.clone() } else { Owning::Nobody }
+        match self {
+            Owning::Thread(_) => self.clone(),
+            _ if machine == Machine::Mutex => self.clone(),
+            _ => Owning::Nobody,
+        }
     }
 
     /// Gives the owner back unless one of the outcome's grants has it now.
@@ -1058,7 +1062,7 @@ impl Grant {
     pub fn release(&self) -> Result<()> {
         self.space.check()?;
         let cx = owner::current(self.space)?;
-        let foreign = matches!(self.owning, Owning::Thread(owner) if owner != cx.op);
+        let foreign = self.kind() == Kind::Mutex && matches!(self.owning, Owning::Thread(owner) if owner != cx.op);
         if self.space.me() != self.born || foreign || !self.held.swap(false, Ordering::AcqRel) {
             return Err(Error::new(
                 ErrorKind::NotOwner,
@@ -1093,7 +1097,7 @@ impl Drop for Grant {
                         owner::free_grant(self.space, *owner);
                     }
                     (Owning::Shared(shared), _) => drop(ops::abandon_of(cx, self.target, shared.owner)),
-                    (_, Machine::RobustSemaphore) => drop(ops::return_permit(cx, self.target)),
+                    (Owning::Nobody, Machine::RobustSemaphore) => drop(ops::return_permit(cx, self.target)),
                     _ => {}
                 }
             }

@@ -17,7 +17,7 @@
 //! meets it. A *stopped* remover delays creators of names that share its bucket of 65 536.
 
 use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, Table};
-use crate::arena::refs::{ObjectRef, OwnerRef};
+use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
 use crate::cell::{Word64, fence};
 use crate::dispatch::lock::{self, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
@@ -26,6 +26,7 @@ use crate::life::{Life, Stage};
 use crate::live::{self, Vitals};
 use crate::name::{MAX_NAME_BYTES, quoted};
 use crate::ops;
+use crate::recover;
 use crate::refs::{self, count_matches};
 use crate::space::{Cx, Space};
 use crate::sys::{clock, process};
@@ -170,7 +171,7 @@ fn others_hold(cx: Cx, object: u32) -> Result<bool> {
     let me = cx.space.me();
     for slot in 0..cx.space.arena.high_water(Table::Processes) {
         let generation = (cx.space.arena.process(slot)?.seats[0].load() >> 32) as u32;
-        if slot != me.slot && refs::is_held(cx.space, object, Some(crate::arena::refs::ProcessRef { slot, generation }))? {
+        if slot != me.slot && refs::is_held(cx.space, object, Some(ProcessRef { slot, generation }))? {
             return Ok(true);
         }
     }
@@ -270,6 +271,8 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Option<Target>> {
             continue;
         }
         match life.stage() {
+            // A name ends with its last holder, also when nobody has buried him yet (L2).
+            Some(Stage::Live) if bury_holders(cx, at)? => return Ok(None),
             Some(Stage::Live) if join(cx, at, record, life)? => return ops::target_at(cx.space, at).map(Some),
             Some(Stage::Dying) => {
                 finish_destroying(cx, at, record)?;
@@ -279,6 +282,24 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Option<Target>> {
         }
     }
     Err(arena.corrupted("an endless chain of names"))
+}
+
+/// Reaps the holders of an object if all of them are dead; true if the object may have ended by that.
+fn bury_holders(cx: Cx, at: ObjectRef) -> Result<bool> {
+    let mut dead = Vec::new();
+    for slot in 0..cx.space.arena.high_water(Table::Processes) {
+        let holder = ProcessRef { slot, generation: (cx.space.arena.process(slot)?.seats[0].load() >> 32) as u32 };
+        if refs::is_held(cx.space, at.index, Some(holder))? {
+            if !live::is_dead(cx.space, holder)? {
+                return Ok(false);
+            }
+            dead.push(holder);
+        }
+    }
+    for holder in &dead {
+        while !recover::reap(cx, *holder)? {}
+    }
+    Ok(!dead.is_empty())
 }
 
 /// Enters the holder set; false if the object ended meanwhile, or is another by now.
@@ -449,6 +470,12 @@ fn settle_pending(cx: Cx, at: ObjectRef, undo: bool) {
             held.count = 0;
         }
         drop(held);
+        if let Ok(target) = ops::target_at(cx.space, at)
+            && target.machine == Machine::RobustSemaphore
+            && Life(target.record.life.load()).is_live(at.generation)
+        {
+            let _ = close_account(cx, target, cx.space.me());
+        }
         let _ = abolish(cx, cx.space.me(), at);
     }
     if let Ok(op) = cx.space.arena.owner(cx.op.index) {
@@ -457,7 +484,7 @@ fn settle_pending(cx: Cx, at: ObjectRef, undo: bool) {
 }
 
 /// Gives back an object that `process` was making, and ends one that nobody holds.
-pub(crate) fn abolish(cx: Cx, process: crate::arena::refs::ProcessRef, at: ObjectRef) -> Result<()> {
+pub(crate) fn abolish(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> {
     let record = cx.space.arena.object(at.index)?;
     let life = Life(record.life.load());
     if life.generation() != at.generation {
@@ -542,7 +569,7 @@ pub(crate) fn open_account(cx: Cx, target: Target) -> Result<()> {
 }
 
 /// Closes a process's account: its permits come back, and the next acquirer is told.
-pub(crate) fn close_account(cx: Cx, target: Target, process: crate::arena::refs::ProcessRef) -> Result<()> {
+pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Result<()> {
     let mut locked = lock::lock(cx, target)?;
     let Some((index, account)) = locked.account(process)? else { return locked.finish(None) };
     let permits = account.value.load();
@@ -669,6 +696,7 @@ fn await_bucket(cx: Cx, word: &Word64) -> Result<()> {
                 match live::vitals(cx.space, index, |g| g & 0xfff == generation)? {
                     Vitals::Gone => drop(word.cas(seen.0, seen.unlocked().0)),
                     Vitals::Leaving => ops::await_end(cx.space, index)?,
+                    Vitals::Alive if cx.patience.passed() => return Err(lock::NoLock::TimedOut.into()),
                     Vitals::Alive => clock::nap(if round < 130 { 50_000 } else { 1_000_000 }),
                 }
             }

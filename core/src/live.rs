@@ -11,7 +11,7 @@ use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::cell::Word32;
 use crate::error::Result;
 use crate::space::Space;
-use crate::sys::{futex, robust};
+use crate::sys::{futex, process, robust};
 
 /// The state of a process slot (low half of `Process::life`).
 pub(crate) mod process_state {
@@ -77,18 +77,26 @@ pub(crate) fn process_of_waiter(space: &Space, index: u32) -> Option<ProcessRef>
 pub(crate) fn vitals(space: &Space, index: u32, same: impl Fn(u32) -> bool) -> Result<Vitals> {
     let record = space.arena.owner(index)?;
     let life = record.life.load();
-    let Some(process) = process_of_owner(space, index) else { return Ok(Vitals::Gone) };
+    let Some(home) = process_of_owner(space, index) else { return Ok(Vitals::Gone) };
     if !same((life >> 32) as u32) {
         return Ok(Vitals::Gone);
     }
     match life & owner_kind::MASK {
         owner_kind::THREAD if robust::died(thread_word(record).load()) => Ok(Vitals::Gone),
-        owner_kind::THREAD if is_dead(space, process)? => Ok(Vitals::Leaving),
-        owner_kind::GRANT if is_dead(space, process)? => Ok(if threads_are_gone(space, process)? { Vitals::Gone } else { Vitals::Leaving }),
-        owner_kind::KEEPER if is_dead(space, process)? => Ok(Vitals::Gone),
+        owner_kind::THREAD if is_dead(space, home)? => Ok(if is_missed(space, home, record)? { Vitals::Gone } else { Vitals::Leaving }),
+        owner_kind::GRANT if is_dead(space, home)? => Ok(if threads_are_gone(space, home)? { Vitals::Gone } else { Vitals::Leaving }),
+        owner_kind::KEEPER if is_dead(space, home)? => Ok(Vitals::Gone),
         owner_kind::THREAD | owner_kind::GRANT | owner_kind::KEEPER => Ok(Vitals::Alive),
         _ => Ok(Vitals::Gone),
     }
+}
+
+/// Whether a dead process's thread is gone although its word does not say so: the out-of-memory reaper may take the list that the kernel
+/// would have read. That the id does not exist is proof where we see the same ids.
+fn is_missed(space: &Space, of: ProcessRef, record: &Owner) -> Result<bool> {
+    static OURS: std::sync::LazyLock<u64> = std::sync::LazyLock::new(process::pid_namespace);
+    let home = space.arena.process(of.slot)?;
+    Ok(*OURS != 0 && home.pid_namespace.load() == *OURS && process::is_no_thread(home.pid.load(), record.tid.load()))
 }
 
 /// How the owner is.
@@ -120,14 +128,15 @@ pub(crate) fn threads_are_gone(space: &Space, process: ProcessRef) -> Result<boo
 }
 
 /// The word of a thread of that dead process which has not been seen to end.
-pub(crate) fn surviving_thread(space: &Space, process: ProcessRef) -> Result<Option<&'static Word32>> {
+pub(crate) fn surviving_thread(space: &Space, of: ProcessRef) -> Result<Option<&'static Word32>> {
     let arena = &space.arena;
     let blocks = (arena.high_water(Table::Owners) / layout::OWNERS_PER_BLOCK) as usize;
-    for (block, _) in arena.fixed().owner_blocks[..blocks].iter().enumerate().filter(|(_, word)| word.load() == process.pack()) {
+    for (block, _) in arena.fixed().owner_blocks[..blocks].iter().enumerate().filter(|(_, word)| word.load() == of.pack()) {
         let first = block as u32 * layout::OWNERS_PER_BLOCK;
         for index in first..first + layout::OWNERS_PER_BLOCK {
             let record = arena.owner(index)?;
-            if record.life.load() & owner_kind::MASK == owner_kind::THREAD && !robust::died(thread_word(record).load()) {
+            let is_thread = record.life.load() & owner_kind::MASK == owner_kind::THREAD;
+            if is_thread && !robust::died(thread_word(record).load()) && !is_missed(space, of, record)? {
                 return Ok(Some(thread_word(record)));
             }
         }

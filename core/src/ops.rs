@@ -7,7 +7,7 @@ use crate::arena::layout::Object;
 use crate::arena::refs::{ObjectRef, OwnerRef};
 use crate::dispatch::all::{self, AllLock};
 use crate::dispatch::grant::Wakes;
-use crate::dispatch::lock::{self, Locked, NoLock, Patience, Target};
+use crate::dispatch::lock::{self, Locked, Patience, Target};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
@@ -56,7 +56,7 @@ pub(crate) fn take_fast(machine: Option<Machine>, record: &'static Object, owner
             if taken.state != word.state() && record.word.cas(word.0, word.with_state(taken.state).0).is_err() {
                 return None;
             }
-            let fence = if machine == Machine::Semaphore { record.fence.add(1) + 1 } else { 0 };
+            let fence = if machine == Machine::Semaphore { record.fence.add(1).wrapping_add(1) } else { 0 };
             Some(Taken { fence, abandoned: false })
         }
         _ => None,
@@ -113,7 +113,7 @@ fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
         if target.machine == Machine::RobustSemaphore {
             let Some(mut locked) = lock::try_lock_as(cx, target, word, state) else { continue };
             let (index, account) = own_account(&locked)?;
-            locked.change_with_account(index, account, account.value.load() + 1, taken.state);
+            locked.change_with_account(index, account, account.value.load().wrapping_add(1), taken.state);
             locked.finish(None)?;
         } else if !target.cas(word, word.with_state(taken.state)) {
             continue;
@@ -126,14 +126,14 @@ fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
 pub(crate) fn took(target: Target, abandoned: bool) -> Taken {
     match target.machine {
         Machine::Mutex => own(target.record, abandoned),
-        Machine::Semaphore | Machine::RobustSemaphore => Taken { fence: target.record.fence.add(1) + 1, abandoned },
+        Machine::Semaphore | Machine::RobustSemaphore => Taken { fence: target.record.fence.add(1).wrapping_add(1), abandoned },
         Machine::ManualEvent | Machine::AutoEvent => Taken { fence: 0, abandoned: false },
     }
 }
 
 #[inline(always)]
 fn own(record: &Object, abandoned: bool) -> Taken {
-    let fence = record.fence.load() + 1;
+    let fence = record.fence.load().wrapping_add(1);
     record.fence.store(fence);
     record.depth.store(1);
     record.news.store(u32::from(abandoned));
@@ -303,18 +303,11 @@ fn lock_with_all(cx: Cx, target: Target) -> Result<(Option<AllLock>, Locked)> {
 }
 
 fn take_all(cx: Cx) -> Result<AllLock> {
-    AllLock::take(cx, Deadline::NEVER).map_err(endless)
+    Ok(AllLock::take(cx, Deadline::NEVER)?)
 }
 
 fn wait_for_lock(patience: &mut Patience, cx: Cx, target: Target, word: Word) -> Result<()> {
-    patience.wait(cx, target, word).map_err(endless)
-}
-
-fn endless(no: NoLock) -> Error {
-    match no {
-        NoLock::Failed(error) => error,
-        NoLock::TimedOut => unreachable!("a deadline of never passed"),
-    }
+    Ok(patience.wait(cx, target, word)?)
 }
 
 /// This process's account with a robust semaphore; it was opened with the object.

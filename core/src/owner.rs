@@ -33,7 +33,7 @@ struct Records(Vec<Cx>, bool);
 #[inline]
 pub(crate) fn current(space: &'static Space) -> Result<Cx> {
     let (address, op) = CURRENT.get();
-    if address == std::ptr::from_ref(space) as usize { Ok(Cx { space, op }) } else { find(space) }
+    if address == std::ptr::from_ref(space) as usize { Ok(Cx::new(space, op)) } else { find(space) }
 }
 
 /// The calling thread as owner, if it used the namespace last.
@@ -45,13 +45,13 @@ pub(crate) fn cached(space: &'static Space) -> Option<OwnerRef> {
 
 #[cold]
 fn find(space: &'static Space) -> Result<Cx> {
-    let found = RECORDS.try_with(|records| {
+    let found = RECORDS.try_with(|records| -> Result<Cx> {
         let mut records = records.borrow_mut();
         if let Some(cx) = records.0.iter().find(|cx| std::ptr::eq(cx.space, space)) {
             return Ok(*cx);
         }
         // A keeper's robust list is its seats': they speak for it in every namespace.
-        let cx = if records.1 { register_as(space, owner_kind::KEEPER)? } else { Cx { space, op: register(space)? } };
+        let cx = if records.1 { register_as(space, owner_kind::KEEPER)? } else { Cx::new(space, register(space)?) };
         records.0.push(cx);
         Ok(cx)
     });
@@ -90,7 +90,7 @@ fn register_as(space: &'static Space, kind: u64) -> Result<Cx> {
     let index = space.pools.lock().take_owner(&space.arena, space.me())?;
     let record = space.arena.owner(index)?;
     record.tid.store(process::tid());
-    Ok(Cx { space, op: publish(record, index, kind) })
+    Ok(Cx::new(space, publish(record, index, kind)))
 }
 
 /// An owner of its own for one acquisition; `home` is the thread that must not block on it, or 0.
@@ -103,13 +103,14 @@ pub(crate) fn new_grant(space: &'static Space, home: u32) -> Result<OwnerRef> {
 
 /// Gives back the record of an acquisition that owns nothing any more.
 pub(crate) fn free_grant(space: &'static Space, owner: OwnerRef) {
-    free(space, owner);
+    retire(space, owner);
+    space.pools.lock().give_owner(owner.index);
 }
 
-fn free(space: &'static Space, owner: OwnerRef) {
+/// The record says FREE before anything else: a thread word that is unlocked without having died must not pass for a living thread's.
+fn retire(space: &'static Space, owner: OwnerRef) {
     if let Ok(record) = space.arena.owner(owner.index) {
         record.life.store(u64::from(owner.generation) << 32 | owner_kind::FREE);
-        space.pools.lock().give_owner(owner.index);
     }
 }
 
@@ -147,10 +148,11 @@ impl Drop for Records {
             if HELD.get() > 0 {
                 ops::abandon_all(cx);
             }
+            retire(cx.space, cx.op);
             if !self.1 {
                 cx.space.arena.unlock_thread_word(cx.op.index);
             }
-            free(cx.space, cx.op);
+            cx.space.pools.lock().give_owner(cx.op.index);
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::cell::Word64;
 use crate::dispatch::all::AllLock;
 use crate::dispatch::claim::{Claim, Phase};
 use crate::dispatch::grant::{self, Intent, intent};
-use crate::dispatch::lock::{self, Locked, NoLock, Target, node_kind};
+use crate::dispatch::lock::{self, Locked, Target, is_busy, node_kind};
 use crate::dispatch::word::{Machine, State};
 use crate::error::Result;
 use crate::index;
@@ -33,7 +33,8 @@ use crate::space::{Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::robust;
 
-/// Reaps a dead process; false if one of its threads has not been seen to end yet.
+/// Reaps a dead process; false if it must be tried again: one of its threads has not been seen to end, or somebody who is stopped
+/// holds a lock that was needed (everything else is done then).
 pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     let space = cx.space;
     live::wake_seats(space, dead.slot)?;
@@ -43,28 +44,40 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
             return Ok(false);
         }
     }
+    let mut busy = false;
+    let mut step = |done: Result<()>| match done {
+        Err(error) if is_busy(&error) => {
+            busy = true;
+            Ok(())
+        }
+        other => other,
+    };
     for index in blocks(space, Table::Waiters, dead) {
-        end_waiter(cx, dead, index)?;
+        step(end_waiter(cx.hurried(PATIENCE_NS), dead, index))?;
     }
     for index in refs::objects_of(space, dead) {
         let record = space.arena.object(index)?;
         let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
-        settle_object(cx, dead, at, record)?;
-        index::abolish(cx, dead, at)?;
+        let hurried = cx.hurried(PATIENCE_NS);
+        step(settle_object(hurried, dead, at, record).and_then(|()| index::abolish(hurried, dead, at)))?;
     }
     for (_, owner) in live::owners_of(space, dead) {
+        let hurried = cx.hurried(PATIENCE_NS);
         if let Some(at) = ObjectRef::unpack(owner.pending_object.load()) {
-            index::abolish(cx, dead, at)?;
+            step(index::abolish(hurried, dead, at))?;
         }
-        index::free_bucket(cx, owner.pending_bucket.load())?;
+        step(index::free_bucket(hurried, owner.pending_bucket.load()))?;
     }
-    free_all_lock(cx, dead)?;
+    step(free_all_lock(cx.hurried(PATIENCE_NS), dead))?;
     wake_granted(space)?;
     for index in blocks(space, Table::Nodes, dead) {
-        unlink_node(cx, dead, index)?;
+        step(unlink_node(cx.hurried(PATIENCE_NS), dead, index))?;
     }
-    free_slot(space, dead)
+    if busy { Ok(false) } else { free_slot(space, dead) }
 }
+
+/// How long the reaper waits for any one lock before it goes on to the next.
+const PATIENCE_NS: u64 = 5_000_000;
 
 /// The records of a process in a table that is dealt in blocks.
 fn blocks(space: &'static Space, table: Table, process: ProcessRef) -> impl Iterator<Item = u32> {
@@ -129,11 +142,7 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     }
     let all = match granted.len() {
         0 | 1 => None,
-        _ => match AllLock::take(cx, Deadline::NEVER) {
-            Ok(all) => Some(all),
-            Err(NoLock::Failed(error)) => return Err(error),
-            Err(NoLock::TimedOut) => return Ok(false),
-        },
+        _ => Some(AllLock::take(cx, Deadline::NEVER)?),
     };
     let mut locks = Vec::with_capacity(granted.len());
     for (_, _, target) in &granted {
@@ -193,10 +202,7 @@ fn settle_object(cx: Cx, dead: ProcessRef, at: ObjectRef, record: &'static Objec
 fn free_all_lock(cx: Cx, dead: ProcessRef) -> Result<()> {
     let holder = OwnerRef::unpack(cx.space.arena.header().all_lock.load());
     if holder.is_some_and(|op| live::process_of_owner(cx.space, op.index) == Some(dead)) {
-        match AllLock::take(cx, Deadline::NEVER) {
-            Err(NoLock::Failed(error)) => return Err(error),
-            _ => return Ok(()),
-        }
+        drop(AllLock::take(cx, Deadline::NEVER)?);
     }
     Ok(())
 }

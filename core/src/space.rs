@@ -12,6 +12,7 @@ use crate::index::Vacancies;
 use crate::keeper;
 use crate::pools::Pools;
 use crate::refs::References;
+use crate::sys::clock::{self, Deadline};
 use crate::sys::fork::ForkWord;
 use crate::sys::process;
 use parking_lot::Mutex;
@@ -100,6 +101,20 @@ impl Space {
 pub(crate) struct Cx {
     pub(crate) space: &'static Space,
     pub(crate) op: OwnerRef,
+    /// Until when to wait for a lock whose holder lives but does not let go (it is stopped): for ever, except for a keeper,
+    /// which has others to serve and comes back.
+    pub(crate) patience: Deadline,
+}
+
+impl Cx {
+    pub(crate) fn new(space: &'static Space, op: OwnerRef) -> Cx {
+        Cx { space, op, patience: Deadline::NEVER }
+    }
+
+    /// The same caller with less time.
+    pub(crate) fn hurried(self, ns: u64) -> Cx {
+        Cx { patience: Deadline::at(clock::now() + ns), ..self }
+    }
 }
 
 /// All namespaces of this process, oldest first.

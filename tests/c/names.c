@@ -68,7 +68,7 @@ static void the_grammar(void) {
     passes(".."); /* N20 */
     passes("gr\xc3\xbcn \xf0\x9f\x98\x80 \x01*\"");
     OK(byname_event_create("foo", NULL, &foo));
-    both_fail("foo\\bar", BYNAME_ERR_WRONG_KIND, 6);     /* N15 */
+    both_fail("foo\\bar", BYNAME_ERR_INVALID_NAME, 6);   /* N15 */
     OK(byname_event_open("Local\\foo", NULL, &local));   /* N7 */
     FAILS(byname_event_open("Foo", NULL, &local), BYNAME_ERR_NOT_FOUND, 2); /* N6 */
     OK(byname_handle_close(local));

@@ -134,10 +134,15 @@ static void a_robust_unit_comes_back_and_says_so(void) {
     w.timeout_ns = LONG_TIME;
     block_waiter(&w);
     kill_child(&c);
-    join_waiter(&w); /* acquires, is told, and ends with it: the unit comes back again */
+    join_waiter(&w); /* the thread ends, its unit stays with the process: any thread may release it */
     IS(w.status, BYNAME_ABANDONED);
-    CHECK(w.grant.abandoned);
-    IS(byname_semaphore_acquire(shared, LONG_TIME, &g), BYNAME_ABANDONED);
+    CHECK(w.grant.abandoned && w.grant.fence > 0);
+    IS(byname_semaphore_acquire(shared, 0, NULL), BYNAME_TIMED_OUT);
+    OK(byname_semaphore_release(shared, 1, NULL));
+    c = start_child(holds_a_unit);
+    CHECK(heard(&c));
+    kill_child(&c);
+    IS(byname_semaphore_acquire(shared, LONG_TIME, &g), BYNAME_ABANDONED); /* nobody waited when it died */
     CHECK(g.abandoned);
     OK(byname_semaphore_release(shared, 1, NULL));
     OK(byname_semaphore_acquire(shared, 0, &g));
@@ -146,9 +151,10 @@ static void a_robust_unit_comes_back_and_says_so(void) {
     OK(byname_handle_close(shared));
 }
 
-static void a_waits_unit_stays_taken_while_the_thread_lives(void) {
+static void what_a_wait_took_stays_taken(void) {
     byname_semaphore_options o = BYNAME_SEMAPHORE_OPTIONS_INIT;
     byname_wait_result r = {9, 0, true};
+    byname_handle e;
     o.initial = 1;
     o.maximum = 1;
     o.robust = 1;
@@ -157,10 +163,18 @@ static void a_waits_unit_stays_taken_while_the_thread_lives(void) {
     CHECK(r.index == 0 && r.fence > 0 && !r.abandoned);
     CHECK(available(shared) == 0);
     OK(byname_semaphore_release(shared, 1, NULL));
+    OK(byname_wait_all(&shared, 1, 0, NULL));
+    CHECK(available(shared) == 0);
+    OK(byname_semaphore_release(shared, 1, NULL));
+    e = new_event(0, 0);
+    OK(byname_signal_and_wait(e, shared, 0, NULL));
+    CHECK(available(shared) == 0);
+    OK(byname_semaphore_release(shared, 1, NULL));
     CHECK(available(shared) == 1);
+    OK(byname_handle_close(e));
     OK(byname_handle_close(shared));
 }
 
 TESTS(T(units_are_taken_and_given), T(a_release_over_the_maximum_changes_nothing), T(a_release_of_nothing_is_refused),
       T(counts_are_checked_also_where_it_exists), T(defaults_are_one_free_and_no_limit), T(a_release_wakes_as_many_as_it_adds),
-      T(a_plain_unit_dies_with_its_holder), T(a_robust_unit_comes_back_and_says_so), T(a_waits_unit_stays_taken_while_the_thread_lives))
+      T(a_plain_unit_dies_with_its_holder), T(a_robust_unit_comes_back_and_says_so), T(what_a_wait_took_stays_taken))

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { Event, Mutex, Namespace, Semaphore } from '../../bindings-node/index.mjs'
 
 test('a mutex grant collected as garbage abandons the mutex and warns', watchdog, async (t) => {
@@ -149,6 +150,15 @@ test('the libuv pool is never occupied: files are read while waits are pending',
   grant.release()
   await Promise.all(waits)
   assert.equal(over, 200)
+})
+
+test('a blocking wait ends when Node wants its thread back: a vm time-out, Ctrl-C in the REPL', watchdog, () => {
+  const event = new Event()
+  for (const code of ['event.waitSync()', 'event.waitSync({ timeout: 1e9 })']) {
+    assert.throws(() => runInNewContext(code, { event }, { timeout: 5 }), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' })
+  }
+  event.set()
+  assert.equal(event.waitSync(), true)
 })
 
 test('a timer fires and other waits end while one is pending', watchdog, async () => {

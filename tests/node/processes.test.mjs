@@ -1,12 +1,22 @@
 // Several processes, some of them killed.
 
-import { fresh, start, watchdog } from './helper.mjs'
+import { fresh, start, until, watchdog } from './helper.mjs'
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Event, Mutex, Semaphore, waitAllSync, waitAnySync } from '../../bindings-node/index.mjs'
+
+const gone = (name) => {
+  try {
+    Event.open(name).close()
+    return false
+  } catch (error) {
+    assert.equal(error.code, 'ERR_BYNAME_NOT_FOUND')
+    return true
+  }
+}
 
 const holder = (name) => `
   const grant = byname.Mutex.open(${JSON.stringify(name)}).acquireSync()
@@ -89,6 +99,8 @@ test('a name is gone with its last holder', watchdog, async (t) => {
   await child.closed
   assert.equal(event.isSet(), true, 'a set event stays set when its setter dies')
   event.close()
+  // The keeper reaps the dead; that it has done so is seen by the name.
+  await until(() => gone(name))
   const again = new Event(name)
   assert.deepEqual([again.created, again.isSet()], [true, false])
 })

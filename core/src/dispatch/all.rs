@@ -50,7 +50,7 @@ impl AllLock {
                         if word.cas(holder, cx.op.pack()).is_ok() {
                             return Ok(AllLock(cx));
                         }
-                    } else if deadline.passed() {
+                    } else if deadline.min(cx.patience).passed() {
                         return Err(NoLock::TimedOut);
                     } else {
                         clock::nap(if round < 130 { 50_000 } else { 1_000_000 });
@@ -154,7 +154,7 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
         node.news.store(*news);
         node.value.store(u64::from(locked.state.epoch()));
         if let Some(account) = locked.account_of_waiter(at)? {
-            account.value_after.store(account.value.load() + 1);
+            account.value_after.store(account.value.load().wrapping_add(1));
         }
         Intent::declare(locked, intent::ALL, *after, index, generation, tag(cx.op));
     }
@@ -182,11 +182,7 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
 
 /// Hands out what an object has, wait-alls included.
 pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
-    let all = match AllLock::take(cx, Deadline::NEVER) {
-        Ok(all) => all,
-        Err(NoLock::Failed(error)) => return Err(error),
-        Err(NoLock::TimedOut) => return Ok(()),
-    };
+    let all = AllLock::take(cx, Deadline::NEVER)?;
     let mut wakes = Wakes::default();
     let mut locked = lock::lock(cx, target)?;
     let handed = locked.hand_out(Some(&all), &mut wakes);

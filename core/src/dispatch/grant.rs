@@ -187,7 +187,7 @@ impl Locked {
         let Some(taken) = before.take(self.target.machine, owner) else { return Ok(false) };
         let account = self.account_of_waiter(at)?;
         if let Some(account) = account {
-            account.value_after.store(account.value.load() + 1);
+            account.value_after.store(account.value.load().wrapping_add(1));
         }
         node.news.store(u32::from(taken.abandoned));
         node.value.store(u64::from(before.epoch()));

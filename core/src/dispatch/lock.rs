@@ -78,13 +78,27 @@ impl From<Error> for NoLock {
     }
 }
 
-/// Takes the lock, whatever it costs.
-pub(crate) fn lock(cx: Cx, target: Target) -> Result<Locked> {
-    match lock_until(cx, target, Deadline::NEVER) {
-        Ok(locked) => Ok(locked),
-        Err(NoLock::Failed(error)) => Err(error),
-        Err(NoLock::TimedOut) => unreachable!("a deadline of never passed"),
+impl From<NoLock> for Error {
+    /// A caller without a deadline of its own meets `TimedOut` only when its patience is limited.
+    fn from(no: NoLock) -> Error {
+        match no {
+            NoLock::Failed(error) => error,
+            NoLock::TimedOut => Error::new(ErrorKind::System, "a lock is held by a process that is stopped").numbered(BUSY),
+        }
     }
+}
+
+/// ERROR_BUSY: come back later.
+const BUSY: u32 = 170;
+
+/// Whether an error only says that somebody who is stopped holds a lock.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    error.win32() == BUSY
+}
+
+/// Takes the lock, for as long as the caller has patience.
+pub(crate) fn lock(cx: Cx, target: Target) -> Result<Locked> {
+    Ok(lock_until(cx, target, Deadline::NEVER)?)
 }
 
 /// Takes the lock unless the deadline passes first.
@@ -151,7 +165,7 @@ impl Patience {
         match live::vitals(cx.space, locker.index, |generation| locker.is(crate::arena::refs::OwnerRef { index: locker.index, generation }))? {
             Vitals::Gone => recover(cx, target, word, locker)?,
             Vitals::Leaving => robust::await_death(live::thread_word(cx.space.arena.owner(locker.index)?)),
-            Vitals::Alive if self.deadline.passed() => return Err(NoLock::TimedOut),
+            Vitals::Alive if self.deadline.min(cx.patience).passed() => return Err(NoLock::TimedOut),
             Vitals::Alive => clock::nap(if self.rounds < SPINS + YIELDS + 20 { 50_000 } else { 1_000_000 }),
         }
         Ok(())
@@ -218,7 +232,7 @@ impl Locked {
     pub(crate) fn append(&mut self, index: u32) -> Result<()> {
         let (record, node) = (self.target.record, self.node(index)?);
         let ticket = record.next_ticket.load();
-        record.next_ticket.store(ticket + 1);
+        record.next_ticket.store(ticket.wrapping_add(1));
         node.ticket.store(ticket);
         node.next.store(0);
         let tail = record.tail.load();
@@ -230,7 +244,7 @@ impl Locked {
         }
         record.tail.store(index + 1);
         if node.kind.load() == node_kind::WAIT_ALL {
-            record.alls.store(record.alls.load() + 1);
+            record.alls.store(record.alls.load().wrapping_add(1));
         }
         Ok(())
     }

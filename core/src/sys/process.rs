@@ -61,6 +61,13 @@ pub(crate) fn boot_id() -> [u64; 2] {
     [half(0..16), half(16..32)]
 }
 
+/// Whether a thread of our own PID namespace exists no more. (`false` proves nothing: ids are used again.)
+pub(crate) fn is_no_thread(pid: u32, tid: u32) -> bool {
+    // SAFETY: signal 0 is sent to nobody; only the existence of the thread is asked for.
+    let r = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, 0) };
+    r != 0 && super::errno() == libc::ESRCH
+}
+
 /// Gives the processor away once.
 pub(crate) fn yield_now() {
     std::thread::yield_now();
