@@ -45,7 +45,7 @@ enum {
   BYNAME_ERR_PATH_NOT_FOUND = -2,
   /** Something of that name exists and the call must make a new one. (183) Open the existing one. */
   BYNAME_ERR_ALREADY_EXISTS = -3,
-  /** The handle, or the user, lacks the right that the call needs. (5) Open the object with that right, or ask its owner for it. */
+  /** The handle, or the user, lacks the right that the call needs. (5, 1314) Open the object with that right, or ask its owner for it. */
   BYNAME_ERR_ACCESS_DENIED = -4,
   /** The name or handle belongs to an object of another kind. (6) Use another name: all kinds share one name space. */
   BYNAME_ERR_WRONG_KIND = -5,
@@ -83,7 +83,7 @@ enum {
   BYNAME_ERR_NAMESPACE_LOST = -21,
   /** This byname, or this system, cannot do that. (50) The message says what is missing. */
   BYNAME_ERR_UNSUPPORTED = -22,
-  /** The operating system refused; the error carries its errno. (31) Read the message of the operating system. */
+  /** The operating system refused; the error carries its errno. (31, 170) Read the message of the operating system. */
   BYNAME_ERR_SYSTEM = -23
 };
 
@@ -334,7 +334,7 @@ typedef struct {
    */
   int64_t maximum;
   /**
-   * Not zero: the units of a holder that dies come back, and the next acquirer is told BYNAME_ABANDONED. Ignored
+   * Not zero: the units of a process that dies come back, and the next acquirer is told BYNAME_ABANDONED. Ignored
    * where the semaphore exists.
    */
   uint32_t robust;
@@ -625,8 +625,8 @@ byname_status byname_semaphore_open(const char *name, const byname_open_options 
  *
  * @param h           a semaphore's handle with the right SYNCHRONIZE
  * @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
- * @param grant       receives the fence and whether a dead holder's unit was taken; may be NULL
- * @return BYNAME_OK; BYNAME_ABANDONED: acquired, and a holder of a robust semaphore died holding a unit;
+ * @param grant       receives the fence and whether a holder has died; may be NULL
+ * @return BYNAME_OK; BYNAME_ABANDONED: acquired, and a process that held a unit of a robust semaphore died;
  *         BYNAME_TIMED_OUT: not acquired; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
  *         _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 5, S4, S9.
  */

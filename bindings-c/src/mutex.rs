@@ -127,7 +127,7 @@ pub unsafe extern "C" fn byname_mutex_owner(h: byname_handle, owner: *mut byname
 ///
 /// # Safety
 /// - `grant` is NULL or valid for writing.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn acquire_kind(
     h: byname_handle,
     kind: Kind,
@@ -140,7 +140,7 @@ pub(crate) unsafe fn acquire_kind(
 }
 
 /// The status of a wait for one object, after its news is written.
-#[inline]
+#[inline(always)]
 pub(crate) fn answer(outcome: Outcome<Acquired>, grant: Option<Out<byname_grant>>) -> byname_status {
     match outcome {
         Outcome::Got(Acquired { fence, abandoned }) => {

@@ -77,11 +77,11 @@ impl From<Error> for Failure {
 #[inline(always)]
 pub(crate) fn guard(body: impl FnOnce() -> Result<byname_status, Failure>) -> byname_status {
     // Unwind-safe: a body owns nothing that is looked at after its panic; shared memory has its own recovery.
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(status)) => status,
-        Ok(Err(failure)) => failure.report(),
-        Err(panic) => Failure::of_panic(panic).report(),
-    }
+    let status = catch_unwind(AssertUnwindSafe(|| match body() {
+        Ok(status) => status,
+        Err(failure) => failure.report(),
+    }));
+    status.unwrap_or_else(|panic| Failure::of_panic(panic).report())
 }
 
 struct LastError {

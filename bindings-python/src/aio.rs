@@ -190,7 +190,8 @@ fn readers(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0().map_err(|error| {
-        let told = PyRuntimeError::new_err("an asynchronous wait of byname needs a running asyncio event loop; use the blocking form elsewhere");
+        let told =
+            PyRuntimeError::new_err("an asynchronous wait of byname needs a running asyncio event loop; use the blocking form elsewhere");
         told.set_cause(py, Some(error));
         told
     })

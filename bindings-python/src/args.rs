@@ -10,7 +10,8 @@ use pyo3::types::PyString;
 /// A name as the core takes it. Python strings may hold unpaired surrogates, which no other language can spell.
 pub(crate) fn name(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
     let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(None) };
-    let text = value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("a name must be a str or None, not {}", type_name(value))))?;
+    let text =
+        value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("a name must be a str or None, not {}", type_name(value))))?;
     match text.to_cow() {
         Ok(text) => Ok(Some(text.into_owned())),
         Err(_) => {

@@ -61,5 +61,7 @@ fn same(py: Python<'_>, a: Option<&Py<PyWeakrefReference>>, b: Option<&Py<PyWeak
 }
 
 fn ended(py: Python<'_>, task: Option<&Py<PyWeakrefReference>>) -> bool {
-    task.is_some_and(|task| task.bind(py).upgrade().is_none_or(|task| task.call_method0("done").and_then(|done| done.is_truthy()).unwrap_or(false)))
+    task.is_some_and(|task| {
+        task.bind(py).upgrade().is_none_or(|task| task.call_method0("done").and_then(|done| done.is_truthy()).unwrap_or(false))
+    })
 }

@@ -27,13 +27,23 @@ pub(crate) struct Handle {
 
 impl Handle {
     /// Makes the object, or opens it if it exists.
-    pub(crate) fn create(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, spec: Spec, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<PyClassInitializer<Handle>> {
+    pub(crate) fn create(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        spec: Spec,
+        namespace: Option<&Bound<'_, Namespace>>,
+    ) -> PyResult<PyClassInitializer<Handle>> {
         let name = args::name(name)?;
         Handle::made(py, namespace, |namespace| namespace.create(name.as_deref(), spec, Access::ALL))
     }
 
     /// Opens an existing one.
-    pub(crate) fn open(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, kind: Kind, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<PyClassInitializer<Handle>> {
+    pub(crate) fn open(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        kind: Kind,
+        namespace: Option<&Bound<'_, Namespace>>,
+    ) -> PyResult<PyClassInitializer<Handle>> {
         let name = args::name(name)?;
         Handle::made(py, namespace, |namespace| namespace.open(name.as_deref(), kind, Access::ALL))
     }
@@ -93,7 +103,11 @@ impl Handle {
 
     /// Raises UnsupportedError: descriptors for select and poll come with a later version.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
-        Err(of_kind(py, ErrorKind::Unsupported, "this version of byname has no pollable descriptors yet; use wait_any, or an _async form in an event loop"))
+        Err(of_kind(
+            py,
+            ErrorKind::Unsupported,
+            "this version of byname has no pollable descriptors yet; use wait_any, or an _async form in an event loop",
+        ))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -111,7 +125,9 @@ impl Handle {
         let kind = slf.get_type();
         let Some(name) = handle.name().or_raise()? else {
             let kind = kind.name()?;
-            return Err(PyTypeError::new_err(format!("an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name")));
+            return Err(PyTypeError::new_err(format!(
+                "an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name"
+            )));
         };
         let session = handle.namespace().or_raise()?.session_name();
         let reopen = py.import("byname._byname")?.getattr("_reopen")?;

@@ -145,14 +145,15 @@ pub(crate) const METHODS: &[Method] = &[
         doc: c"__enter__($self, /)\n--\n\nAcquires the mutex for the calling thread and gives it.",
         entry: Entry::NoArguments(enter),
     },
-    Method {
-        name: c"__exit__",
-        doc: c"__exit__($self, /, *exception)\n--\n\nReleases the mutex.",
-        entry: Entry::Positional(exit),
-    },
+    Method { name: c"__exit__", doc: c"__exit__($self, /, *exception)\n--\n\nReleases the mutex.", entry: Entry::Positional(exit) },
 ];
 
-unsafe extern "C" fn acquire(slf: *mut PyObject, arguments: *const *mut PyObject, positional: ffi::Py_ssize_t, keywords: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn acquire(
+    slf: *mut PyObject,
+    arguments: *const *mut PyObject,
+    positional: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: the interpreter calls this as a method of Mutex, attached.
     let handle = unsafe { fast::handle(slf) };
     if positional == 0 && keywords.is_null() {

@@ -1,8 +1,8 @@
 //! Namespaces: where names live.
 
 use crate::error::OrRaise;
-use byname::engine::{self, Profile};
 use byname::Error;
+use byname::engine::{self, Profile};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 

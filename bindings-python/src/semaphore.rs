@@ -125,7 +125,12 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: c"__exit__", doc: c"__exit__($self, /, *exception)\n--\n\nPuts the unit back.", entry: Entry::Positional(exit) },
 ];
 
-unsafe extern "C" fn acquire(slf: *mut PyObject, arguments: *const *mut PyObject, positional: ffi::Py_ssize_t, keywords: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn acquire(
+    slf: *mut PyObject,
+    arguments: *const *mut PyObject,
+    positional: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: the interpreter calls this as a method of Semaphore, attached.
     let handle = unsafe { fast::handle(slf) };
     fast::slowly(|py| {

@@ -23,7 +23,9 @@ pub(crate) fn lock_timeout(blocking: Option<&Bound<'_, PyAny>>, timeout: Option<
     }
     match timeout.filter(|value| !value.is_none()) {
         None => Ok(Timeout::ZERO),
-        Some(_) => Err(Error::invalid_argument("acquire(blocking=False) does not wait, so it takes no timeout; leave one of them out")).or_raise(),
+        Some(_) => {
+            Err(Error::invalid_argument("acquire(blocking=False) does not wait, so it takes no timeout; leave one of them out")).or_raise()
+        }
     }
 }
 
@@ -34,19 +36,25 @@ fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
     match value.extract::<u8>() {
         Ok(number @ (0 | 1)) if !value.is_instance_of::<PyFloat>() => Ok(number == 1),
-        _ => Err(PyTypeError::new_err(format!("blocking must be a bool, not {}; a time goes into acquire(timeout=seconds)", type_name(value)))),
+        _ => Err(PyTypeError::new_err(format!(
+            "blocking must be a bool, not {}; a time goes into acquire(timeout=seconds)",
+            type_name(value)
+        ))),
     }
 }
 
 fn seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    let wrong_type = || PyTypeError::new_err(format!("timeout must be a number of seconds, or None to wait for ever, not {}", type_name(value)));
+    let wrong_type =
+        || PyTypeError::new_err(format!("timeout must be a number of seconds, or None to wait for ever, not {}", type_name(value)));
     if value.is_instance_of::<PyBool>() {
         return Err(wrong_type());
     }
     match value.extract::<f64>() {
         Ok(seconds) => Ok(seconds),
         // An int or fraction beyond the floats: for ever, or as negative as any other.
-        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(if value.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY }),
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
+            Ok(if value.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY })
+        }
         Err(error) if error.is_instance_of::<PyTypeError>(value.py()) => Err(wrong_type()),
         Err(error) => Err(error),
     }

@@ -130,7 +130,11 @@ pub(crate) fn wait_all(objs: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny
 /// (True, True)
 #[pyfunction]
 #[pyo3(signature = (a, b, timeout=None))]
-pub(crate) fn signal_and_wait(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<WaitResult>> {
+pub(crate) fn signal_and_wait(
+    a: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    timeout: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<WaitResult>> {
     let py = a.py();
     let (signal, object) = (handle("a", a)?, handle("b", b)?);
     let timeout = time::timeout(timeout)?;
@@ -193,10 +197,14 @@ fn later(name: &'static str, objs: &Bound<'_, PyAny>, mode: Mode, timeout: Optio
 }
 
 fn handles(objs: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Handle>>> {
-    let items = objs.try_iter().map_err(|_| PyTypeError::new_err(format!("objs must be a sequence of byname objects, not {}", time::type_name(objs))))?;
+    let items = objs
+        .try_iter()
+        .map_err(|_| PyTypeError::new_err(format!("objs must be a sequence of byname objects, not {}", time::type_name(objs))))?;
     items.enumerate().map(|(place, item)| Ok(handle(&format!("objs[{place}]"), &item?)?.clone().unbind())).collect()
 }
 
 fn handle<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, Handle>> {
-    value.cast::<Handle>().map_err(|_| PyTypeError::new_err(format!("{what} must be a Mutex, Event or Semaphore, not {}", time::type_name(value))))
+    value
+        .cast::<Handle>()
+        .map_err(|_| PyTypeError::new_err(format!("{what} must be a Mutex, Event or Semaphore, not {}", time::type_name(value))))
 }

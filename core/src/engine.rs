@@ -561,7 +561,7 @@ impl HandleRef {
     pub fn held(self) -> Result<Acquired> {
         let opened = self.of_kind(Kind::Mutex, 0)?;
         let cx = owner::current(opened.space)?;
-        ops::held(opened.target, cx.op)
+        ops::held(cx, opened.target, cx.op)?
             .map(|taken| Acquired { fence: taken.fence, abandoned: taken.abandoned })
             .ok_or_else(|| Error::new(ErrorKind::NotOwner, "the calling thread does not own the mutex; acquire it first"))
     }
@@ -583,7 +583,9 @@ impl HandleRef {
 
     /// Waits for a mutex or semaphore; the result is a grant.
     pub fn grant(self, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Grant>> {
-        self.grantable()?;
+        if let Some(grant) = self.try_grant(by)? {
+            return Ok(Outcome::Got(grant));
+        }
         Ok(match wait(&[self], Mode::Any, by, timeout, interrupt)? {
             Outcome::Got(mut satisfied) => match satisfied.grants.pop() {
                 Some(grant) => Outcome::Got(grant),
@@ -647,19 +649,24 @@ impl HandleRef {
 
     /// Whether an event is set; nothing is consumed.
     pub fn is_set(self) -> Result<bool> {
-        Ok(self.of_kind(Kind::Event, right::QUERY)?.target.word().state().is_signalled_event())
+        Ok(self.state(Kind::Event)?.0.is_signalled_event())
     }
 
     /// How many permits a semaphore has; nothing is consumed.
     pub fn available(self) -> Result<u32> {
-        Ok(self.of_kind(Kind::Semaphore, right::QUERY)?.target.word().state().count())
+        Ok(self.state(Kind::Semaphore)?.0.count())
     }
 
     /// Who owns a mutex.
     pub fn owner(self) -> Result<Option<OwnerInfo>> {
-        let opened = self.of_kind(Kind::Mutex, right::QUERY)?;
+        let (state, cx) = self.state(Kind::Mutex)?;
+        Ok(wait::owner_of(cx, state).map(|(pid, tid)| OwnerInfo { pid, tid }))
+    }
+
+    fn state(self, kind: Kind) -> Result<(State, Cx)> {
+        let opened = self.of_kind(kind, right::QUERY)?;
         let cx = owner::current(opened.space)?;
-        Ok(wait::owner_of(cx, opened.target.word().state()).map(|(pid, tid)| OwnerInfo { pid, tid }))
+        Ok((ops::state(cx, opened.target)?, cx))
     }
 
     /// The kind is checked before the rights (contract 2.5).

@@ -162,7 +162,7 @@ fn keeps_for_owner(cx: Cx, at: ObjectRef) -> Result<bool> {
     if target.machine != Machine::Mutex {
         return Ok(false);
     }
-    let owned_here = target.word().state().owner_index().is_some_and(|o| live::process_of_owner(cx.space, o) == Some(cx.space.me()));
+    let owned_here = ops::state(cx, target)?.owner_index().is_some_and(|o| live::process_of_owner(cx.space, o) == Some(cx.space.me()));
     let shared = Life(target.record.life.load()).sole() != Some(cx.space.me().slot);
     Ok(owned_here && shared && others_hold(cx, at.index)?)
 }

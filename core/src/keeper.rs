@@ -16,7 +16,7 @@
 //! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may.
 
 use crate::arena::file;
-use crate::arena::layout::{RING_SEATS, SEATS, Table};
+use crate::arena::layout::{RING_SEATS, SEATS, SIZE, Table};
 use crate::arena::refs::ProcessRef;
 use crate::cell::{Word32, fence};
 use crate::dispatch::grant;
@@ -215,13 +215,14 @@ fn expire_children(space: &Space) -> Result<()> {
     Ok(())
 }
 
-/// Wakes every thread of ours that is blocked: it will find the namespace lost.
+/// Wakes every thread of ours that is blocked: it will find the namespace lost. A truncated file is made long again first, since a futex can be
+/// woken only where there is a page.
 fn wake_ours(cx: Cx) {
-    for index in 0..cx.space.arena.high_water(Table::Waiters) {
-        if live::process_of_waiter(cx.space, index) == Some(cx.space.me())
-            && let Ok(waiter) = cx.space.arena.waiter(index)
-        {
-            futex::wake(waiter.claim.low(), 1);
+    let arena = &cx.space.arena;
+    let _ = arena.file.set_size(SIZE);
+    for index in 0..arena.touched(Table::Waiters) {
+        if let Ok(waiter) = arena.waiter(index) {
+            futex::wake(waiter.claim.low(), i32::MAX);
         }
     }
 }

@@ -96,12 +96,12 @@ fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
     loop {
         let word = target.word();
         let state = word.state();
-        if target.machine == Machine::Mutex && state.owned_by(owner) {
-            return recurse(target).map(Some);
-        }
         if word.is_locked() {
             wait_for_lock(&mut patience, cx, target, word)?;
             continue;
+        }
+        if target.machine == Machine::Mutex && state.owned_by(owner) {
+            return recurse(target).map(Some);
         }
         let Some(taken) = state.take(target.machine, owner) else {
             if target.machine == Machine::Mutex && owner_is_gone(cx, state)? {
@@ -150,19 +150,31 @@ pub(crate) fn recurse(target: Target) -> Result<Taken> {
     Ok(Taken { fence: target.record.fence.load(), abandoned: false })
 }
 
+/// The state, once nobody is changing it: what a locked word shows may be half of a change.
+pub(crate) fn state(cx: Cx, target: Target) -> Result<State> {
+    let mut patience = Patience::new(Deadline::NEVER);
+    loop {
+        let word = target.word();
+        if !word.is_locked() {
+            return Ok(word.state());
+        }
+        wait_for_lock(&mut patience, cx, target, word)?;
+    }
+}
+
 /// What the hold of `owner` says; `None` if it holds nothing.
-pub(crate) fn held(target: Target, owner: OwnerRef) -> Option<Taken> {
+pub(crate) fn held(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
     let record = target.record;
-    target.word().state().owned_by(owner).then(|| Taken { fence: record.fence.load(), abandoned: record.news.load() != 0 })
+    Ok(state(cx, target)?.owned_by(owner).then(|| Taken { fence: record.fence.load(), abandoned: record.news.load() != 0 }))
 }
 
 /// Releases one hold of a mutex. True when that was the last.
 #[inline]
 pub(crate) fn release(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
-    let word = target.word();
-    if !word.state().owned_by(owner) {
+    if !state(cx, target)?.owned_by(owner) {
         return Err(not_owner());
     }
+    let word = target.word();
     let depth = target.record.depth.load();
     if depth > 1 {
         target.record.depth.store(depth - 1);
@@ -362,11 +374,11 @@ pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
 /// The mutex of one owner, if it still owns it.
 pub(crate) fn abandon_of(cx: Cx, target: Target, who: OwnerRef) -> Result<()> {
     loop {
-        let word = target.word();
-        if target.machine != Machine::Mutex || !word.state().owned_by(who) {
+        let state = state(cx, target)?;
+        if target.machine != Machine::Mutex || !state.owned_by(who) {
             return Ok(());
         }
-        abandon(cx, target, word.state())?;
+        abandon(cx, target, state)?;
     }
 }
 

@@ -19,11 +19,18 @@ use std::cell::{Cell, RefCell};
 const NOBODY: OwnerRef = OwnerRef { index: 0, generation: 0 };
 
 thread_local! {
-    /// The namespace used last and this thread's record in it.
-    static CURRENT: Cell<(usize, OwnerRef)> = const { Cell::new((0, NOBODY)) };
-    /// How many mutexes this thread owns, in all namespaces.
-    static HELD: Cell<u32> = const { Cell::new(0) };
+    static CURRENT: Cell<Current> = const { Cell::new(Current { space: 0, op: NOBODY, held: 0 }) };
     static RECORDS: RefCell<Records> = const { RefCell::new(Records(Vec::new(), false)) };
+}
+
+/// What the uncontended calls of a thread need of it.
+#[derive(Clone, Copy)]
+struct Current {
+    /// The namespace used last (its address), and this thread's record in it.
+    space: usize,
+    op: OwnerRef,
+    /// How many mutexes this thread owns, in all namespaces.
+    held: u32,
 }
 
 /// All records of one thread, and whether it is a keeper. Dropped when the thread ends.
@@ -32,15 +39,17 @@ struct Records(Vec<Cx>, bool);
 /// The calling thread as owner and op.
 #[inline]
 pub(crate) fn current(space: &'static Space) -> Result<Cx> {
-    let (address, op) = CURRENT.get();
-    if address == std::ptr::from_ref(space) as usize { Ok(Cx::new(space, op)) } else { find(space) }
+    match cached(space) {
+        Some(op) => Ok(Cx::new(space, op)),
+        None => find(space),
+    }
 }
 
 /// The calling thread as owner, if it used the namespace last.
 #[inline(always)]
 pub(crate) fn cached(space: &'static Space) -> Option<OwnerRef> {
-    let (address, op) = CURRENT.get();
-    (address == std::ptr::from_ref(space) as usize).then_some(op)
+    let current = CURRENT.get();
+    (current.space == std::ptr::from_ref(space) as usize).then_some(current.op)
 }
 
 #[cold]
@@ -56,8 +65,12 @@ fn find(space: &'static Space) -> Result<Cx> {
         Ok(cx)
     });
     let cx = found.map_err(|_| Error::new(ErrorKind::Closed, "this thread is ending; byname cannot be called from its last destructors"))??;
-    CURRENT.set((std::ptr::from_ref(space) as usize, cx.op));
+    remember(std::ptr::from_ref(space) as usize, cx.op);
     Ok(cx)
+}
+
+fn remember(space: usize, op: OwnerRef) {
+    CURRENT.set(Current { space, op, ..CURRENT.get() });
 }
 
 fn register(space: &'static Space) -> Result<OwnerRef> {
@@ -117,35 +130,37 @@ fn retire(space: &'static Space, owner: OwnerRef) {
 /// The calling thread owns one mutex more.
 #[inline]
 pub(crate) fn note_taken() {
-    HELD.set(HELD.get() + 1);
+    let current = CURRENT.get();
+    CURRENT.set(Current { held: current.held + 1, ..current });
 }
 
 /// The calling thread owns one mutex less.
 #[inline]
 pub(crate) fn note_released() {
-    HELD.set(HELD.get().saturating_sub(1));
+    let current = CURRENT.get();
+    CURRENT.set(Current { held: current.held.saturating_sub(1), ..current });
 }
 
 /// The calling thread owns nothing any more.
 pub(crate) fn forget_holds() {
-    HELD.set(0);
+    CURRENT.set(Current { held: 0, ..CURRENT.get() });
 }
 
 /// In the child of a fork: this thread's records were the parent's.
 pub(crate) fn forget() {
-    CURRENT.set((0, NOBODY));
-    HELD.set(0);
+    remember(0, NOBODY);
+    forget_holds();
     let _ = RECORDS.try_with(|records| records.borrow_mut().0.clear());
 }
 
 impl Drop for Records {
     fn drop(&mut self) {
-        CURRENT.set((0, NOBODY));
+        remember(0, NOBODY);
         for cx in self.0.drain(..) {
             if cx.space.check().is_err() {
                 continue;
             }
-            if HELD.get() > 0 {
+            if CURRENT.get().held > 0 {
                 ops::abandon_all(cx);
             }
             retire(cx.space, cx.op);

@@ -185,12 +185,12 @@ fn settle_object(cx: Cx, dead: ProcessRef, at: ObjectRef, record: &'static Objec
         return Ok(());
     }
     let target = ops::target_at(cx.space, at)?;
-    let word = target.word();
+    let state = ops::state(cx, target)?; // finishes what the dead left half done
     if target.machine == Machine::Mutex
-        && let Some(owner) = word.state().owner_index()
+        && let Some(owner) = state.owner_index()
         && live::process_of_owner(cx.space, owner) == Some(dead)
     {
-        ops::abandon(cx, target, word.state())?;
+        ops::abandon(cx, target, state)?;
     }
     if target.machine == Machine::RobustSemaphore {
         index::close_account(cx, target, dead)?;

@@ -20,11 +20,12 @@ impl Timeout {
     pub const INFINITE: Timeout = Timeout(None);
 
     /// Whole nanoseconds; -1 is for ever (the C form). Other negatives are InvalidArgument.
+    #[inline]
     pub fn from_nanos(ns: i64) -> Result<Timeout> {
         match ns {
             -1 => Ok(Timeout::INFINITE),
             0.. => Ok(Timeout::saturating(ns as u64)),
-            _ => Err(Error::invalid_argument(format!("time-out {ns} ns is negative; use 0 to poll or BYNAME_INFINITE (-1) to wait for ever"))),
+            _ => Err(negative(ns)),
         }
     }
 
@@ -46,6 +47,7 @@ impl Timeout {
         Ok(if nanos < LONGEST as f64 { Timeout::saturating(nanos as u64) } else { Timeout::INFINITE })
     }
 
+    #[inline]
     fn saturating(ns: u64) -> Timeout {
         Timeout((ns <= LONGEST).then_some(ns))
     }
@@ -64,6 +66,11 @@ impl Timeout {
     pub(crate) fn nanos(self) -> Option<u64> {
         self.0
     }
+}
+
+#[cold]
+fn negative(ns: i64) -> Error {
+    Error::invalid_argument(format!("time-out {ns} ns is negative; use 0 to poll or BYNAME_INFINITE (-1) to wait for ever"))
 }
 
 impl From<Duration> for Timeout {

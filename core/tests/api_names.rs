@@ -177,13 +177,14 @@ fn a_handle_can_do_what_it_was_opened_for() {
     let setter = Event::options().namespace(&namespace).access(Access::MODIFY_STATE).open("observed").unwrap();
     assert_eq!([number(waiter.set()), number(waiter.reset()), number(waiter.pulse())], [5; 3], "E10");
     assert_eq!([number(setter.wait_for(Duration::ZERO)), number(wait_any(&[&setter], Duration::ZERO))], [5; 2], "WT4");
+    assert_eq!([number(waiter.is_set()), number(setter.is_set())], [5; 2], "looking is a right too");
     setter.set().unwrap();
     assert_eq!(waiter.wait_for(Duration::ZERO).unwrap(), Some(()));
     assert!(!all.is_set().unwrap());
 
     let counter = Semaphore::options().namespace(&namespace).create("counted", 1, 2).unwrap();
     let taker = Semaphore::options().namespace(&namespace).access(Access::SYNCHRONIZE).open("counted").unwrap();
-    assert_eq!(number(taker.release(1)), 5);
+    assert_eq!([number(taker.release(1)), number(taker.available())], [5; 2]);
     assert_eq!(counter.available().unwrap(), 1);
 
     let mutex = Mutex::options().namespace(&namespace).create("locked").unwrap();

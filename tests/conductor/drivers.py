@@ -1,5 +1,6 @@
 """Driver processes: how they are started, spoken to and put away. `tests/README.md` has the line protocol."""
 
+import argparse
 import os
 import select
 import signal
@@ -23,27 +24,24 @@ class Broken(Exception):
     """A driver answered what the protocol does not allow, ended unasked, or the watchdog barked."""
 
 
-def commands(options) -> dict[str, list[str]]:
-    """The command line of each language's driver."""
-    found = {
-        "rust": [options.rust_driver],
-        "c": [options.c_driver],
-        "python": [options.python, str(DRIVERS / "driver.py")],
-        "node": [options.node, str(DRIVERS / "driver.mjs")],
-    }
-    for language in ("rust", "c"):
-        if not os.access(found[language][0], os.X_OK):
-            sys.exit(f"no {language} driver at {found[language][0]}: build it first, see tests/README.md")
-    return found
-
-
-def add_options(parser) -> None:
-    """The options that say where the drivers are; `make test` passes none, they have defaults in target/."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parents[1] / "target"))
-    parser.add_argument("--rust-driver", default=str(target / "debug" / "byname-driver"))
-    parser.add_argument("--c-driver", default=str(target / "drivers" / "driver-c"))
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the drivers are; after `make build` none is needed."""
+    target = os.environ.get("CARGO_TARGET_DIR", HERE.parents[1] / "target")
+    parser.add_argument("--target", type=Path, default=target, help="cargo's target directory, with prefix/ as install-c makes it")
+    parser.add_argument("--rust-driver", help="default: release/byname-driver there")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that can import byname")
     parser.add_argument("--node", default="node")
+    parser.add_argument("--node-driver", default=str(DRIVERS / "driver.mjs"))
+
+
+def commands(options: argparse.Namespace) -> dict[str, list[str]]:
+    """The command line of each language's driver; builds the C one."""
+    rust = options.rust_driver or str(options.target / "release" / "byname-driver")
+    if not os.access(rust, os.X_OK):
+        sys.exit(f"no Rust driver at {rust}: `make build` makes it")
+    c = str(options.target / "drivers" / "driver-c")
+    subprocess.run([str(DRIVERS / "build.sh"), str(options.target / "prefix"), c], check=True)
+    return {"rust": [rust], "c": [c], "python": [options.python, str(DRIVERS / "driver.py")], "node": [options.node, options.node_driver]}
 
 
 class Call:

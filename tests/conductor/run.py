@@ -46,6 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", choices=("all", "sample"), default="all")
     parser.add_argument("--list", action="store_true", help="show the scenarios and the rows they cover")
     parser.add_argument("--seed", type=int, help="of the order and the jitter; printed by every run")
+    parser.add_argument("--times", action="store_true", help="show how long each cast took")
     parser.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
     add_options(parser)
     return parser.parse_args()
@@ -61,17 +62,24 @@ def perform(chosen: list[Scenario], pool: Pool, options: argparse.Namespace, see
     plays = [(scenario, cast) for scenario in chosen for cast in scenario.deals(options.pairs == "all")]
     passed, failures = 0, []
     for number, (scenario, cast) in enumerate(plays, 1):
+        began = time.monotonic()
         complaint = Play(scenario, cast, pool, number, rng).run()
+        if options.times:
+            print(f"{time.monotonic() - began:7.3f} s  {scenario.id}  {who(cast)}", flush=True)
         if complaint is None:
             passed += 1
         else:
             failures.append(complaint)
-            print(complaint.partition("\n")[0], " ".join(f"{r}={lang}" for r, lang in list(cast.items())[:6]), flush=True)
+            print(complaint.partition("\n")[0], who(cast), flush=True)
             if options.fail_fast:
                 break
     if left := pool.close():
         failures.append("\n".join(["FAILED at the end", *(f"  {line}" for line in left)]))
     return passed, failures
+
+
+def who(cast: dict[str, str]) -> str:
+    return " ".join(f"{role}={language}" for role, language in list(cast.items())[:6])
 
 
 def show(scenarios: list[Scenario]) -> int:

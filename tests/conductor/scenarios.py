@@ -12,7 +12,7 @@ from drivers import LANGUAGES, THREAD_OWNERS
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 #: What a driver must be able to do, besides the ordinary operations.
-ABILITIES = {"fork": THREAD_OWNERS, "access": frozenset({"rust", "c"})}
+ABILITIES = {"fork": THREAD_OWNERS, "access": frozenset({"rust", "c", "node"})}
 KEYS = {"rows", "title", "roles", "setup", "steps", "repeat", "owner", "needs", "languages", "session", "together", "watchdog"}
 
 

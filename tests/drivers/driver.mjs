@@ -46,15 +46,21 @@ function keep(thread, handles, result) {
   return result.abandoned
 }
 
+// `access=0x100000` among the options; everything, where it is not there.
+function access(options) {
+  const mask = options.find((option) => option?.startsWith('access='))
+  return mask ? { access: Number(mask.slice(7)) } : {}
+}
+
 function make(kind, handle, name, options, thread) {
   const extra = {
     mutex: () => ({ initiallyOwned: options.includes('owned') }),
     event: () => ({ manualReset: options.includes('manual'), initial: options.includes('set') }),
     semaphore: () => ({ initial: Number(options[0]), maximum: Number(options[1]), robust: options.includes('robust') }),
   }[kind]()
-  const made = new KINDS[kind](name, extra)
+  const made = new KINDS[kind](name, { ...extra, ...access(options) })
   objects.set(handle, made)
-  if (extra.initiallyOwned && made.initialGrant) stack(`${thread} ${handle}`).push(made.initialGrant)
+  if (made.initialGrant) stack(`${thread} ${handle}`).push(made.initialGrant)
   return made.created ? 'ok created' : 'ok'
 }
 
@@ -85,7 +91,7 @@ const COMMANDS = {
   clear() {
     grants.clear()
     released.clear()
-    for (const held of objects.values()) held.close()
+    for (const held of objects.values()) held[Symbol.dispose]()
     objects.clear()
     return 'ok'
   },
@@ -93,16 +99,16 @@ const COMMANDS = {
   mutex: (thread, handle, name, ...options) => make('mutex', handle, name, options, thread),
   event: (thread, handle, name, ...options) => make('event', handle, name, options),
   semaphore: (thread, handle, name, ...options) => make('semaphore', handle, name, options),
-  open: (thread, kind, handle, name) => (objects.set(handle, KINDS[kind].open(name)), 'ok'),
+  open: (thread, kind, handle, name, ...options) => (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
   close: done('close'),
   set: done('set'),
   reset: done('reset'),
   pulse: done('pulse'),
-  'is-set': (thread, handle) => String(Number(object(handle).isSet)),
+  'is-set': (thread, handle) => String(Number(object(handle).isSet())),
   post: (thread, handle, count) => String(object(handle).release(Number(count))),
-  available: (thread, handle) => String(object(handle).available),
+  available: (thread, handle) => String(object(handle).available()),
   owner(thread, handle) {
-    const owner = object(handle).owner
+    const owner = object(handle).owner()
     return owner ? `${owner.pid} ${owner.tid}` : 'none'
   },
   fence: (thread, handle) => String(held(thread, handle).fence),

@@ -151,8 +151,8 @@ def done(call):
 
 
 def owner(handle):
-    info = objects[handle].owner
-    return "none" if info is None else f"{info.pid} {info.tid}"
+    pid_and_tid = objects[handle].owner
+    return "none" if pid_and_tid is None else "{} {}".format(*pid_and_tid)
 
 
 COMMANDS = {

@@ -10,7 +10,7 @@ import weakref
 
 import byname
 import pytest
-from helpers import Thread, open_files, until, until_waiting, waiters
+from helpers import Child, Thread, open_files, until, until_waiting, waiters
 
 
 def os_threads():
@@ -482,17 +482,24 @@ def test_collected_loop_frees_everything(name):
     assert open_files() == before
 
 
-def test_uvloop(name):
-    uvloop = pytest.importorskip("uvloop")
-    event = byname.Event(name)
-
-    async def main():
-        task = await pending(event.wait_async())
-        Thread(event.set).result()
-        return await task
-
+def test_uvloop():
+    pytest.importorskip("uvloop")
+    code = """
+import asyncio, uvloop
+event = byname.Event()
+async def main(wait):
+    if wait:
+        task = asyncio.ensure_future(event.wait_async())
+        await asyncio.sleep(0)
+        in_thread(event.set)
+        assert await task is True
+def run(wait):
     loop = uvloop.new_event_loop()
-    try:
-        assert loop.run_until_complete(main()) is True
-    finally:
-        loop.close()
+    loop.run_until_complete(main(wait))
+    loop.close()
+    return len(os.listdir('/proc/self/fd'))
+before = run(False)
+for _ in range(3): assert run(True) == before
+"""
+    with Child(code) as child:
+        child.end()

@@ -166,7 +166,7 @@ impl Event {
     /// Looks whether the event is set, without consuming it; the answer may be old when it arrives.
     ///
     /// # Errors
-    /// NamespaceLost (1167), Corrupted (1392).
+    /// AccessDenied (5) without QUERY_STATE; NamespaceLost (1167).
     ///
     /// # Examples
     /// ```

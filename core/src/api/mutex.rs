@@ -237,7 +237,7 @@ impl Mutex {
     /// Looks who owns the mutex now, without taking it; `None` if nobody does.
     ///
     /// # Errors
-    /// NamespaceLost (1167), Corrupted (1392).
+    /// AccessDenied (5) without QUERY_STATE; NamespaceLost (1167).
     ///
     /// # Examples
     /// ```

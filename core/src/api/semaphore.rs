@@ -211,7 +211,7 @@ impl Semaphore {
     /// Looks how many units there are, without taking one; the answer may be old when it arrives.
     ///
     /// # Errors
-    /// NamespaceLost (1167), Corrupted (1392).
+    /// AccessDenied (5) without QUERY_STATE; NamespaceLost (1167).
     ///
     /// # Examples
     /// ```

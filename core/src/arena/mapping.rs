@@ -115,6 +115,11 @@ impl Arena {
         self.header().high_water[table as usize].load().min(extent(table).capacity)
     }
 
+    /// How many records of a table this process has ever been able to touch.
+    pub(crate) fn touched(&self, table: Table) -> u32 {
+        self.usable[table as usize].load(Ordering::Acquire)
+    }
+
     /// Puts memory behind the next chunk of a table, unless somebody has grown it beyond `seen` meanwhile.
     pub(crate) fn grow(&self, table: Table, seen: u32) -> Result<()> {
         let Extent { offset, stride, capacity } = extent(table);

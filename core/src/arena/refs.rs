@@ -32,11 +32,13 @@ macro_rules! packed {
     ($name:ident, $field:ident) => {
         impl $name {
             /// As a 64-bit word: generation above, index plus one below; never 0.
+            #[inline]
             pub(crate) fn pack(self) -> u64 {
                 u64::from(self.generation) << 32 | u64::from(self.$field + 1)
             }
 
             /// The inverse; `None` for 0 and for what was never packed.
+            #[inline]
             pub(crate) fn unpack(word: u64) -> Option<Self> {
                 let $field = (word as u32).checked_sub(1)?;
                 Some(Self { $field, generation: (word >> 32) as u32 })

@@ -54,23 +54,28 @@ pub(crate) const MAX_OBJECTS: usize = 1 << 20;
 
 impl Claim {
     /// The first claim of the next generation.
+    #[inline]
     pub(crate) fn next_waiting(self) -> Claim {
         Claim(u64::from(self.generation().wrapping_add(1)) << 32 | WAITING)
     }
 
+    #[inline]
     pub(crate) fn generation(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
     /// The futex value.
+    #[inline]
     pub(crate) fn low(self) -> u32 {
         self.0 as u32
     }
 
+    #[inline]
     pub(crate) fn is_waiting(self) -> bool {
         self.0 & 7 == WAITING
     }
 
+    #[inline]
     pub(crate) fn phase(self) -> Phase {
         let payload = (self.0 as u32) >> PAYLOAD_SHIFT;
         match self.0 & 7 {
@@ -89,27 +94,33 @@ impl Claim {
         self.is_waiting().then(|| Claim(self.0 & !0xffff_ffff | u64::from(payload) << PAYLOAD_SHIFT | state))
     }
 
+    #[inline]
     pub(crate) fn grant(self, ordinal: u32) -> Option<Claim> {
         self.become_(GRANTED, ordinal)
     }
 
+    #[inline]
     pub(crate) fn grant_all(self, op_tag: u32) -> Option<Claim> {
         self.become_(GRANTED_ALL, op_tag & 0xff_ffff)
     }
 
+    #[inline]
     pub(crate) fn cancel(self) -> Option<Claim> {
         self.become_(CANCELLED, 0)
     }
 
     /// From WAITING or from a grant that was not taken.
+    #[inline]
     pub(crate) fn die(self) -> Option<Claim> {
         matches!(self.0 & 7, WAITING | GRANTED | GRANTED_ALL).then_some(Claim(self.0 & !0xff | DEAD))
     }
 
+    #[inline]
     pub(crate) fn poke(self) -> Option<Claim> {
         self.is_waiting().then_some(Claim(self.0 & !POKE | (self.0.wrapping_add(POKE_ONE) & POKE)))
     }
 
+    #[inline]
     pub(crate) fn take(self) -> Option<Claim> {
         match self.0 & 7 {
             GRANTED => Some(Claim(self.0 & !7 | TAKEN)),
@@ -119,11 +130,13 @@ impl Claim {
     }
 
     /// Whether the wait was ended by the node at `ordinal` (taken since or not).
+    #[inline]
     pub(crate) fn is_granted_by(self, ordinal: u32) -> bool {
         matches!(self.phase(), Phase::Granted(n) | Phase::Taken(n) if n == ordinal)
     }
 
     /// Whether the wait was ended as a whole by the op with this tag.
+    #[inline]
     pub(crate) fn is_granted_all_by(self, op_tag: u32) -> bool {
         matches!(self.phase(), Phase::GrantedAll(t) | Phase::TakenAll(t) if t == op_tag & 0xff_ffff)
     }

@@ -33,10 +33,7 @@ pub(crate) type Interrupt<'a> = Option<&'a mut dyn FnMut() -> bool>;
 const SLICE_NS: u64 = 50_000_000;
 
 /// A thread that waits for a mutex looks after its owner this often, whatever the kernel told it.
-const MUTEX_BELT_NS: u64 = 2_000_000_000;
-
-/// Any blocked thread looks this often whether the namespace still exists: a truncated file takes the futex away under a sleeper.
-const BELT_NS: u64 = 10_000_000_000;
+const BELT_NS: u64 = 2_000_000_000;
 
 /// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +149,9 @@ impl Entered {
         let claim = Claim(record.claim.load()).next_waiting();
         let at = WaiterRef { index: wait.waiter, generation: claim.generation() };
         record.owner.store(request.owner.pack());
-        record.since.store(clock::now());
+        if request.targets.iter().any(|t| t.machine == Machine::Mutex) {
+            record.since.store(clock::now()); // for the hand-off
+        }
         record.flags.store(flags);
         let mut sibling = 0;
         for (ordinal, &index) in wait.nodes.iter().enumerate().rev() {
@@ -224,7 +223,7 @@ impl Entered {
             }
             seen = claim;
             let slice = if interrupt.is_some() { Deadline::at(clock::now() + SLICE_NS) } else { Deadline::NEVER };
-            let belt = Deadline::at(clock::now() + if watch.len > 0 { MUTEX_BELT_NS } else { BELT_NS });
+            let belt = if watch.len > 0 { Deadline::at(clock::now() + BELT_NS) } else { Deadline::NEVER };
             let woken = watch.sleep(cx, self.record, claim, request.deadline.min(slice).min(belt))?;
             if woken == Woken::TimedOut && request.deadline.passed() {
                 self.cancel();
@@ -278,50 +277,48 @@ impl Entered {
         }
         let claim = self.claim();
         self.leave(cx, targets);
-        let ended = self.take(cx, targets, claim);
-        cx.space.pools.lock().give_wait(&cx.space.arena, self.wait);
-        match (asleep, ended) {
+        let mut ended = self.take(cx, targets, claim);
+        if let (Ok(true), Ok(granted)) = (&asleep, &ended) {
             // Interrupted in the instant of the grant: it goes back.
-            (Ok(true), Ok((Ended::One(..) | Ended::All(_), owner, epochs))) => {
-                for (index, epoch) in epochs {
-                    ops::give_back(cx, targets[index], owner, epoch)?;
-                }
-                Ok(Ended::Interrupted)
-            }
-            (Ok(true), Ok(_)) => Ok(Ended::Interrupted),
-            (Ok(_), ended) => ended.map(|(ended, ..)| ended),
-            (Err(error), _) => Err(error),
+            let back = self.give_back(cx, targets, granted);
+            ended = back.map(|()| Ended::Interrupted);
         }
+        cx.space.pools.lock().give_wait(&cx.space.arena, self.wait);
+        asleep.and(ended)
     }
 
     /// GRANTED to TAKEN: from here the caller has it.
-    #[allow(clippy::type_complexity, reason = "used by one caller")]
-    fn take(&self, cx: Cx, targets: &[Target], claim: Claim) -> Result<(Ended, OwnerRef, Vec<(usize, u32)>)> {
+    fn take(&self, cx: Cx, targets: &[Target], claim: Claim) -> Result<Ended> {
         let arena = &cx.space.arena;
-        let owner = OwnerRef::unpack(self.record.owner.load()).ok_or_else(|| arena.corrupted("a waiter without owner"))?;
-        let granted = match claim.phase() {
-            Phase::Granted(index) if (index as usize) < targets.len() => index as usize..index as usize + 1,
-            Phase::GrantedAll(_) => 0..targets.len(),
-            Phase::Cancelled => return Ok((Ended::TimedOut, owner, Vec::new())),
+        let one = |index: usize| -> Result<Taken> {
+            let news = arena.node(self.wait.nodes[index])?.news.load();
+            if news == RECURSED { ops::recurse(targets[index]) } else { Ok(ops::took(targets[index], news == 1)) }
+        };
+        let ended = match claim.phase() {
+            Phase::Granted(index) if (index as usize) < targets.len() => Ended::One(index as usize, one(index as usize)?),
+            Phase::GrantedAll(_) => Ended::All((0..targets.len()).map(one).collect::<Result<_>>()?),
+            Phase::Cancelled => return Ok(Ended::TimedOut),
             _ => return Err(arena.corrupted(&format!("a claim {:#x}", claim.0))),
         };
-        let mut taken = Vec::with_capacity(granted.len());
-        let mut epochs = Vec::new();
-        for index in granted.clone() {
-            let node = arena.node(self.wait.nodes[index])?;
-            let target = targets[index];
-            taken.push(if node.news.load() == RECURSED { ops::recurse(target)? } else { ops::took(target, node.news.load() == 1) });
-            epochs.push((index, node.value.load() as u32));
+        match claim.take() {
+            Some(taken) if self.record.claim.cas(claim.0, taken.0).is_ok() => Ok(ended),
+            _ => Err(arena.corrupted("a claim that changed after its grant")),
         }
-        let taken_claim = claim.take().ok_or_else(|| arena.corrupted("a claim that cannot be taken"))?;
-        if self.record.claim.cas(claim.0, taken_claim.0).is_err() {
-            return Err(arena.corrupted("a claim that changed after its grant"));
-        }
-        let ended = match claim.phase() {
-            Phase::Granted(index) => Ended::One(index as usize, taken[0]),
-            _ => Ended::All(taken),
+    }
+
+    /// What was granted and will not be had.
+    fn give_back(&self, cx: Cx, targets: &[Target], ended: &Ended) -> Result<()> {
+        let granted = match ended {
+            Ended::One(index, _) => *index..index + 1,
+            Ended::All(_) => 0..targets.len(),
+            Ended::TimedOut | Ended::Interrupted => 0..0,
         };
-        Ok((ended, owner, epochs))
+        let owner = OwnerRef::unpack(self.record.owner.load()).unwrap_or(cx.op);
+        for index in granted {
+            let epoch = cx.space.arena.node(self.wait.nodes[index])?.value.load() as u32;
+            ops::give_back(cx, targets[index], owner, epoch)?;
+        }
+        Ok(())
     }
 
     /// Takes our nodes out of queues whose locks are free, and leaves the others for later.
@@ -409,6 +406,7 @@ impl Watch {
         // A death before the values were read is found here, one after it by the kernel's compare.
         let died = words[1..=self.len].iter().any(|(_, value)| robust::died(*value));
         let woken = if died { Woken::Changed } else { futex::wait_many(&words[..=self.len], deadline) };
+        words[1..=self.len].iter().for_each(|(word, _)| robust::pass_on(word));
         for &(slot, seat) in &self.seats[..self.seated] {
             let process = cx.space.arena.process(slot)?;
             if robust::died(process.seats[seat].load() as u32) {

@@ -33,6 +33,7 @@ pub(crate) enum Machine {
 
 impl Machine {
     /// The stored number; 0 is not an object.
+    #[inline]
     pub(crate) fn code(self) -> u32 {
         match self {
             Machine::Mutex => 1,
@@ -85,6 +86,7 @@ pub(crate) struct Locker {
 }
 
 impl Locker {
+    #[inline]
     pub(crate) fn is(self, op: OwnerRef) -> bool {
         self.index == op.index && self.generation == op.generation & LOCKER_GEN_BITS
     }
@@ -92,6 +94,7 @@ impl Locker {
 
 impl Word {
     /// A fresh, unlocked word.
+    #[inline]
     pub(crate) fn new(state: State) -> Word {
         Word(u64::from(state.0))
     }
@@ -111,15 +114,18 @@ impl Word {
         self.0 & LOCKER != 0
     }
 
+    #[inline]
     pub(crate) fn locker(self) -> Option<Locker> {
         self.is_locked().then_some(Locker { index: (self.0 >> LOCKER_SHIFT) as u32 & 0xffff, generation: (self.0 >> LOCKER_GEN_SHIFT) as u32 })
     }
 
+    #[inline]
     pub(crate) fn locked_by(self, op: OwnerRef) -> Word {
         let lock = u64::from(op.index) << LOCKER_SHIFT | u64::from(op.generation & LOCKER_GEN_BITS) << LOCKER_GEN_SHIFT;
         Word(self.0 & (Q | ALL | POKED | 0xffff_ffff) | lock)
     }
 
+    #[inline]
     pub(crate) fn unlocked(self, queued: bool, alls: bool, poked: bool) -> Word {
         let hints = if queued { Q } else { 0 } | if alls { ALL } else { 0 } | if poked { POKED } else { 0 };
         Word(u64::from(self.state().0) | hints)
@@ -161,10 +167,12 @@ impl State {
         State(who | if abandoned { ABANDONED } else { 0 })
     }
 
+    #[inline]
     pub(crate) fn event(signalled: bool) -> State {
         State(u32::from(signalled))
     }
 
+    #[inline]
     pub(crate) fn semaphore(count: u32) -> State {
         State(count & COUNT)
     }
@@ -182,6 +190,7 @@ impl State {
     }
 
     /// Whether the owner field carries this generation.
+    #[inline]
     pub(crate) fn owner_generation_is(self, generation: u32) -> bool {
         self.0 >> 16 & OWNER_GEN_BITS == generation & OWNER_GEN_BITS
     }
@@ -191,14 +200,17 @@ impl State {
         self.0 & ABANDONED != 0
     }
 
+    #[inline]
     pub(crate) fn is_signalled_event(self) -> bool {
         self.0 & SIGNALLED != 0
     }
 
+    #[inline]
     pub(crate) fn epoch(self) -> u32 {
         (self.0 & EPOCH) >> EPOCH_SHIFT
     }
 
+    #[inline]
     pub(crate) fn count(self) -> u32 {
         self.0 & COUNT
     }
@@ -227,32 +239,38 @@ impl State {
         })
     }
 
+    #[inline]
     pub(crate) fn set(self) -> State {
         State(self.0 | SIGNALLED)
     }
 
     /// Signalled for exactly those who wait now: whoever unlocks the word ends the pulse.
+    #[inline]
     pub(crate) fn pulsed(self) -> State {
         State(self.0 | SIGNALLED | PULSE)
     }
 
+    #[inline]
     pub(crate) fn is_pulsed(self) -> bool {
         self.0 & PULSE != 0
     }
 
     /// Not signalled, one epoch on: a grant given back afterwards does not set it again.
+    #[inline]
     pub(crate) fn reset(self) -> State {
         let epoch = (self.epoch() + 1) << EPOCH_SHIFT & EPOCH;
         State(epoch)
     }
 
     /// `n` permits more; `None` beyond the maximum.
+    #[inline]
     pub(crate) fn post(self, n: u32, maximum: u32) -> Option<State> {
         let count = self.count().checked_add(n).filter(|&c| c <= maximum)?;
         Some(State(self.0 & DIED | count))
     }
 
     /// `n` permits of the dead come back, never beyond the maximum; the next acquirer is told.
+    #[inline]
     pub(crate) fn post_of_dead(self, n: u32, maximum: u32) -> State {
         State(DIED | self.count().saturating_add(n).min(maximum))
     }

@@ -130,7 +130,7 @@ pub(crate) fn died(word: u32) -> bool {
     word & OWNER_DIED != 0
 }
 
-/// Sleeps until the kernel marks `word`, or about a millisecond.
+/// Sleeps until the kernel marks `word`, or about a millisecond. The kernel wakes one sleeper; he wakes the others.
 pub(crate) fn await_death(word: &Word32) {
     let seen = word.load();
     if died(seen) || seen & TID == 0 {
@@ -140,4 +140,12 @@ pub(crate) fn await_death(word: &Word32) {
         return;
     }
     super::futex::wait(word, seen | WAITERS, super::clock::Deadline::at(super::clock::now() + 1_000_000));
+    pass_on(word);
+}
+
+/// A sleeper of `word` who finds it marked wakes the others: the kernel woke him alone.
+pub(crate) fn pass_on(word: &Word32) {
+    if died(word.load()) {
+        super::futex::wake(word, i32::MAX);
+    }
 }
