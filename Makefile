@@ -22,8 +22,6 @@ PY := $(VENV)/bin/python
 ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
 EXTENSION := bindings-python/python/byname/_byname.abi3.so
 TEST_PREFIX := $(TARGET)/prefix
-# Where the conductor finds the drivers of the compiled languages.
-DRIVERS := --rust-driver "$(TARGET)/release/byname-driver" --c-driver "$(TARGET)/drivers/driver-c"
 NO_LITTER := $(PYTHON) tools/no_litter.py --
 export PYO3_PYTHON := $(CURDIR)/$(PY)
 
@@ -56,7 +54,6 @@ build: $(VENV)/.ready ## the libraries of all four languages, in the tree
 	@install -m 644 "$(TARGET)/release/libbyname_node.so" $(ADDON)
 	@install -m 644 "$(TARGET)/release/lib_byname.so" $(EXTENSION)
 	@bash tools/install-c.sh "$(TEST_PREFIX)" "$(TARGET)/release" >/dev/null
-	@bash tests/drivers/build.sh "$(TEST_PREFIX)" "$(TARGET)/drivers/driver-c"
 
 .PHONY: install-c
 install-c: ## the C library, header and pkg-config file below PREFIX (default /usr/local)
@@ -87,13 +84,13 @@ test-c: ## the C library, as C99 and C++17
 test-readme: ## the examples of README.md, as they stand there
 	$(PYTHON) tools/try_readme.py "$(TARGET)" "$(TEST_PREFIX)" $(PY)
 test-scenarios: ## the contract's rows, each role played by each language
-	$(PY) tests/conductor/run.py $(DRIVERS)
+	$(PY) tests/conductor/run.py --target "$(TARGET)"
 test-kill: ## a few rounds of the kill test
-	$(PY) tests/conductor/kill.py --runs 5
+	$(PY) tests/conductor/kill.py --target "$(TARGET)" --runs 5
 
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
-	$(NO_LITTER) $(PY) tests/conductor/kill.py --runs $(RUNS)
+	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
 
 .PHONY: loom
 loom: ## the word machines under the model checker
@@ -105,7 +102,7 @@ lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
 	cargo clippy --locked --workspace --exclude byname-driver -- -D warnings
 	cargo clippy --locked --workspace --all-targets -- -D warnings -A clippy::disallowed-types -A clippy::disallowed-methods
 	bash tools/lint.sh
-	@if command -v ruff >/dev/null; then ruff check . && ruff format --check .; else echo "lint: ruff is not installed, Python not checked"; fi
+	@if command -v ruff >/dev/null; then ruff check --no-cache --select E4,E7,E9,F --extend-exclude '*.pyi' .; else echo "lint: ruff is not installed, Python not checked"; fi
 
 # --- benchmarks
 

@@ -1,6 +1,6 @@
 """Measures byname against its references and writes a table and target/bench.json.
 
-    python3 bench/run.py [--rounds N] [--only W1,W3] [--strict] [--target DIR]
+    python3 bench/run.py [--rounds N] [--only W1,W3] [--strict] [--page] [--target DIR]
 
 `make bench` builds the libraries first (as they ship: the `dist` profile) and then calls this. References and
 byname run in the same program, slice by slice, and the programs run in rounds one after the other; the figure of
@@ -59,6 +59,8 @@ def main():
     missing = [i for i, row in ROWS.items() if row[4] and not any(r["id"] == i for r in rows) and (not options.only or i in options.only)]
     if missing:
         sys.exit(f"not measured: {', '.join(missing)}")
+    if options.page:
+        write_page(rows)
     if options.strict and not all(row["met"] for row in rows):
         sys.exit("a goal is not met")
 
@@ -68,6 +70,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=7, help="rounds over all programs (default 7)")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="rows to measure, by id")
     parser.add_argument("--strict", action="store_true", help="fail when a goal is not met")
+    parser.add_argument("--page", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--target", type=Path, default=ROOT / "target", help="cargo's target folder")
     options = parser.parse_args()
     unknown = [row for row in options.only if row not in ROWS]
@@ -85,20 +88,18 @@ class Bench:
         self.prefix = self.env / "prefix"
         self.python = self.env / "venv" / "bin" / "python"
         self.node = self.env / "node"
-        names = lambda live: [self.env / "names", live, MANY]
-        pingpong = lambda objects: [self.env / "pingpong", objects, FEW]
         # command, the rows it gives
         self.programs = [
             ([self.env / "uncontended", MANY], ["W1", "W1s-sem", "W1s-event"]),
             ([self.built / "byname-bench", MANY], ["W1"]),
             ([self.python, BENCH / "uncontended.py", MANY], ["W1p", "W1p-with"]),
             (["node", BENCH / "uncontended.mjs", MANY], ["W1n", "W1a"]),
-            (pingpong("0"), ["W3"]),
-            (pingpong("1"), ["W5-1"]),
-            (pingpong("8"), ["W5-8"]),
-            (pingpong("64"), ["W5-64"]),
-            (names("1"), ["W4-1", "W4-flat"]),
-            (names("50000"), ["W4-50000", "W4-flat"]),
+            ([self.env / "pingpong", "0", FEW], ["W3"]),
+            ([self.env / "pingpong", "1", FEW], ["W5-1"]),
+            ([self.env / "pingpong", "8", FEW], ["W5-8"]),
+            ([self.env / "pingpong", "64", FEW], ["W5-64"]),
+            ([self.env / "names", "1", MANY], ["W4-1", "W4-flat"]),
+            ([self.env / "names", "50000", MANY], ["W4-50000", "W4-flat"]),
             ([self.env / "death", FEW], ["W7"]),
         ]
 
@@ -232,6 +233,20 @@ def table(rows, samples):
                       "yes" if row["met"] else "NO", "; ".join(ranges), row["workload"]))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
     return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]) for line in lines)
+
+
+def write_page(rows):
+    """Replaces the table of docs/benchmarks.md, which stands between two marks."""
+    page = ROOT / "docs" / "benchmarks.md"
+    head, _, rest = page.read_text().partition("<!-- table -->\n")
+    _, _, tail = rest.partition("<!-- end -->\n")
+    lines = ["| Row | Workload | byname | reference | ratio | goal | |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        lines.append(f"| {row['id']} | {row['workload']} | {row['ours']:.4g} {row['unit']} | {row['reference']:.4g} {row['unit']} "
+                     f"| {row['ratio']:.3f} | {row['goal']:.3f} | {'met' if row['met'] else '**not met**'} |")
+    system = os.uname()
+    where = f"Linux {system.release} on {system.machine}, {os.cpu_count()} processors."
+    page.write_text(f"{head}<!-- table -->\n{where}\n\n" + "\n".join(lines) + f"\n<!-- end -->\n{tail}")
 
 
 if __name__ == "__main__":

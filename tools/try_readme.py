@@ -41,7 +41,8 @@ def main():
             (folder / file).write_text(examples[language])
             if compile_it:
                 subprocess.run(compile_it, cwd=folder, check=True)
-            done = subprocess.run(run_it, cwd=folder, stdout=subprocess.PIPE, text=True, env={**os.environ, "BYNAME_SESSION": f"readme-{os.getpid()}"})
+            environment = {**os.environ, "BYNAME_SESSION": f"readme-{os.getpid()}"}
+            done = subprocess.run(run_it, check=False, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment)
             if done.returncode != 0 or not re.fullmatch(r"mine, fence \d+\n", done.stdout):
                 sys.exit(f"the {language} example of README.md ended with {done.returncode} and said {done.stdout!r}")
             print(f"README.md, {language}: ok")

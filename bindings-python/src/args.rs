@@ -5,7 +5,7 @@ use crate::time::type_name;
 use byname::Error;
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBool, PyString};
 
 /// A name as the core takes it. Python strings may hold unpaired surrogates, which no other language can spell.
 pub(crate) fn name(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
@@ -21,19 +21,28 @@ pub(crate) fn name(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>>
     }
 }
 
-/// The parameter `initial`.
-pub(crate) fn initial(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    count("initial", value)
+/// A converter for each parameter, since an error has to name it (`from_py_with` passes the value alone).
+macro_rules! parameters {
+    ($( $function:ident: $name:literal = $convert:ident -> $type:ty; )+) => { $(
+        pub(crate) fn $function(value: &Bound<'_, PyAny>) -> PyResult<$type> {
+            $convert($name, value)
+        }
+    )+ };
 }
 
-/// The parameter `maximum`.
-pub(crate) fn maximum(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    count("maximum", value)
+parameters! {
+    initially_owned: "initially_owned" = flag -> bool;
+    manual_reset: "manual_reset" = flag -> bool;
+    initially_set: "initial" = flag -> bool;
+    robust: "robust" = flag -> bool;
+    initial: "initial" = count -> i64;
+    maximum: "maximum" = count -> i64;
+    n: "n" = count -> i64;
 }
 
-/// The parameter `n`.
-pub(crate) fn n(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    count("n", value)
+fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let flag = value.cast::<PyBool>().map(|flag| flag.is_true());
+    flag.map_err(|_| PyTypeError::new_err(format!("{what} must be a bool, not {}", type_name(value))))
 }
 
 /// A count: any int. One beyond 64 bits is as far out of range as any other that is too large.

@@ -4,7 +4,7 @@ use crate::coroutine::{Answer, Coroutine, Request};
 use crate::error::OrRaise;
 use crate::handle::Handle;
 use crate::namespace::Namespace;
-use crate::{block, time};
+use crate::{args, block, time};
 use byname::engine::{HandleRef, Kind, Reset, Spec};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -32,8 +32,8 @@ impl Event {
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
-        manual_reset: bool,
-        initial: bool,
+        #[pyo3(from_py_with = args::manual_reset)] manual_reset: bool,
+        #[pyo3(from_py_with = args::initially_set)] initial: bool,
         namespace: Option<&Bound<'_, Namespace>>,
     ) -> PyResult<PyClassInitializer<Event>> {
         let reset = if manual_reset { Reset::Manual } else { Reset::Auto };

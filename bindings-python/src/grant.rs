@@ -10,9 +10,9 @@ use std::ffi::CString;
 
 /// One acquisition of a mutex or a semaphore.
 ///
-/// `with grant:` and `async with grant:` release it at the end, if it was not released before. One that was acquired
-/// asynchronously owns by itself: any thread may release it, also after the handle is closed. One that a blocking call
-/// gave stands for what the calling thread holds.
+/// `with grant:` and `async with grant:` release it at the end, if it was not released before. Any thread may release it,
+/// also after the handle is closed; only a mutex that a blocking wait took is the calling thread's, and its grant stands
+/// for what that thread holds.
 ///
 /// A grant collected as garbage while it still owns a mutex abandons the mutex, with a ResourceWarning; a plain
 /// semaphore's unit stays taken, a robust one's comes back.

@@ -24,7 +24,8 @@ mod wait;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+// Without the GIL, too: classes are frozen, and what changes is behind locks that are never held while Python runs.
+#[pymodule(gil_used = false)]
 mod _byname {
     use super::*;
 

@@ -5,7 +5,7 @@ use crate::error::OrRaise;
 use crate::fast::{self, Entry, Method};
 use crate::handle::Handle;
 use crate::namespace::Namespace;
-use crate::{block, time};
+use crate::{args, block, time};
 use byname::Timeout;
 use byname::engine::{HandleRef, Kind, Spec};
 use pyo3::ffi::{self, PyObject};
@@ -48,7 +48,7 @@ impl Mutex {
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
-        initially_owned: bool,
+        #[pyo3(from_py_with = args::initially_owned)] initially_owned: bool,
         namespace: Option<&Bound<'_, Namespace>>,
     ) -> PyResult<PyClassInitializer<Mutex>> {
         Ok(Handle::create(py, name, Spec::Mutex { initially_owned }, namespace)?.add_subclass(Mutex))

@@ -43,7 +43,7 @@ impl Semaphore {
         name: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = args::initial)] initial: i64,
         #[pyo3(from_py_with = args::maximum)] maximum: i64,
-        robust: bool,
+        #[pyo3(from_py_with = args::robust)] robust: bool,
         namespace: Option<&Bound<'_, Namespace>>,
     ) -> PyResult<PyClassInitializer<Semaphore>> {
         Ok(Handle::create(py, name, Spec::Semaphore { initial, maximum, robust }, namespace)?.add_subclass(Semaphore))
@@ -137,7 +137,7 @@ unsafe extern "C" fn acquire(
         // SAFETY: these are the arguments that the interpreter passed, and this call has not returned.
         let [blocking, timeout] = unsafe { fast::sort(py, "acquire", ["blocking", "timeout"], arguments, positional, keywords)? };
         let timeout = time::lock_timeout(blocking.as_deref(), timeout.as_deref())?;
-        let by = By::Thread;
+        let by = By::Grant { bound: false }; // a unit is no thread's
         let mut grant = handle.try_grant(by).or_raise()?;
         if grant.is_none() && !timeout.is_zero() {
             grant = block::until(py, |interrupt| handle.grant(by, timeout, interrupt))?;

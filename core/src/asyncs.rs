@@ -27,6 +27,9 @@ use std::sync::Arc;
 /// Called once by the keeper when a wait is decided.
 pub(crate) type Notify = Box<dyn FnOnce() + Send>;
 
+/// How long the keeper waits for the lock of an object that it is to serve.
+const CHORE_NS: u64 = 200_000;
+
 /// The pending waits of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Asyncs(Mutex<Registry>);
@@ -157,7 +160,7 @@ impl Asyncs {
             if owners_too {
                 pending.look_after_owners(cx);
             }
-            if pending.is_decided() || cx.space.is_lost() {
+            if pending.is_decided() || cx.space.arena.gate.is_lost() {
                 pending.tell();
             }
         }
@@ -174,10 +177,9 @@ impl Asyncs {
         let chores = std::mem::take(&mut self.0.lock().chores);
         let left: Vec<ObjectRef> = chores
             .into_iter()
-            .filter(|at| match ops::target_at(cx.space, *at).map(|target| lock::try_lock(cx, target)) {
-                Ok(Some(locked)) => locked.finish(None).is_err(),
-                Ok(None) => true,
-                Err(_) => false,
+            .filter(|at| {
+                let served = ops::target_at(cx.space, *at).and_then(|target| ops::serve_again(cx.hurried(CHORE_NS), target));
+                served.is_err_and(|error| lock::is_busy(&error))
             })
             .collect();
         let some = !left.is_empty();

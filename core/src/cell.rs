@@ -109,6 +109,7 @@ impl Word64 {
 }
 
 /// Atomics of this process alone, which no other process ever sees.
+#[cfg(not(loom))]
 pub(crate) mod private {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 }

@@ -968,7 +968,7 @@ impl Owning {
     fn new(cx: Cx, by: By) -> Result<Owning> {
         match by {
             By::Thread => Ok(Owning::Thread(cx.op)),
-            By::Grant { bound } => owner::new_grant(cx.space, if bound { process::tid() } else { 0 }).map(Owning::Own),
+            By::Grant { bound } => owner::new_grant(cx, if bound { process::tid() } else { 0 }).map(Owning::Own),
         }
     }
 
@@ -1029,6 +1029,8 @@ pub struct Grant {
     target: Target,
     owning: Owning,
     taken: Taken,
+    /// It holds a reference of its own. A grant that owns a mutex needs none: the mutex's word says that it is in use.
+    pinned: bool,
     held: AtomicBool,
 }
 
@@ -1036,18 +1038,14 @@ fn granted(cx: Cx, target: Target, owning: Owning, taken: Taken) -> Result<Grant
     if matches!(owning, Owning::Thread(_)) && target.machine == Machine::Mutex && target.record.depth.load() == 1 {
         owner::note_taken();
     }
-    index::pin(cx.space, target.at);
-    Ok(Grant::of(cx.space, target, owning, taken))
+    Ok(Grant::new(cx.space, target, owning, taken))
 }
 
 impl Grant {
+    #[inline]
     fn new(space: &'static Space, target: Target, owning: Owning, taken: Taken) -> Grant {
-        index::pin(space, target.at);
-        Grant::of(space, target, owning, taken)
-    }
-
-    fn of(space: &'static Space, target: Target, owning: Owning, taken: Taken) -> Grant {
-        Grant { space, born: space.me(), target, owning, taken, held: AtomicBool::new(true) }
+        let pinned = !matches!(owning, Owning::Own(_) | Owning::Shared(_)) && index::pin(space, target.at);
+        Grant { space, born: space.me(), target, owning, taken, pinned, held: AtomicBool::new(true) }
     }
 
     /// Of what it is a grant.
@@ -1078,11 +1076,14 @@ impl Grant {
         }
         let released = match self.kind() {
             Kind::Semaphore => ops::post(cx, self.target, 1).map(|_| false),
-            _ => ops::release(cx, self.target, self.owning.owner(cx)),
+            _ => ops::release_by(cx, self.target, self.owning.owner(cx)),
         };
         match (&released, &self.owning) {
             (Ok(true), Owning::Thread(_)) => owner::note_released(),
             (_, owning) => owning.free(self.space),
+        }
+        if !self.pinned {
+            index::leave_after_release(cx, self.target.at);
         }
         released.map(|_| ())
     }
@@ -1099,16 +1100,18 @@ impl Drop for Grant {
         if self.space.check().is_ok() {
             if self.is_held() {
                 match (&self.owning, self.target.machine) {
-                    (Owning::Own(owner), _) => {
-                        let _ = ops::abandon_of(cx, self.target, *owner);
-                        owner::free_grant(self.space, *owner);
+                    (owning @ (Owning::Own(_) | Owning::Shared(_)), _) => {
+                        let _ = ops::abandon_of(cx, self.target, owning.owner(cx));
+                        owning.free(self.space);
+                        index::leave_after_release(cx, self.target.at);
                     }
-                    (Owning::Shared(shared), _) => drop(ops::abandon_of(cx, self.target, shared.owner)),
                     (Owning::Nobody, Machine::RobustSemaphore) => drop(ops::return_permit(cx, self.target)),
                     _ => {}
                 }
             }
-            let _ = index::leave(cx, self.target.at);
+            if self.pinned {
+                let _ = index::leave(cx, self.target.at);
+            }
         }
     }
 }
@@ -1128,6 +1131,7 @@ pub struct Usage {
 
 /// What this process has in use.
 pub fn usage(namespace: &Namespace) -> Usage {
+    owner::give_spare_back();
     let mut pools = namespace.0.pools.lock();
     pools.sweep_retired(&namespace.0.arena);
     Usage { handles: handles::open_count(), owners: pools.owners_out, waiters: pools.waiters_out }

@@ -1,10 +1,6 @@
 //! Names and lives of objects: create, open, leave, destroy, without a system call.
 //!
-//! *What it is.* 65 536 buckets; a bucket's word holds the first object of its chain, a version, and a locker.
-//! ```text
-//!  63      52 51    36 35       21 20        0
-//! | locker gen | locker | version | head (+1) |
-//! ```
+//! *What it is.* 65 536 buckets; a bucket's word holds the first object of its chain, a version, and a locker (`bucket.rs`).
 //!
 //! *Who may write what.* Insert at the head: anyone, one swap of the unlocked word, which fails if anything was inserted or removed since the
 //! chain was read; so a name is created once. Remove: under the bucket's lock: one store (the predecessor's `chain`, or the head with the
@@ -16,14 +12,16 @@
 //! *Death.* Reserved, not linked: the row bit leads the reaper to it. DYING, not unlinked: `pending_object` does, and every reader that
 //! meets it. A *stopped* remover delays creators of names that share its bucket of 65 536.
 
-use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, Table};
-use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
+use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, PROCESSES, Table};
+use crate::arena::refs::{ObjectRef, ProcessRef};
+use crate::bucket::Bucket;
+use crate::cell::private::Ordering;
 use crate::cell::{Word64, fence};
 use crate::dispatch::lock::{self, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::life::{Life, Stage};
-use crate::live::{self, Vitals};
+use crate::live::{self, Vitals, owner_kind};
 use crate::name::{MAX_NAME_BYTES, quoted};
 use crate::ops;
 use crate::recover;
@@ -144,6 +142,7 @@ fn leave_quietly(cx: Cx, at: ObjectRef) {
 pub(crate) fn leave_if_unused(cx: Cx, at: ObjectRef) -> Result<()> {
     let held = cx.space.references.lock(at.index);
     if held.count == 0 && held.generation == at.generation && refs::is_held(cx.space, at.index, Some(cx.space.me()))? {
+        cx.space.keeps.fetch_sub(1, Ordering::AcqRel);
         return leave_set(cx, at);
     }
     Ok(())
@@ -155,16 +154,39 @@ pub(crate) fn held_by_us(space: &Space) -> Vec<ObjectRef> {
     refs::objects_of(space, space.me()).into_iter().filter_map(|index| Some(ObjectRef { index, generation: life(index)?.generation() })).collect()
 }
 
-/// A mutex that we closed while a thread of ours owns it, and that others hold too: we stay in its holder set so that the owner's death is
-/// noticed and its exit abandons it.
+/// A mutex that we closed while one of ours owns it. For a grant, which may yet release it, we stay in the holder set. For a thread only where
+/// others hold it too: its death must be noticed and its exit must abandon.
 fn keeps_for_owner(cx: Cx, at: ObjectRef) -> Result<bool> {
     let target = ops::target_at(cx.space, at)?;
     if target.machine != Machine::Mutex {
         return Ok(false);
     }
-    let owned_here = ops::state(cx, target)?.owner_index().is_some_and(|o| live::process_of_owner(cx.space, o) == Some(cx.space.me()));
+    cx.space.keeps.fetch_add(1, Ordering::AcqRel);
+    fence(); // SYNC(keep): said before the owner is looked at; a releaser frees the mutex before it looks here
+    let keep = is_needed_by_owner(cx, at, target);
+    if !matches!(keep, Ok(true)) {
+        cx.space.keeps.fetch_sub(1, Ordering::AcqRel);
+    }
+    keep
+}
+
+fn is_needed_by_owner(cx: Cx, at: ObjectRef, target: Target) -> Result<bool> {
+    let Some(owner) = ops::state(cx, target)?.owner_index() else { return Ok(false) };
+    if live::process_of_owner(cx.space, owner) != Some(cx.space.me()) {
+        return Ok(false);
+    }
+    let is_grant = cx.space.arena.owner(owner)?.life.load() & owner_kind::MASK == owner_kind::GRANT;
     let shared = Life(target.record.life.load()).sole() != Some(cx.space.me().slot);
-    Ok(owned_here && shared && others_hold(cx, at.index)?)
+    Ok(is_grant || shared && others_hold(cx, at.index)?)
+}
+
+/// After a grant let go of a mutex: leaves it, if we stayed only for that.
+#[inline]
+pub(crate) fn leave_after_release(cx: Cx, at: ObjectRef) {
+    fence(); // SYNC(keep)
+    if cx.space.keeps.load(Ordering::Acquire) != 0 {
+        let _ = leave_if_unused(cx, at);
+    }
 }
 
 fn others_hold(cx: Cx, object: u32) -> Result<bool> {
@@ -577,15 +599,18 @@ pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Resu
         let after = locked.state.post_of_dead(permits.min(u64::from(u32::MAX)) as u32, target.record.maximum.load());
         locked.change_with_account(index, account, 0, after);
     }
+    account.object.store(0); // first: its reaper finds it in the list by its process
     let mut link = &target.record.accounts;
-    while let Some(at) = link.load().checked_sub(1) {
-        if at == index {
-            link.store(account.next.load());
-            break;
+    for _ in 0..PROCESSES {
+        match link.load().checked_sub(1) {
+            Some(at) if at == index => {
+                link.store(account.next.load());
+                break;
+            }
+            Some(at) => link = &locked.node(at)?.next,
+            None => break,
         }
-        link = &locked.node(at)?.next;
     }
-    account.object.store(0);
     locked.finish(None)?;
     if target.word().alls() {
         ops::serve_again(cx, target)?;
@@ -597,41 +622,6 @@ pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Resu
 }
 
 // --- buckets
-
-#[derive(Clone, Copy)]
-struct Bucket(u64);
-
-const HEAD: u64 = 0x1f_ffff;
-const VERSION_SHIFT: u32 = 21;
-const VERSION: u64 = 0x7fff << VERSION_SHIFT;
-const LOCK: u64 = !(HEAD | VERSION);
-const LOCKER_SHIFT: u32 = 36;
-
-impl Bucket {
-    fn head(self) -> u32 {
-        (self.0 & HEAD) as u32
-    }
-
-    fn is_locked(self) -> bool {
-        self.0 & LOCK != 0
-    }
-
-    fn next_version(self) -> u64 {
-        self.0.wrapping_add(1 << VERSION_SHIFT) & VERSION
-    }
-
-    fn insert(self, index: u32) -> Bucket {
-        Bucket(self.next_version() | u64::from(index + 1))
-    }
-
-    fn locked_by(self, op: OwnerRef) -> Bucket {
-        Bucket(self.0 & !LOCK | u64::from(op.index) << LOCKER_SHIFT | u64::from(op.generation & 0xfff) << 52)
-    }
-
-    fn unlocked(self) -> Bucket {
-        Bucket(self.0 & HEAD | self.next_version())
-    }
-}
 
 struct LockedBucket {
     cx: Cx,
@@ -656,7 +646,7 @@ impl LockedBucket {
     fn remove(&self, index: u32, record: &Object) -> Result<()> {
         let head = Bucket(self.word.load());
         if head.head() == index + 1 {
-            self.word.store(head.0 & !HEAD | u64::from(record.chain.load()));
+            self.word.store(head.with_head(record.chain.load()).0);
             return Ok(());
         }
         let mut next = head.head();
@@ -692,7 +682,7 @@ fn await_bucket(cx: Cx, word: &Word64) -> Result<()> {
             100..110 => process::yield_now(),
             _ => {
                 cx.space.check()?;
-                let (index, generation) = ((seen.0 >> LOCKER_SHIFT) as u32 & 0xffff, (seen.0 >> 52) as u32);
+                let (index, generation) = seen.locker();
                 match live::vitals(cx.space, index, |g| g & 0xfff == generation)? {
                     Vitals::Gone => drop(word.cas(seen.0, seen.unlocked().0)),
                     Vitals::Leaving => ops::await_end(cx.space, index)?,

@@ -144,7 +144,7 @@ fn watch(cx: Cx) {
             Ok(false) | Err(_) => break,
         }
     }
-    space.set_lost();
+    space.arena.gate.lose();
     wake_ours(cx);
     space.asyncs.look_at_all(cx, false);
 }
@@ -160,7 +160,7 @@ fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
     if clock::now() >= *belt {
         *belt = clock::now() + BELT_NS;
         *everything = true;
-        if space.is_lost() || file::is_lost(&space.arena.path, &space.arena.file) || is_evicted(space, me)? {
+        if space.arena.gate.is_lost() || file::is_lost(&space.arena.path, &space.arena.file) || is_evicted(space, me)? {
             return Ok(false);
         }
         space.asyncs.look_at_all(cx, true);
@@ -251,7 +251,7 @@ extern "C" fn leave_all() {
 fn leave(space: &'static Space) -> Result<()> {
     let me = space.me();
     let arena = &space.arena;
-    space.set_left();
+    space.arena.gate.leave();
     arena.process(me.slot)?.life.store(u64::from(me.generation) << 32 | process_state::LEAVING);
     fence(); // two that leave at once: at least one sees the other LEAVING
     let life = file::life(arena);
@@ -313,7 +313,7 @@ unsafe extern "C" fn after_fork_in_child() {
         *space.pools.lock() = Default::default();
         let kept = ProcessRef::unpack(space.child.load(crate::cell::private::Ordering::Acquire));
         if kept.is_some() && start(space, kept) == Ok(true) {
-            space.open_gate();
+            space.arena.gate.open();
             let _ = open_accounts(space);
         }
     }

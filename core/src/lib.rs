@@ -1,33 +1,62 @@
 //! byname: Windows-style named synchronization objects for Linux.
 #![doc = include_str!("api/tour.md")]
+// Under the model checker (`make loom`) only the pure machines and their atomics are built; see `model`.
+#![cfg_attr(loom, allow(dead_code, reason = "the code that drives the machines is not built"))]
+
+#[cfg(not(loom))]
 mod api;
 mod arena;
+#[cfg(not(loom))]
 mod asyncs;
+mod bucket;
 mod cell;
 mod dispatch;
+#[cfg(not(loom))]
 pub mod engine;
+#[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
 mod handles;
+#[cfg(not(loom))]
 mod index;
+#[cfg(not(loom))]
 mod keeper;
 mod life;
+#[cfg(not(loom))]
 mod live;
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(not(loom))]
 mod name;
+#[cfg(not(loom))]
 mod ops;
+#[cfg(not(loom))]
 mod owner;
+#[cfg(not(loom))]
 mod pools;
+#[cfg(not(loom))]
 mod recover;
+#[cfg(not(loom))]
 mod refs;
+mod row;
+#[cfg(not(loom))]
 mod space;
+#[cfg(not(loom))]
 mod sys;
+#[cfg(not(loom))]
 mod timeout;
 
+#[cfg(not(loom))]
 pub use api::{
     AcquireFuture, ByGrant, ByThread, Event, EventFuture, EventOptions, Guard, LockFuture, Mutex, MutexGrant, MutexGuard, MutexOptions, Permit,
     Pollable, Semaphore, SemaphoreOptions, Wait, WaitFuture, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async,
     wait_any, wait_any_async,
 };
+#[cfg(not(loom))]
 pub use engine::{Access, Namespace, OwnerInfo, Profile, Reset};
+#[cfg(not(loom))]
 pub use error::{Error, ErrorKind, KINDS, KindInfo, Result};
+#[cfg(not(loom))]
 pub use name::MAX_NAME_UTF16;
+#[cfg(not(loom))]
 pub use timeout::Timeout;

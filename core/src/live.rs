@@ -73,6 +73,11 @@ pub(crate) fn process_of_waiter(space: &Space, index: u32) -> Option<ProcessRef>
     ProcessRef::unpack(space.arena.fixed().waiter_blocks.get((index / layout::WAITERS_PER_BLOCK) as usize)?.load())
 }
 
+/// The process that a node record belongs to.
+pub(crate) fn process_of_node(space: &Space, index: u32) -> Option<ProcessRef> {
+    ProcessRef::unpack(space.arena.fixed().node_blocks.get((index / layout::NODES_PER_BLOCK) as usize)?.load())
+}
+
 /// How the owner at `index` is, whose generation `same` recognises.
 pub(crate) fn vitals(space: &Space, index: u32, same: impl Fn(u32) -> bool) -> Result<Vitals> {
     let record = space.arena.owner(index)?;

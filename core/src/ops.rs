@@ -12,7 +12,6 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::live::{self, Vitals};
-use crate::owner;
 use crate::space::{Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::robust;
@@ -168,8 +167,13 @@ pub(crate) fn held(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
     Ok(state(cx, target)?.owned_by(owner).then(|| Taken { fence: record.fence.load(), abandoned: record.news.load() != 0 }))
 }
 
-/// Releases one hold of a mutex. True when that was the last.
+/// Releases one hold of a mutex, by one swap if that does. True when that was the last.
 #[inline]
+pub(crate) fn release_by(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
+    if release_fast(target.record, owner) { Ok(true) } else { release(cx, target, owner) }
+}
+
+/// Releases one hold of a mutex. True when that was the last.
 pub(crate) fn release(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
     if !state(cx, target)?.owned_by(owner) {
         return Err(not_owner());
@@ -391,7 +395,6 @@ pub(crate) fn abandon_all(cx: Cx) {
             let _ = index::leave_if_unused(cx, at);
         }
     }
-    owner::forget_holds();
 }
 
 /// Gives back what a wait took that its caller will not have: an event is set again unless it was reset since.

@@ -2,15 +2,16 @@
 //!
 //! A thread has one owner record per namespace, taken at its first call and given back when it ends; its destructor abandons
 //! what the thread still owns. Each asynchronous acquisition has a record of its own. In the core the owner is always an
-//! argument; [`current`] is what the bindings pass for "the calling thread".
+//! argument; [`current`] is what the bindings pass for "the calling thread". Two copies of the library in one process agree on a thread's record.
 //!
 //! *Record states* (`Owner::life`, generation above): FREE → THREAD | GRANT | KEEPER → FREE. Only the owning process writes them.
 //!
 //! *Death.* A thread's record is believed until its robust word says OWNER_DIED (`live.rs`); the reaper frees whole blocks.
 
-use crate::arena::refs::OwnerRef;
+use crate::arena::layout::{Owner, Process, Table};
+use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::error::{Error, ErrorKind, Result};
-use crate::live::owner_kind;
+use crate::live::{self, owner_kind};
 use crate::ops;
 use crate::space::{Cx, Space};
 use crate::sys::{process, robust};
@@ -19,8 +20,8 @@ use std::cell::{Cell, RefCell};
 const NOBODY: OwnerRef = OwnerRef { index: 0, generation: 0 };
 
 thread_local! {
-    static CURRENT: Cell<Current> = const { Cell::new(Current { space: 0, op: NOBODY, held: 0 }) };
-    static RECORDS: RefCell<Records> = const { RefCell::new(Records(Vec::new(), false)) };
+    static CURRENT: Cell<Current> = const { Cell::new(Current { space: 0, op: NOBODY, held: 0, spare: 0 }) };
+    static RECORDS: RefCell<Records> = const { RefCell::new(Records { all: Vec::new(), is_keeper: false }) };
 }
 
 /// What the uncontended calls of a thread need of it.
@@ -31,10 +32,26 @@ struct Current {
     op: OwnerRef,
     /// How many mutexes this thread owns, in all namespaces.
     held: u32,
+    /// A grant's record of that namespace that this thread gave back last, or 0: the next grant of the thread takes it without a lock.
+    spare: u32,
 }
 
-/// All records of one thread, and whether it is a keeper. Dropped when the thread ends.
-struct Records(Vec<Cx>, bool);
+/// All records of one thread. Dropped when the thread ends.
+struct Records {
+    all: Vec<(Cx, Standing)>,
+    is_keeper: bool,
+}
+
+/// Whose a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// The thread's own; it holds the record's robust mutex.
+    Thread,
+    /// A keeper's: the seats of its process speak for it.
+    Keeper,
+    /// Made by another copy of the library in this process: a thread has one owner in a namespace, whoever calls for it.
+    Sibling,
+}
 
 /// The calling thread as owner and op.
 #[inline]
@@ -54,15 +71,19 @@ pub(crate) fn cached(space: &'static Space) -> Option<OwnerRef> {
 
 #[cold]
 fn find(space: &'static Space) -> Result<Cx> {
+    give_spare_back();
     let found = RECORDS.try_with(|records| -> Result<Cx> {
         let mut records = records.borrow_mut();
-        if let Some(cx) = records.0.iter().find(|cx| std::ptr::eq(cx.space, space)) {
+        if let Some((cx, _)) = records.all.iter().find(|(cx, _)| std::ptr::eq(cx.space, space)) {
             return Ok(*cx);
         }
-        // A keeper's robust list is its seats': they speak for it in every namespace.
-        let cx = if records.1 { register_as(space, owner_kind::KEEPER)? } else { Cx::new(space, register(space)?) };
-        records.0.push(cx);
-        Ok(cx)
+        let (op, standing) = match (records.is_keeper, sibling(space)?) {
+            (true, _) => (register_keeper_record(space)?, Standing::Keeper),
+            (false, Some(op)) => (op, Standing::Sibling),
+            (false, None) => (register(space)?, Standing::Thread),
+        };
+        records.all.push((Cx::new(space, op), standing));
+        Ok(Cx::new(space, op))
     });
     let cx = found.map_err(|_| Error::new(ErrorKind::Closed, "this thread is ending; byname cannot be called from its last destructors"))??;
     remember(std::ptr::from_ref(space) as usize, cx.op);
@@ -85,7 +106,7 @@ fn register(space: &'static Space) -> Result<OwnerRef> {
     Ok(publish(record, index, owner_kind::THREAD))
 }
 
-fn publish(record: &crate::arena::layout::Owner, index: u32, kind: u64) -> OwnerRef {
+fn publish(record: &Owner, index: u32, kind: u64) -> OwnerRef {
     let generation = ((record.life.load() >> 32) as u32).wrapping_add(1);
     record.pending_object.store(0);
     record.pending_bucket.store(0);
@@ -93,31 +114,82 @@ fn publish(record: &crate::arena::layout::Owner, index: u32, kind: u64) -> Owner
     OwnerRef { index, generation }
 }
 
-/// The keeper's own record, with which it locks; its process's seats speak for it.
+/// The calling thread is a keeper: its robust list is its seats', and they speak for it in every namespace.
 pub(crate) fn register_keeper(space: &'static Space) -> Result<Cx> {
-    RECORDS.with_borrow_mut(|records| records.1 = true);
+    RECORDS.with_borrow_mut(|records| records.is_keeper = true);
     current(space)
 }
 
-fn register_as(space: &'static Space, kind: u64) -> Result<Cx> {
+fn register_keeper_record(space: &'static Space) -> Result<OwnerRef> {
     let index = space.pools.lock().take_owner(&space.arena, space.me())?;
     let record = space.arena.owner(index)?;
     record.tid.store(process::tid());
-    Ok(Cx::new(space, publish(record, index, kind)))
+    Ok(publish(record, index, owner_kind::KEEPER))
+}
+
+/// This thread's record if another copy of the library in this process has made one: it has a slot of its own, of the same process.
+fn sibling(space: &'static Space) -> Result<Option<OwnerRef>> {
+    let me = space.me();
+    let ours = space.arena.process(me.slot)?;
+    if ours.pid_namespace.load() == 0 || ours.start_time.load() == 0 {
+        return Ok(None); // without /proc a process cannot be told from its successor
+    }
+    for slot in (0..space.arena.high_water(Table::Processes)).filter(|&slot| slot != me.slot) {
+        let other = space.arena.process(slot)?;
+        let same = |field: fn(&Process) -> u64| field(ours) == field(other);
+        if !same(|p| u64::from(p.pid.load())) || !same(|p| p.start_time.load()) || !same(|p| p.pid_namespace.load()) {
+            continue;
+        }
+        let process = ProcessRef { slot, generation: (other.seats[0].load() >> 32) as u32 };
+        if live::is_dead(space, process)? {
+            continue;
+        }
+        let is_mine = |owner: &Owner| owner.life.load() & owner_kind::MASK == owner_kind::THREAD && owner.tid.load() == process::tid();
+        if let Some((index, owner)) = live::owners_of(space, process).find(|(_, owner)| is_mine(owner)) {
+            return Ok(Some(OwnerRef { index, generation: (owner.life.load() >> 32) as u32 }));
+        }
+    }
+    Ok(None)
 }
 
 /// An owner of its own for one acquisition; `home` is the thread that must not block on it, or 0.
-pub(crate) fn new_grant(space: &'static Space, home: u32) -> Result<OwnerRef> {
-    let index = space.pools.lock().take_owner(&space.arena, space.me())?;
-    let record = space.arena.owner(index)?;
+#[inline]
+pub(crate) fn new_grant(cx: Cx, home: u32) -> Result<OwnerRef> {
+    let current = CURRENT.get();
+    let index = if current.spare != 0 && current.space == std::ptr::from_ref(cx.space) as usize {
+        CURRENT.set(Current { spare: 0, ..current });
+        current.spare
+    } else {
+        cx.space.pools.lock().take_owner(&cx.space.arena, cx.space.me())?
+    };
+    let record = cx.space.arena.owner(index)?;
     record.tid.store(home);
     Ok(publish(record, index, owner_kind::GRANT))
 }
 
 /// Gives back the record of an acquisition that owns nothing any more.
+#[inline]
 pub(crate) fn free_grant(space: &'static Space, owner: OwnerRef) {
     retire(space, owner);
-    space.pools.lock().give_owner(owner.index);
+    let current = CURRENT.get();
+    if current.spare == 0 && current.space == std::ptr::from_ref(space) as usize {
+        CURRENT.set(Current { spare: owner.index, ..current });
+    } else {
+        space.pools.lock().give_owner(owner.index);
+    }
+}
+
+/// Gives the thread's spare record back.
+pub(crate) fn give_spare_back() {
+    let current = CURRENT.get();
+    if current.spare != 0 {
+        CURRENT.set(Current { spare: 0, ..current });
+        let _ = RECORDS.try_with(|records| {
+            let records = records.borrow();
+            let home = records.all.iter().find(|(cx, _)| std::ptr::from_ref(cx.space) as usize == current.space);
+            home.inspect(|(cx, _)| cx.space.pools.lock().give_owner(current.spare));
+        });
+    }
 }
 
 /// The record says FREE before anything else: a thread word that is unlocked without having died must not pass for a living thread's.
@@ -141,30 +213,31 @@ pub(crate) fn note_released() {
     CURRENT.set(Current { held: current.held.saturating_sub(1), ..current });
 }
 
-/// The calling thread owns nothing any more.
-pub(crate) fn forget_holds() {
-    CURRENT.set(Current { held: 0, ..CURRENT.get() });
-}
-
 /// In the child of a fork: this thread's records were the parent's.
 pub(crate) fn forget() {
-    remember(0, NOBODY);
-    forget_holds();
-    let _ = RECORDS.try_with(|records| records.borrow_mut().0.clear());
+    CURRENT.set(Current { space: 0, op: NOBODY, held: 0, spare: 0 });
+    let _ = RECORDS.try_with(|records| records.borrow_mut().all.clear());
 }
 
 impl Drop for Records {
     fn drop(&mut self) {
-        remember(0, NOBODY);
-        for cx in self.0.drain(..) {
+        let Current { space: used_last, spare, held, .. } = CURRENT.get();
+        CURRENT.set(Current { space: 0, op: NOBODY, held: 0, spare: 0 });
+        for (cx, standing) in self.all.drain(..) {
             if cx.space.check().is_err() {
                 continue;
             }
-            if CURRENT.get().held > 0 {
+            if held > 0 {
                 ops::abandon_all(cx);
             }
+            if spare != 0 && std::ptr::from_ref(cx.space) as usize == used_last {
+                cx.space.pools.lock().give_owner(spare);
+            }
+            if standing == Standing::Sibling {
+                continue;
+            }
             retire(cx.space, cx.op);
-            if !self.1 {
+            if standing == Standing::Thread {
                 cx.space.arena.unlock_thread_word(cx.op.index);
             }
             cx.space.pools.lock().give_owner(cx.op.index);

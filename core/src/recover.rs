@@ -10,7 +10,7 @@
 //! R2 every thread's end         until then: not now, come back
 //! R3 waiters                    WAITING -> DEAD; granted, not taken -> given back
 //! R4 objects of the row         unlock and finish; abandon; permits back; serve the others; leave the holder set
-//! R5 pending words, wait-all lock
+//! R5 pending words, locks on objects it did not hold, wait-all lock
 //! R6 wake claims granted and not taken: the dead one may have owed the wake
 //! R7 blocks, then the slot      generation + 1: every late swap of a slow reaper fails from here
 //! ```
@@ -19,10 +19,10 @@ use crate::arena::layout::{self, Node, Object, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
 use crate::cell::Word64;
 use crate::dispatch::all::AllLock;
-use crate::dispatch::claim::{Claim, Phase};
-use crate::dispatch::grant::{self, Intent, intent};
+use crate::dispatch::claim::{Claim, Decides, MAX_OBJECTS, Phase};
+use crate::dispatch::grant::{self, Intent};
 use crate::dispatch::lock::{self, Locked, Target, is_busy, node_kind};
-use crate::dispatch::word::{Machine, State};
+use crate::dispatch::word::{Machine, State, Word};
 use crate::error::Result;
 use crate::index;
 use crate::life::Life;
@@ -68,6 +68,7 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         }
         step(index::free_bucket(hurried, owner.pending_bucket.load()))?;
     }
+    step(unlock_strays(cx.hurried(PATIENCE_NS), dead))?;
     step(free_all_lock(cx.hurried(PATIENCE_NS), dead))?;
     wake_granted(space)?;
     for index in blocks(space, Table::Nodes, dead) {
@@ -126,7 +127,11 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     let waiter = arena.waiter(index)?;
     let mut granted: Vec<(u32, &'static Node, Target)> = Vec::new();
     let mut next = waiter.first_node.load();
-    while let Some(at) = next.checked_sub(1) {
+    for step in 0.. {
+        let Some(at) = next.checked_sub(1) else { break };
+        if step > MAX_OBJECTS {
+            return Err(arena.corrupted("an endless list of nodes"));
+        }
         let node = arena.node(at)?;
         next = node.sibling.load();
         let chosen = match claim.phase() {
@@ -136,9 +141,6 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
         if chosen && let Some(object) = ObjectRef::unpack(node.value_after.load()) {
             granted.push((at, node, ops::target_at(cx.space, object)?));
         }
-        if granted.len() > crate::dispatch::claim::MAX_OBJECTS {
-            return Err(arena.corrupted("an endless list of nodes"));
-        }
     }
     let all = match granted.len() {
         0 | 1 => None,
@@ -146,13 +148,24 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     };
     let mut locks = Vec::with_capacity(granted.len());
     for (_, _, target) in &granted {
-        locks.push(lock::lock(cx, *target)?);
+        match lock::lock(cx, *target) {
+            Ok(locked) => locks.push(locked),
+            Err(error) => {
+                locks.into_iter().for_each(Locked::unlock_quietly);
+                return Err(error);
+            }
+        }
+    }
+    // GRANTED -> DEAD happens under these locks only: a second look decides whether another reaper was faster.
+    if waiter.claim.load() != claim.0 {
+        locks.into_iter().for_each(Locked::unlock_quietly);
+        return Ok(false);
     }
     let mut befores = Vec::with_capacity(locks.len());
     for (locked, (at, node, _)) in locks.iter_mut().zip(&granted) {
         befores.push(locked.state);
         let after = returned(locked, node);
-        Intent::declare(locked, intent::RETURN, after, *at, claim.generation(), 0);
+        Intent::declare(locked, Decides::Return, after, *at, claim.generation(), 0);
         locked.write_state(after);
     }
     let won = claim.die().is_some_and(|end| waiter.claim.cas(claim.0, end.0).is_ok());
@@ -218,19 +231,40 @@ fn wake_granted(space: &Space) -> Result<()> {
     Ok(())
 }
 
-/// A node of the dead that is still linked in some object.
+/// A node of the dead that is still linked in some object. Under that object's lock the block cannot be given away: every other reaper needs
+/// the lock before R7.
 fn unlink_node(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
     let node = cx.space.arena.node(index)?;
     let Some(at) = ObjectRef::unpack(node.object.load()) else { return Ok(()) };
     let target = ops::target_at(cx.space, at)?;
     if node.kind.load() == node_kind::ACCOUNT {
-        return index::close_account(cx, target, dead);
+        index::close_account(cx, target, dead)?;
     }
     let mut locked = lock::lock(cx, target)?;
-    if locked.holds(node) {
-        locked.unlink(index)?;
+    let is_theirs = live::process_of_node(cx.space, index) == Some(dead) && locked.holds(node);
+    let unlinked = match node.kind.load() {
+        _ if !is_theirs => Ok(()),
+        node_kind::ACCOUNT => {
+            node.object.store(0); // it was never linked, or its death came between
+            Ok(())
+        }
+        _ => locked.unlink(index),
+    };
+    locked.finish(None)?;
+    unlinked
+}
+
+/// An object that the dead had locked although it held no reference on it: one of the others in a wait-all that it was committing.
+fn unlock_strays(cx: Cx, dead: ProcessRef) -> Result<()> {
+    for index in 0..cx.space.arena.high_water(Table::Objects) {
+        let record = cx.space.arena.object(index)?;
+        let locker = Word(record.word.load()).locker();
+        if locker.is_some_and(|l| live::process_of_owner(cx.space, l.index) == Some(dead)) {
+            let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
+            ops::state(cx, ops::target_at(cx.space, at)?)?;
+        }
     }
-    locked.finish(None)
+    Ok(())
 }
 
 /// R7.

@@ -17,6 +17,7 @@
 use crate::arena::layout::{ROW_OBJECTS, Table};
 use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::error::Result;
+use crate::row::Row;
 use crate::space::Space;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -77,7 +78,7 @@ impl std::ops::DerefMut for Held<'_> {
 
 /// Sets a process's bit; its row has or gets memory.
 pub(crate) fn set_bit(space: &Space, process: ProcessRef, object: u32) -> Result<()> {
-    let (word, bit) = (object / ROW_OBJECTS, 1u64 << (object % ROW_OBJECTS));
+    let (word, bit) = (object / ROW_OBJECTS, object % ROW_OBJECTS);
     let row = match space.arena.row_word(process.slot, word)? {
         Some(row) => row,
         None => {
@@ -85,23 +86,22 @@ pub(crate) fn set_bit(space: &Space, process: ProcessRef, object: u32) -> Result
             space.arena.row_word(process.slot, word)?.ok_or_else(|| space.arena.corrupted("a reference row that does not grow"))?
         }
     };
-    let generation = u64::from(process.generation) << 32;
-    let _ = row.update(|old| Some(if old >> 32 == generation >> 32 { old | bit } else { generation | bit }));
+    let _ = row.update(|old| Some(Row(old).with(process.generation, bit).0));
     Ok(())
 }
 
 /// Clears a process's bit.
 pub(crate) fn clear_bit(space: &Space, process: ProcessRef, object: u32) -> Result<()> {
-    let (word, bit) = (object / ROW_OBJECTS, 1u64 << (object % ROW_OBJECTS));
+    let (word, bit) = (object / ROW_OBJECTS, object % ROW_OBJECTS);
     if let Some(row) = space.arena.row_word(process.slot, word)? {
-        let _ = row.update(|old| (old >> 32 == u64::from(process.generation) && old & bit != 0).then_some(old & !bit));
+        let _ = row.update(|old| Row(old).without(process.generation, bit).map(|row| row.0));
     }
     Ok(())
 }
 
 /// Whether a process, or any process if `None`, has its bit set.
 pub(crate) fn is_held(space: &Space, object: u32, by: Option<ProcessRef>) -> Result<bool> {
-    let (word, bit) = (object / ROW_OBJECTS, 1u64 << (object % ROW_OBJECTS));
+    let (word, bit) = (object / ROW_OBJECTS, object % ROW_OBJECTS);
     let slots = match by {
         Some(process) => process.slot..process.slot + 1,
         None => 0..space.arena.high_water(Table::Processes),
@@ -111,11 +111,10 @@ pub(crate) fn is_held(space: &Space, object: u32, by: Option<ProcessRef>) -> Res
         if seat as u32 == 0 {
             continue; // nobody there
         }
-        if let Some(row) = space.arena.row_word(slot, word)? {
-            let row = row.load();
-            if row >> 32 == seat >> 32 && row & bit != 0 {
-                return Ok(true);
-            }
+        if let Some(row) = space.arena.row_word(slot, word)?
+            && Row(row.load()).holds((seat >> 32) as u32, bit)
+        {
+            return Ok(true);
         }
     }
     Ok(false)
@@ -127,11 +126,8 @@ pub(crate) fn objects_of(space: &Space, process: ProcessRef) -> Vec<u32> {
     let words = space.arena.process(process.slot).map_or(0, |p| p.row_words.load());
     for word in 0..words {
         let Ok(Some(row)) = space.arena.row_word(process.slot, word) else { continue };
-        let row = row.load();
-        if row >> 32 != u64::from(process.generation) {
-            continue;
-        }
-        found.extend((0..ROW_OBJECTS).filter(|b| row & (1 << b) != 0).map(|b| word * ROW_OBJECTS + b));
+        let bits = Row(row.load()).bits(process.generation);
+        found.extend((0..ROW_OBJECTS).filter(|b| bits & (1 << b) != 0).map(|b| word * ROW_OBJECTS + b));
     }
     found
 }

@@ -6,14 +6,13 @@ use crate::arena::file;
 use crate::arena::mapping::Arena;
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::asyncs::Asyncs;
-use crate::cell::private::{AtomicU64, Ordering};
+use crate::cell::private::{AtomicU32, AtomicU64, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
 use crate::keeper;
 use crate::pools::Pools;
 use crate::refs::References;
 use crate::sys::clock::{self, Deadline};
-use crate::sys::fork::ForkWord;
 use crate::sys::process;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
@@ -26,19 +25,15 @@ pub(crate) struct Space {
     pub(crate) session: Option<String>,
     /// Our process slot; another one in the child of a fork.
     me: AtomicU64,
-    /// 1 while calls may go on; 0 in a child whose fork ran no hooks; other values say why not.
-    gate: ForkWord,
     pub(crate) pools: Mutex<Pools>,
     pub(crate) references: References,
     pub(crate) asyncs: Asyncs,
     pub(crate) vacancies: Vacancies,
+    /// In how many holder sets we stay for an owner's sake (`index.rs`): who releases then looks whether it may leave.
+    pub(crate) keeps: AtomicU32,
     /// The slot kept for the child of a fork in progress.
     pub(crate) child: AtomicU64,
 }
-
-const GATE_OPEN: u32 = 1;
-const GATE_LOST: u32 = 2;
-const GATE_LEFT: u32 = 3;
 
 impl Space {
     /// Our process slot.
@@ -54,7 +49,7 @@ impl Space {
     /// Whether calls may go on.
     #[inline(always)]
     pub(crate) fn is_open(&self) -> bool {
-        self.gate.get() == GATE_OPEN
+        self.arena.gate.is_open()
     }
 
     /// Whether calls may go on; every call begins with this.
@@ -65,34 +60,17 @@ impl Space {
 
     #[cold]
     fn shut(&self) -> Error {
-        match self.gate.get() {
-            GATE_LOST => self.arena.lost_error(),
-            GATE_LEFT => Error::new(ErrorKind::Closed, "this process is exiting and has left the namespace"),
-            _ => Error::new(
-                ErrorKind::Closed,
-                "this process was made by a raw clone or vfork, which byname's handles do not survive; use fork(), or start a program",
-            ),
+        if self.arena.gate.is_lost() {
+            return self.arena.lost_error();
         }
-    }
-
-    pub(crate) fn open_gate(&self) {
-        self.gate.set(GATE_OPEN);
-    }
-
-    pub(crate) fn is_lost(&self) -> bool {
-        self.gate.get() == GATE_LOST
-    }
-
-    /// From now on every call says NamespaceLost.
-    pub(crate) fn set_lost(&self) {
-        if self.gate.get() == GATE_OPEN {
-            self.gate.set(GATE_LOST);
-        }
-    }
-
-    /// From now on this process makes no more calls: it exits.
-    pub(crate) fn set_left(&self) {
-        self.gate.set(GATE_LEFT);
+        Error::new(
+            ErrorKind::Closed,
+            if self.arena.gate.has_left() {
+                "this process is exiting and has left the namespace"
+            } else {
+                "this process was made by a raw clone or vfork, which byname's handles do not survive; use fork(), or start a program"
+            },
+        )
     }
 }
 
@@ -130,20 +108,19 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
     }
     loop {
         let arena = file::open(&path)?;
-        let gate = ForkWord::new().map_err(|e| Error::system("cannot make a page that notices forks (MADV_WIPEONFORK)", e))?;
         let space: &'static Space = Box::leak(Box::new(Space {
             arena,
             session: session.map(str::to_owned),
             me: AtomicU64::new(0),
-            gate,
             pools: Mutex::default(),
             references: References::default(),
             asyncs: Asyncs::default(),
             vacancies: Vacancies::default(),
+            keeps: AtomicU32::new(0),
             child: AtomicU64::new(0),
         }));
         if keeper::start(space, None)? {
-            space.open_gate();
+            space.arena.gate.open();
             spaces.push(space);
             return Ok(space);
         }

@@ -53,6 +53,22 @@ static void a_duplicate_has_the_same_rights(void) {
     OK(byname_handle_close(b));
 }
 
+static void the_table_of_handles_is_finite(void) {
+    const size_t most = 1u << 20;
+    byname_handle e = new_event(0, 0), *copies = (byname_handle *)malloc(most * sizeof *copies);
+    size_t i, n = 0;
+    while (n < most && byname_handle_duplicate(e, &copies[n]) == BYNAME_OK) n++;
+    CHECK(n > 100000 && n < most);
+    FAILS(byname_handle_duplicate(e, &copies[0]), BYNAME_ERR_LIMIT_REACHED, 4); /* 11.1, 9 */
+    FAILS(byname_event_create(NULL, NULL, &copies[0]), BYNAME_ERR_LIMIT_REACHED, 4);
+    for (i = 0; i < n; i++)
+        if (!OK(byname_handle_close(copies[i]))) break;
+    OK(byname_handle_duplicate(e, &copies[0])); /* and recovers */
+    OK(byname_handle_close(copies[0]));
+    OK(byname_handle_close(e));
+    free(copies);
+}
+
 static void descriptors_come_later(void) {
     byname_handle e = new_event(0, 0);
     int fd = 77;
@@ -126,5 +142,5 @@ static void a_missing_directory_is_told(void) {
 }
 
 TESTS(T(a_missing_directory_is_told), T(kinds), T(names_fit_or_are_refused), T(a_duplicate_is_the_same_object_closed_apart),
-      T(a_duplicate_has_the_same_rights), T(descriptors_come_later), T(the_last_error_is_the_threads), T(messages_name_the_object),
+      T(a_duplicate_has_the_same_rights), T(the_table_of_handles_is_finite), T(descriptors_come_later), T(the_last_error_is_the_threads), T(messages_name_the_object),
       T(statuses_have_names), T(header_and_library_are_of_one_version))

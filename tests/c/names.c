@@ -114,7 +114,7 @@ static void kinds_share_one_name_space(void) {
 
 static void rights_are_kept(void) {
     byname_open_options o = BYNAME_OPEN_OPTIONS_INIT;
-    byname_handle e, only_wait, only_set;
+    byname_handle e, only_wait, only_set, none;
     bool set;
     OK(byname_event_create("rights", NULL, &e));
     o.access = BYNAME_ACCESS_SYNCHRONIZE;
@@ -130,10 +130,12 @@ static void rights_are_kept(void) {
     FAILS(byname_event_wait(only_set, 0), BYNAME_ERR_ACCESS_DENIED, 5);
     OK(byname_event_wait(only_wait, 0));
     o.access = 0;
-    FAILS(byname_event_open("rights", &o, &e), BYNAME_ERR_ACCESS_DENIED, 5);
-    FAILS(byname_event_open("no such", &o, &e), BYNAME_ERR_NOT_FOUND, 2); /* the name comes first */
+    FAILS(byname_event_open("rights", &o, &none), BYNAME_ERR_ACCESS_DENIED, 5);
+    FAILS(byname_event_open("no such", &o, &none), BYNAME_ERR_NOT_FOUND, 2); /* the name comes first */
     o.access = 0x0004;
-    FAILS(byname_event_open("rights", &o, &e), BYNAME_ERR_ACCESS_DENIED, 5); /* no right of an event */
+    FAILS(byname_event_open("rights", &o, &none), BYNAME_ERR_ACCESS_DENIED, 5); /* no right of an event */
+    o.access = 0x01000000;
+    FAILS(byname_event_open("rights", &o, &none), BYNAME_ERR_ACCESS_DENIED, 1314); /* 2.5: bit 24 */
     OK(byname_handle_close(only_wait));
     OK(byname_handle_close(only_set));
     OK(byname_handle_close(e));

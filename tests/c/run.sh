@@ -24,6 +24,7 @@ else
     cflags="-I$prefix/include" libs="-L$prefix/lib -lbyname" private="-lbyname $(value Libs.private)"
 fi
 static="-L$prefix/lib ${private/-lbyname/-l:libbyname.a}"
+libs="$libs -ldl" # copies.c opens the library once more
 
 passed=0 failed=0
 ok() { passed=$((passed + 1)); echo "ok $1"; }

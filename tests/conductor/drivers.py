@@ -63,13 +63,14 @@ class Driver:
 
     def __init__(self, language: str, command: list[str], session: str, group: int | None = None):
         self.language, self.session = language, session
-        self.stderr = tempfile.TemporaryFile()
+        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by bury
         environment = dict(os.environ, BYNAME_SESSION=session)
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
-                                        env=environment, bufsize=0, process_group=group)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, env=environment, bufsize=0, process_group=group
+        )
         os.set_blocking(self.process.stdout.fileno(), False)
         self.pid = self.process.pid
-        self.alive, self.stopped = True, False
+        self.alive, self.stopped, self.changed = True, False, False
         self.calls: dict[int, Call] = {}
         self.next_number = 1
         self.buffer = b""
@@ -147,6 +148,14 @@ class Driver:
     def proceed(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
         self.stopped = False
+
+    def become_another_program(self, deadline: float) -> None:
+        """The process goes on as `cat`, and answers no more."""
+        self.send("main", "exec")
+        while proc.program(self.pid) != "cat":
+            if time.monotonic() > deadline:
+                raise Broken(f"the {self.language} driver (pid {self.pid}) did not exec")
+        self.changed = True
 
     def kill(self) -> None:
         """SIGKILL, and the kernel has finished with the process when this returns."""
@@ -236,8 +245,10 @@ class Pool:
         self.living.discard(driver)
 
     def close(self) -> list[str]:
-        """Ends every driver normally and tells what is left that should not be."""
+        """Ends every idle driver normally, others by force, and tells what is left that should not be."""
         complaints = []
+        for driver in self.living.difference(*self.idle.values()):
+            self.discard(driver)
         last = self.take("c")  # attached to the end, so that the last one to leave leaves cleanly
         finish([last.send("main", "event", "last", "-", "auto")])
         for driver in [*(self.living - {last}), last]:

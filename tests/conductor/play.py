@@ -8,14 +8,14 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
+import proc
+import table
 from drivers import THREAD_OWNERS, Broken, Call, Driver, Pool, finish, namespace_file, settle
 from scenarios import Scenario, Step
 
 #: The call that shows an object's state without changing it.
 LOOK = {"mutex": "owner", "event": "is-set", "semaphore": "available"}
-MAKERS = ("mutex", "event", "semaphore", "open")
 
 
 class Mismatch(Exception):
@@ -39,10 +39,11 @@ class Actor:
     handles: dict[str, Object] = field(default_factory=dict)
     pending: dict[str, deque[Call]] = field(default_factory=dict)
     tids: dict[str, int] = field(default_factory=dict)
+    child: int | None = None
 
     @property
     def answers(self) -> bool:
-        return self.driver.alive and not self.driver.stopped
+        return self.driver.alive and not self.driver.stopped and not self.driver.changed
 
     def queue(self, thread: str) -> deque[Call]:
         return self.pending.setdefault(thread, deque())
@@ -73,7 +74,8 @@ class Play:
             self.enter()
             for step in self.scenario.setup:
                 self.perform(step)
-            for self.round in range(1, self.scenario.repeat + 1):
+            for number in range(1, self.scenario.repeat + 1):
+                self.round = number
                 for step in self.scenario.steps:
                     self.perform(step)
         except (Mismatch, Broken) as problem:
@@ -100,8 +102,9 @@ class Play:
         """Gives clean drivers back to the pool and ends the others."""
         owners = {(o.expected or "?").partition(".")[0] for o in self.objects.values() if o.kind == "mutex"}
         for actor in self.actors.values():
+            self.kill_child(actor)
             driver = actor.driver
-            unclean = failed or "?" in owners or actor.role in owners or any(actor.pending.values()) or driver.stopped
+            unclean = failed or "?" in owners or actor.role in owners or any(actor.pending.values()) or driver.stopped or driver.changed
             if driver.alive and not unclean:
                 unclean = not self.clear(actor)
             if driver.alive and unclean:
@@ -171,6 +174,14 @@ class Play:
                 if (status := self.actors[role].driver.leave()) != 0:
                     raise Mismatch(f"{role} ended with status {status}")
             self.bury(rest)
+        elif verb == "exec":  # another program in the same process: what was open and held is gone as by a death
+            for role in rest:
+                self.actors[role].driver.become_another_program(self.deadline)
+            self.forget(rest)
+        elif verb == "kill-child":
+            for role in rest:
+                self.kill_child(self.actors[role])
+            self.deaths = True
         elif verb in ("stop", "continue"):
             for role in rest:
                 getattr(self.actors[role].driver, "stop" if verb == "stop" else "proceed")()
@@ -179,13 +190,26 @@ class Play:
 
     def bury(self, roles: Iterable[str]) -> None:
         """Waits until the kernel has finished with the roles' processes."""
+        for role in roles:
+            if self.actors[role].driver.alive:
+                self.actors[role].driver.bury()
+        self.forget(roles)
+
+    def forget(self, roles: Iterable[str]) -> None:
+        """Strikes out what was under way in the roles' processes."""
         self.deaths = True
         for role in roles:
             actor = self.actors[role]
-            if actor.driver.alive:
-                actor.driver.bury()
             self.loose -= {call for queue in actor.pending.values() for call in queue}
             actor.pending.clear()
+
+    def kill_child(self, actor: Actor) -> None:
+        if actor.child is not None:
+            os.kill(actor.child, signal.SIGKILL)
+            while proc.state(actor.child, actor.child) not in ("", "Z"):
+                if time.monotonic() > self.deadline:
+                    raise Broken(f"process {actor.child} does not die")
+            actor.child = None
 
     def act(self, step: Step) -> list[str]:
         """Gives the operations to each actor in turn, or with `&` to all without waiting for any."""
@@ -194,7 +218,7 @@ class Play:
             what = what[1:]
         if re.fullmatch(r"x\d+", what[0]):
             times, what = int(what[0][1:]), what[1:]
-        commands = [self.words(operation) for operation in _split(what, ";") for operation in _many(operation)] * times
+        commands = [words for operation in table.operations(what) for words in [table.words(operation, self.prefix)]] * times
         self.deaths |= what[0] in ("exit-thread", "fork")
         results = []
         for actor, thread in self.who(step.who):
@@ -208,7 +232,7 @@ class Play:
                 actor.queue(thread).append(call)
                 results.append(self.outcome(actor, call, step))
         if not at_once:
-            self.check(step.result, results)
+            self.check(step, results)
         return results
 
     def returns(self, step: Step) -> list[str]:
@@ -218,7 +242,7 @@ class Play:
         """
         times = int(step.what[1][1:]) if len(step.what) > 1 else 1
         calls = [(actor, thread, actor.queue(thread)[n]) for actor, thread in self.who(step.who) for n in range(times)]
-        blocked = sum(int(n) for n in re.findall(r"(\d+) blocked", step.result.partition(" or ")[0]))
+        blocked = table.blocked(step.result)
         finish([call for *_, call in calls], self.deadline, len(calls) - blocked)
         results = []
         self.groups = {"got": [], "rest": [], "won": []}
@@ -228,7 +252,7 @@ class Play:
             self.groups["rest" if result == "blocked" else "got"].append((actor.role, thread))
             if result.split()[0] in ("ok", "abandoned", "index"):
                 self.groups["won"].append((actor.role, thread))
-        self.check(step.result, results)
+        self.check(step, results)
         return results
 
     def who(self, text: str) -> list[tuple[Actor, str]]:
@@ -255,50 +279,20 @@ class Play:
         result = call.result
         self.loose.discard(call)
         actor.queue(call.thread).remove(call)
-        if result == "timeout" and (limit := _limit(call.words)) is not None and call.took < limit:
+        if result == "timeout" and (limit := table.limit(call.words)) is not None and call.took < limit:
             raise Mismatch(f"the time-out of {limit * 1000:g} ms came after {call.took * 1000:g} ms: never early")
-        if call.words[0] in MAKERS and result in ("ok", "ok created"):
-            self.bind(actor, *call.words[call.words[0] == "open":][:3], fresh=result == "ok created")
+        if call.words[0] in table.MAKERS and result in ("ok", "ok created"):
+            self.bind(actor, *call.words[call.words[0] == "open" :][:3], fresh=result == "ok created")
         if call.words[0] == "close" and result == "ok":
             actor.handles.pop(call.words[1], None)
+        if call.words[0] == "child" and result.startswith("child "):
+            actor.child = int(result.removeprefix("child "))
+            return "ok"
         if call.words[0] == "fence" and result.isdigit():
             held = actor.handles[call.words[1]]
             rising, held.fence = int(result) > held.fence, int(result)
             return "rising" if rising else result
         return result
-
-    def words(self, what: list[str]) -> list[str]:
-        """The protocol's words for an operation of the table."""
-        verb, *rest = what
-        if verb == "fork":
-            return ["fork", *self.words(rest)]
-        if verb in MAKERS:
-            return self.making(verb, rest)
-        limit = "inf"
-        if "for" in rest:
-            at = rest.index("for")
-            rest, limit = rest[:at], rest[at + 1]
-        if verb in ("acquire", "wait"):
-            return ["acquire", rest[0], limit]
-        if verb in ("wait-any", "wait-all", "signal-and-wait"):
-            if rest and rest[0].isdigit():  # `64 e` stands for e1 to e64
-                rest = [f"{rest[1]}{n}" for n in range(1, int(rest[0]) + 1)]
-            return [verb, limit, *rest]
-        return [verb, *rest]
-
-    def making(self, verb: str, rest: list[str]) -> list[str]:
-        """`mutex m owned`, `event e2 named @e auto set`, `semaphore s 1/2 robust`, `open mutex m`."""
-        kind = rest.pop(0) if verb == "open" else verb
-        handle, *options = rest
-        name: str | None = f"@{handle}"
-        if options[:1] == ["named"]:
-            name, options = options[1], options[2:]
-        elif options[:1] == ["unnamed"]:
-            name, options = None, options[1:]
-        word = "-" if name is None else self.name(name)
-        if kind == "semaphore" and options and "/" in options[0]:
-            options[:1] = options[0].split("/")
-        return ["open", kind, handle, word, *options] if verb == "open" else [verb, handle, word, *options]
 
     def bind(self, actor: Actor, kind: str, handle: str, word: str, fresh: bool) -> None:
         """Remembers which object a new handle of the actor means."""
@@ -309,44 +303,19 @@ class Play:
             known = Object(kind, leaf, expected)
         actor.handles[handle] = self.objects[handle] = known
 
-    def name(self, text: str) -> str:
-        """A name as the protocol wants it: `@` is this run's prefix, `^260x` fills up with x to 260 UTF-16 units."""
-        if text == '""':
-            return "%"
-        text = text.replace("@", self.prefix)
-        if fill := re.search(r"\^(\d+)(.+)$", text):
-            start, unit = text[:fill.start()], fill[2]
-            units = (int(fill[1]) - _utf16(start)) // _utf16(unquote(unit))
-            text = start + unit * units
-            while _utf16(unquote(text)) < int(fill[1]):
-                text += "x"
-        return text
-
     # --- comparing
 
-    def check(self, expected: str, results: list[str]) -> None:
-        expected, _, relation = expected.partition("; as many ")
-        if relation:
-            one, _, other = relation.partition(" as ")
-            if results.count(one) != results.count(other):
-                raise Mismatch(f"expected  as many {one} as {other}\ngot       {results.count(one)} and {results.count(other)}")
-        allowed = [option.strip() for option in expected.split(" or ")]
-        if expected == "counting":
-            wrong = results != [f"index {n}" for n in range(len(results))]
-        elif counts := [wanted for option in allowed if (wanted := _counted(option))]:
-            wrong = Counter(results) not in counts
-        else:
-            wrong = not set(results) <= set(allowed)
-        if wrong:
+    def check(self, step: Step, results: list[str]) -> None:
+        if not table.agrees(step.result, results):
             got = ", ".join(f"{n} {kind}" if len(results) > 1 else kind for kind, n in Counter(results).items())
-            raise Mismatch(f"expected  {expected}\ngot       {got}")
+            raise Mismatch(f"expected  {step.result}\ngot       {got}")
 
     def meaning(self, value: str, results: list[str]) -> str | None:
         """What an object's state must be: `5-ok` is 5 less the number of `ok` in this step, `got` whoever returned."""
         if value == "?":
             return None
         if value == "got":
-            (role, thread), = self.groups["got"]
+            ((role, thread),) = self.groups["got"]
             return role if thread == "main" else f"{role}.{thread}"
         if counted := re.fullmatch(r"(\d+)([-+])(\w+)", value):
             start, sign, kind = counted.groups()
@@ -368,28 +337,34 @@ class Play:
             if not self.deaths or time.monotonic() > self.deadline:
                 raise Mismatch("\n".join(wrong))
             del self.transcript[before:]
+            time.sleep(0.001)
 
     def differences(self) -> list[str]:
-        looks: list[tuple[Actor, str, Object, Call]] = []
-        for actor in self.actors.values():
-            if actor.answers:
-                for handle, known in actor.handles.items():
-                    if known.expected not in (None, "gone"):
-                        looks.append((actor, handle, known, actor.driver.send("io", LOOK[known.kind], handle)))
-        gone = {id(known): (handle, known) for handle, known in self.objects.items() if known.expected == "gone"}
-        for handle, known in gone.values():
-            if observer := next((actor for actor in self.actors.values() if actor.answers), None):
-                looks.append((observer, handle, known, observer.driver.send("io", "open", known.kind, "gone?", known.word)))
+        watchers = [actor for actor in self.actors.values() if actor.answers]
+        looks = [
+            (actor, handle, known, actor.driver.send("io", LOOK[known.kind], handle))
+            for actor in watchers
+            for handle, known in actor.handles.items()
+            if known.expected not in (None, "gone")
+        ]
         finish([call for *_, call in looks], self.deadline)
-        wrong = []
-        for actor, handle, known, call in looks:
-            if known.expected == "gone":
-                if call.result != "error NotFound 2":
-                    finish([actor.driver.send("io", "close", "gone?")], self.deadline)
-                    wrong.append(f"state     {handle} should be gone, but {actor.role} could open it: {call.result}")
-            elif not self.same(known, call.result):
-                wrong.append(f"state     {handle} should be {known.expected}, but {actor.role} sees {call.result}")
+        wrong = [
+            f"state     {handle} should be {known.expected}, but {actor.role} sees {call.result}"
+            for actor, handle, known, call in looks
+            if not self.same(known, call.result)
+        ]
+        for handle, known in self.objects.items():
+            if known.expected == "gone" and watchers and (seen := self.opened(watchers[0], known)):
+                wrong.append(f"state     {handle} should be gone, but {watchers[0].role} could open it: {seen}")
         return wrong
+
+    def opened(self, actor: Actor, known: Object) -> str | None:
+        """What came of opening an object that should be gone, unless it was not found."""
+        call = actor.driver.send("io", "open", known.kind, "gone?", known.word)
+        finish([call], self.deadline)
+        if call.result == "ok":
+            finish([actor.driver.send("io", "close", "gone?")], self.deadline)
+        return None if call.result == "error NotFound 2" else call.result
 
     def same(self, known: Object, seen: str) -> bool:
         if known.kind != "mutex":
@@ -414,37 +389,3 @@ class Play:
             finish([call], self.deadline)
             actor.tids[thread] = int(call.result)
         return actor.tids[thread]
-
-
-def _split(words: list[str], separator: str) -> list[list[str]]:
-    parts: list[list[str]] = [[]]
-    for word in words:
-        if word == separator:
-            parts.append([])
-        else:
-            parts[-1].append(word)
-    return parts
-
-
-def _many(words: list[str]) -> list[list[str]]:
-    """`many 3 set e` stands for `set e1`, `set e2`, `set e3`."""
-    if words[0] != "many":
-        return [words]
-    verb, handle, *rest = words[2:]
-    return [[verb, f"{handle}{n}", *rest] for n in range(1, int(words[1]) + 1)]
-
-
-def _counted(expected: str) -> Counter[str] | None:
-    """`1 abandoned, 3 blocked` as counts; None for any other form."""
-    parts = [re.fullmatch(r"(\d+) (\D.*)", part.strip()) for part in expected.split(",")]
-    return Counter({part[2]: int(part[1]) for part in parts}) if all(parts) else None
-
-
-def _limit(words: tuple[str, ...]) -> float | None:
-    """The time-out in seconds of a waiting command."""
-    at = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(words[0])
-    return float(words[at]) / 1000 if at and words[at] != "inf" else None
-
-
-def _utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2

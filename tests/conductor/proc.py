@@ -35,6 +35,15 @@ def state(pid: int, tid: int) -> str:
         return ""
 
 
+def program(pid: int) -> str:
+    """The name of the program that the process runs."""
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
 def _maps_file(pid: int, address: int, inode: int) -> bool:
     with open(f"/proc/{pid}/maps") as file:
         for line in file:

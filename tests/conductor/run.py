@@ -42,7 +42,9 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--filter", action="append", metavar="TEXT", help="only scenarios of this row, or with this text in the title or file name")
+    parser.add_argument(
+        "--filter", action="append", metavar="TEXT", help="only scenarios of this row, or with this text in the title or file name"
+    )
     parser.add_argument("--pairs", choices=("all", "sample"), default="all")
     parser.add_argument("--list", action="store_true", help="show the scenarios and the rows they cover")
     parser.add_argument("--seed", type=int, help="of the order and the jitter; printed by every run")
@@ -85,7 +87,9 @@ def who(cast: dict[str, str]) -> str:
 def show(scenarios: list[Scenario]) -> int:
     for scenario in scenarios:
         casts = len(scenario.deals(all_pairs=True))
-        print(f"{scenario.file.removesuffix('.toml'):13} {scenario.id}  [{len(scenario.roles)} roles, {casts} casts{'; ' + scenario.limits() if scenario.limits() else ''}]")
+        print(
+            f"{scenario.file.removesuffix('.toml'):13} {scenario.id}  [{len(scenario.roles)} roles, {casts} casts{'; ' + scenario.limits() if scenario.limits() else ''}]"
+        )
     _, elsewhere = required_rows()
     for row, reason in elsewhere.items():
         print(f"{'not here':13} {row}: {reason}")

@@ -82,19 +82,21 @@ def _read(path: Path) -> list[Scenario]:
         if unknown := entry.keys() - KEYS:
             raise SystemExit(f"{where}: unknown key {', '.join(sorted(unknown))}")
         roles = tuple(role for word in entry["roles"].split() for role in _expand(word))
-        found.append(Scenario(
-            file=path.name,
-            rows=tuple(entry["rows"].split()),
-            title=entry["title"],
-            roles=roles,
-            setup=_steps(entry.get("setup", ""), text, place, where),
-            steps=_steps(entry["steps"], text, place, where),
-            repeat=entry.get("repeat", 1),
-            watchdog=entry.get("watchdog", 30.0),
-            own_session=entry.get("session") == "own",
-            together=tuple(entry.get("together", "").split()),
-            speak={role: _speakers(entry, role) for role in roles},
-        ))
+        found.append(
+            Scenario(
+                file=path.name,
+                rows=tuple(entry["rows"].split()),
+                title=entry["title"],
+                roles=roles,
+                setup=_steps(entry.get("setup", ""), text, place, where),
+                steps=_steps(entry["steps"], text, place, where),
+                repeat=entry.get("repeat", 1),
+                watchdog=entry.get("watchdog", 30.0),
+                own_session=entry.get("session") == "own",
+                together=tuple(entry.get("together", "").split()),
+                speak={role: _speakers(entry, role) for role in roles},
+            )
+        )
     return found
 
 

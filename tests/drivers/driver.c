@@ -271,6 +271,13 @@ static void run_forked(struct command *c, char *out, size_t size) {
     waitpid(child, NULL, 0);
 }
 
+/* Forks a child that keeps what it has and does nothing. */
+static void leave_child(char *out, size_t size) {
+    pid_t child = fork();
+    while (child == 0) pause();
+    snprintf(out, size, "child %d", (int)child);
+}
+
 static void result(struct command *c, char *out, size_t size) {
     const char *verb = VERB(c);
     byname_handle h = c->count > 3 && c->words[3] ? find(c->words[3]).id : (byname_handle)BYNAME_NO_HANDLE;
@@ -278,6 +285,8 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "tid") == 0) snprintf(out, size, "%ld", syscall(SYS_gettid));
     else if (strcmp(verb, "clear") == 0) clear(out, size);
     else if (strcmp(verb, "fork") == 0) run_forked(c, out, size);
+    else if (strcmp(verb, "child") == 0) leave_child(out, size);
+    else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);
     else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0) make(c, out, size);
     else if (strcmp(verb, "open") == 0) open_existing(c, out, size);

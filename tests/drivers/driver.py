@@ -6,6 +6,7 @@ main thread, and `io` commands, which never block, run at once where the lines a
 
 import os
 import queue
+import signal
 import threading
 from urllib.parse import quote, unquote_to_bytes
 
@@ -127,6 +128,14 @@ def fork(*command):
     return said
 
 
+def child():
+    """Forks a child that keeps what it has and does nothing."""
+    pid = os.fork()
+    while pid == 0:
+        signal.pause()
+    return f"child {pid}"
+
+
 def churn(handle, path):
     """Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py)."""
     mutex, ledger = objects[handle], os.open(path, os.O_RDWR)
@@ -144,9 +153,11 @@ def churn(handle, path):
 
 def done(call):
     """Turns a method that returns nothing into a command."""
+
     def command(handle):
         call(objects[handle])
         return "ok"
+
     return command
 
 
@@ -160,6 +171,8 @@ COMMANDS = {
     "tid": lambda: str(threading.get_native_id()),
     "clear": clear,
     "fork": fork,
+    "child": child,
+    "exec": lambda: os.execv("/bin/cat", ["cat"]),
     "churn": churn,
     **{kind: lambda *words, kind=kind: make(kind, *words) for kind in KINDS},
     "open": open_,
@@ -188,7 +201,7 @@ def result(verb, *words):
         return COMMANDS[verb](*words)
     except byname.Error as error:
         return f"error {type(error).__name__.removesuffix('Error')} {error.win32}"
-    except Exception as error:  # whatever it is, the conductor must see it
+    except Exception as error:  # noqa: BLE001  whatever it is, the conductor must see it
         return f"fault {type(error).__name__}: {error}"
 
 
@@ -208,9 +221,10 @@ def dispatch(number, name, verb, words):
     if name == "io":
         return perform(number, verb, words)
     if verb == "exit-thread":
-        thread, commands = threads.pop(name)
-        commands.put(None)
-        thread.join()
+        if name in threads:
+            thread, commands = threads.pop(name)
+            commands.put(None)
+            thread.join()
         return say(number, "ok")
     if name not in threads:
         commands = queue.SimpleQueue()
@@ -227,7 +241,8 @@ def word(text):
 
 def read_lines():
     rest = b""
-    while data := os.read(0, 65536):  # not sys.stdin, whose lock would be in the way of a normal exit
+    # Not by sys.stdin, whose lock would be in the way of a normal exit.
+    while data := os.read(0, 65536):
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
             number, name, verb, *words = line.decode().split()

@@ -179,7 +179,15 @@ def test_signals_from_elsewhere(name):
 
     async def main():
         m.acquire()
-        tasks = [await pending(wait) for wait in (m.acquire_async(), event.wait_async(), s.acquire_async(), byname.wait_all_async([byname.Event(initial=True), event, s]))]
+        tasks = [
+            await pending(wait)
+            for wait in (
+                m.acquire_async(),
+                event.wait_async(),
+                s.acquire_async(),
+                byname.wait_all_async([byname.Event(initial=True), event, s]),
+            )
+        ]
         m.release()
         (await tasks[0]).release()
         Thread(event.set).result()

@@ -81,7 +81,15 @@ def test_another_kind(name):
     mutex.close()
 
 
-@pytest.mark.parametrize("kind, arguments", [(byname.Mutex, {"initially_owned": 1}), (byname.Event, {"manual_reset": "no"}), (byname.Event, {"initial": 2}), (byname.Semaphore, {"robust": None})])
+@pytest.mark.parametrize(
+    "kind, arguments",
+    [
+        (byname.Mutex, {"initially_owned": 1}),
+        (byname.Event, {"manual_reset": "no"}),
+        (byname.Event, {"initial": 2}),
+        (byname.Semaphore, {"robust": None}),
+    ],
+)
 def test_flags_of_wrong_type(kind, arguments, name):
     with pytest.raises(TypeError, match=next(iter(arguments))):
         kind(name, **arguments)
@@ -89,7 +97,9 @@ def test_flags_of_wrong_type(kind, arguments, name):
         kind.open(name)
 
 
-@pytest.mark.parametrize("initial, maximum", [(0, 0), (-1, 1), (2, 1), (0, -1), (0, 2**31), (0, 2**63), (2**100, 2**101), (-(2**100), 1), (-(2**63) - 1, 1)])
+@pytest.mark.parametrize(
+    "initial, maximum", [(0, 0), (-1, 1), (2, 1), (0, -1), (0, 2**31), (0, 2**63), (2**100, 2**101), (-(2**100), 1), (-(2**63) - 1, 1)]
+)
 def test_semaphore_counts_out_of_range(initial, maximum, name):
     existing = byname.Semaphore(name, initial=1, maximum=2)
     with existing:
@@ -179,7 +189,9 @@ def test_times_out_of_range(bad):
         assert caught.value.win32 == 87
 
 
-@pytest.mark.parametrize("good", [None, math.inf, 0, 0.0, -0.0, 1e-12, 1, 1e308, 10**400, Fraction(1, 3), Number()], ids=lambda value: str(value)[:10])
+@pytest.mark.parametrize(
+    "good", [None, math.inf, 0, 0.0, -0.0, 1e-12, 1, 1e308, 10**400, Fraction(1, 3), Number()], ids=lambda value: str(value)[:10]
+)
 def test_good_times(good):
     """Those calls have not to wait: every time will do."""
     for _, f in timed_calls():
@@ -207,11 +219,22 @@ def test_arguments_of_acquire():
             lock.acquire(False, 1)
         with pytest.raises(byname.InvalidArgumentError):
             lock.acquire(blocking=False, timeout=0)
-        for call in lambda: lock.acquire(True, 1, 2), lambda: lock.acquire(wait=True), lambda: lock.acquire(True, blocking=True), lambda: lock.acquire(**{"": 1}):
+        for call in (
+            lambda: lock.acquire(True, 1, 2),
+            lambda: lock.acquire(wait=True),
+            lambda: lock.acquire(True, blocking=True),
+            lambda: lock.acquire(**{"": 1}),
+        ):
             with pytest.raises(TypeError, match="acquire"):
                 call()
     assert mutex.owner is None
-    for good in lambda: mutex.acquire(True), lambda: mutex.acquire(1), lambda: mutex.acquire(0), lambda: mutex.acquire(blocking=True, timeout=None), lambda: mutex.acquire(False, None):
+    for good in (
+        lambda: mutex.acquire(True),
+        lambda: mutex.acquire(1),
+        lambda: mutex.acquire(0),
+        lambda: mutex.acquire(blocking=True, timeout=None),
+        lambda: mutex.acquire(False, None),
+    ):
         assert good() is True
         mutex.release()
     with pytest.raises(TypeError):
@@ -262,11 +285,27 @@ def test_closed(kind, name):
         lambda: handle.__reduce__(),
     ]
     if kind is byname.Mutex:
-        calls += [handle.acquire, handle.release, handle.__enter__, lambda: handle.__exit__(None, None, None), lambda: handle.fence, lambda: handle.owner, lambda: handle.acquire(timeout=0), lambda: handle.acquire_async().send(None)]
+        calls += [
+            handle.acquire,
+            handle.release,
+            handle.__enter__,
+            lambda: handle.__exit__(None, None, None),
+            lambda: handle.fence,
+            lambda: handle.owner,
+            lambda: handle.acquire(timeout=0),
+            lambda: handle.acquire_async().send(None),
+        ]
     if kind is byname.Event:
         calls += [handle.set, handle.reset, handle.pulse, handle.is_set, handle.wait, lambda: handle.wait_async().send(None)]
     if kind is byname.Semaphore:
-        calls += [handle.acquire, handle.release, handle.__enter__, lambda: handle.__exit__(), lambda: handle.available, lambda: handle.acquire_async().send(None)]
+        calls += [
+            handle.acquire,
+            handle.release,
+            handle.__enter__,
+            lambda: handle.__exit__(),
+            lambda: handle.available,
+            lambda: handle.acquire_async().send(None),
+        ]
     for call in calls:
         with pytest.raises(byname.ClosedError) as caught:
             call()

@@ -31,7 +31,7 @@ def test_names():
 def test_stubs(tmp_path):
     """The type stubs say what the compiled module has."""
     pytest.importorskip("mypy")
-    stubtest = [sys.executable, "-m", "mypy.stubtest", "byname", "--ignore-missing-stub"]
+    stubtest = [sys.executable, "-m", "mypy.stubtest", "byname"]
     run = subprocess.run(stubtest, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -137,7 +137,14 @@ def test_namespace(elsewhere):
     assert caught.value.win32 == 50
     with pytest.raises(byname.UnsupportedError):
         byname.Namespace(profile="ce")
-    for wrong in {"session": ""}, {"session": "a/b"}, {"session": "x" * 65}, {"profile": "nt"}, {"boundary": "b"}, {"session": "s", "boundary": "b", "alias": "a"}:
+    for wrong in (
+        {"session": ""},
+        {"session": "a/b"},
+        {"session": "x" * 65},
+        {"profile": "nt"},
+        {"boundary": "b"},
+        {"session": "s", "boundary": "b", "alias": "a"},
+    ):
         with pytest.raises(byname.InvalidArgumentError):
             byname.Namespace(**wrong)
     for wrong in {"session": 1}, {"session": b"s"}, {"profile": None}:
@@ -161,4 +168,6 @@ def test_namespaces_do_not_meet(name, elsewhere):
 def test_signatures():
     """Tools that look see the parameters of the direct methods, too."""
     assert str(inspect.signature(byname.Mutex.acquire)) == "(self, /, blocking=True, timeout=None)"
+    if sys.version_info < (3, 10):
+        return  # shows none for classes
     assert str(inspect.signature(byname.Semaphore)) == "(name=None, initial=1, maximum=2147483647, robust=False, *, namespace=None)"

@@ -104,11 +104,15 @@ def test_at_most_so_many_inside(name):
     assert 1 <= most <= 3 and s.available == 3
 
 
-def test_robust(name):
-    """The unit of a thread that ended comes back, and the next grant says so."""
+def test_unit_of_a_forgotten_grant_of_a_robust_one_comes_back(name):
     s = byname.Semaphore(name, 1, 1, robust=True)
-    Thread(s.acquire).result()
+    grant = Thread(s.acquire).result()
+    assert s.available == 0, "it is no thread's"
+    del grant
     with s.acquire(timeout=60) as grant:
         assert grant.abandoned
     with s.acquire() as grant:
         assert not grant.abandoned
+    with s:
+        assert s.available == 0
+    assert s.available == 1

@@ -3,12 +3,10 @@ from typing import Any, Literal, SupportsFloat, SupportsIndex, final
 
 from typing_extensions import Self, TypeAlias, disjoint_base
 
-# Built by the compiled module from the error table; a test compares the two.
 __all__ = [
     "Event",
     "Grant",
     "Handle",
-    "_reopen",
     "Mutex",
     "Namespace",
     "Semaphore",
@@ -43,7 +41,6 @@ __all__ = [
     "NamespaceLostError",
     "UnsupportedError",
     "SystemError",
-    "__version__",
 ]
 
 __version__: str

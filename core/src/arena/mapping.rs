@@ -11,6 +11,7 @@ use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::quoted;
 use crate::sys::file::File;
+use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
 use crate::sys::{code, fault, robust};
 use parking_lot::Mutex;
@@ -50,8 +51,8 @@ pub(crate) struct Arena {
     /// Which reference rows are mapped.
     rows: Vec<AtomicBool>,
     pub(crate) growing: Mutex<()>,
-    /// Raised when the file turns out to be gone, replaced or truncated.
-    pub(crate) lost: &'static AtomicBool,
+    /// Whether calls may go on.
+    pub(crate) gate: Gate,
 }
 
 impl Arena {
@@ -59,8 +60,8 @@ impl Arena {
     pub(crate) fn map(path: PathBuf, file: File) -> Result<Arena> {
         let region = Region::reserve(layout::SIZE as usize).map_err(|e| no_memory(&path, e))?;
         region.map_file(0, layout::PROCESSES_AT as usize, &file, 0).map_err(|e| no_memory(&path, e))?;
-        let lost: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
-        fault::guard(region, lost);
+        let gate = Gate::new()?;
+        fault::guard(region, gate.0.word(), LOST);
         Ok(Arena {
             path,
             file,
@@ -69,7 +70,7 @@ impl Arena {
             mapped: Default::default(),
             rows: (0..layout::PROCESSES).map(|_| AtomicBool::new(false)).collect(),
             growing: Mutex::new(()),
-            lost,
+            gate,
         })
     }
 
@@ -204,7 +205,7 @@ impl Arena {
 
     /// The file holds bytes that byname never writes.
     pub(crate) fn corrupted(&self, what: &str) -> Error {
-        if self.lost.load(Ordering::Acquire) {
+        if self.gate.is_lost() {
             return self.lost_error();
         }
         Error::new(ErrorKind::Corrupted, format!("{} is damaged ({what}); end its users and delete it", quoted(&self.path.to_string_lossy())))
@@ -252,6 +253,51 @@ impl Arena {
         // SAFETY: `T` is Shared (words only, any bits readable); the callers pass offsets of mapped table records; the
         // mapping stays until the process ends.
         unsafe { &*((self.region.address() + offset as usize) as *const T) }
+    }
+}
+
+/// Whether this process may go on using the arena. One word, which reads 0 in a child whose fork ran no hooks.
+#[derive(Debug)]
+pub(crate) struct Gate(ForkWord);
+
+const OPEN: u32 = 1;
+/// The file was deleted, replaced or truncated.
+const LOST: u32 = 2;
+/// This process exits.
+const LEFT: u32 = 3;
+
+impl Gate {
+    fn new() -> Result<Gate> {
+        ForkWord::new().map(Gate).map_err(|e| Error::system("cannot make a page that notices forks (MADV_WIPEONFORK)", e))
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.get() == OPEN
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.0.get() == LOST
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.0.get() == LEFT
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.set(OPEN);
+    }
+
+    /// From now on every call says NamespaceLost.
+    pub(crate) fn lose(&self) {
+        if self.is_open() {
+            self.0.set(LOST);
+        }
+    }
+
+    /// From now on this process makes no more calls.
+    pub(crate) fn leave(&self) {
+        self.0.set(LEFT);
     }
 }
 

@@ -1,6 +1,9 @@
 //! The arena: the shared file, its layout, and how this process maps it.
 
+#[cfg(not(loom))]
 pub(crate) mod file;
+#[cfg(not(loom))]
 pub(crate) mod layout;
+#[cfg(not(loom))]
 pub(crate) mod mapping;
 pub(crate) mod refs;

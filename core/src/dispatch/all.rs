@@ -13,8 +13,8 @@
 //! whoever meets them; each intent names the claim and the op, so all agree on whether C4 happened. Fast paths find the lock bit,
 //! so nobody sees a part. The reaper then tries the dead one's objects again under this lock ([`settle`]).
 
-use super::claim::Claim;
-use super::grant::{Intent, Wakes, intent};
+use super::claim::{Claim, Decides};
+use super::grant::{Intent, Wakes};
 use super::lock::{self, Locked, NoLock, Target, node_kind};
 use super::word::{Machine, State};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
@@ -99,9 +99,11 @@ pub(crate) fn try_commit(trigger: &mut Locked, _held: &AllLock, at: WaiterRef) -
     let waiter = arena.waiter(at.index)?;
     let (mut others, mut nodes, mut trigger_node) = (Vec::new(), Vec::new(), None);
     let mut next = waiter.first_node.load();
+    let mut steps = 0;
     let outcome = loop {
         let Some(index) = next.checked_sub(1) else { break Ok(true) };
-        if nodes.len() > super::claim::MAX_OBJECTS {
+        steps += 1;
+        if steps > super::claim::MAX_OBJECTS {
             break Err(arena.corrupted("an endless list of nodes"));
         }
         let node = arena.node(index)?;
@@ -156,7 +158,7 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
         if let Some(account) = locked.account_of_waiter(at)? {
             account.value_after.store(account.value.load().wrapping_add(1));
         }
-        Intent::declare(locked, intent::ALL, *after, index, generation, tag(cx.op));
+        Intent::declare(locked, Decides::All, *after, index, generation, tag(cx.op));
     }
     let won = loop {
         let Some(granted) = claim.grant_all(tag(cx.op)).filter(|c| c.generation() == generation) else { break false };

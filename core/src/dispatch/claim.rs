@@ -49,6 +49,56 @@ const POKE_ONE: u64 = 1 << 3;
 const POKE: u64 = 0x1f << 3;
 const PAYLOAD_SHIFT: u32 = 8;
 
+/// What decides whether the change that an intent describes happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decides {
+    /// The waiter's claim was granted by this node.
+    Grant = 1,
+    /// The waiter's claim was granted as a whole, by the op with the intent's tag.
+    All = 2,
+    /// The waiter's claim is DEAD: its grant went back.
+    Return = 3,
+    /// Nothing: state and account change together, always forward.
+    Account = 4,
+}
+
+/// The word that makes an object's intent valid (`Object::target`).
+///
+/// ```text
+///  63  61 60        32 31               0
+/// | kind | node (+1)  | claim generation |     0 = no intent
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Intended {
+    pub(crate) decides: Decides,
+    pub(crate) node: u32,
+    pub(crate) generation: u32,
+}
+
+impl Intended {
+    pub(crate) fn pack(self) -> u64 {
+        (self.decides as u64) << 61 | u64::from(self.node + 1) << 32 | u64::from(self.generation)
+    }
+
+    /// The inverse; `None` for 0 and for what was never packed.
+    pub(crate) fn unpack(word: u64) -> Option<Intended> {
+        let decides = *[Decides::Grant, Decides::All, Decides::Return, Decides::Account].get((word >> 61).checked_sub(1)? as usize)?;
+        let node = ((word >> 32) as u32 & 0x1fff_ffff).checked_sub(1)?;
+        Some(Intended { decides, node, generation: word as u32 })
+    }
+
+    /// Whether the change happened, by the claim of the waiter behind the node; `tag` is that of the intent.
+    pub(crate) fn happened(self, claim: Claim, ordinal: u32, tag: u32) -> bool {
+        let decided = match self.decides {
+            Decides::Grant => claim.is_granted_by(ordinal),
+            Decides::All => claim.is_granted_all_by(tag),
+            Decides::Return => claim.phase() == Phase::Dead,
+            Decides::Account => return true,
+        };
+        decided && claim.generation() == self.generation
+    }
+}
+
 /// The most objects one wait may name: what the payload can count.
 pub(crate) const MAX_OBJECTS: usize = 1 << 20;
 
@@ -160,6 +210,31 @@ mod tests {
         assert!(ends[1].is_granted_all_by(7) && !ends[1].is_granted_by(7));
         assert!(ends[0].take().unwrap().is_granted_by(9) && ends[1].take().unwrap().is_granted_all_by(7));
         assert!(ends[0].die().is_some() && ends[0].take().unwrap().die().is_none(), "what was taken stays taken");
+    }
+
+    #[test]
+    fn an_intent_names_what_decides() {
+        for decides in [Decides::Grant, Decides::All, Decides::Return, Decides::Account] {
+            let intent = Intended { decides, node: (1 << 20) - 1, generation: u32::MAX };
+            assert_eq!(Intended::unpack(intent.pack()), Some(intent));
+        }
+        assert!([0, 7, 1 << 61, 5 << 61 | 1 << 32].into_iter().all(|word| Intended::unpack(word).is_none()));
+        let waiting = Claim(0).next_waiting();
+        let by = |decides| Intended { decides, node: 0, generation: 1 };
+        let rows = [
+            (waiting, [false; 3]),
+            (waiting.grant(5).unwrap(), [true, false, false]),
+            (waiting.grant(6).unwrap(), [false; 3]),
+            (waiting.grant_all(7).unwrap(), [false, true, false]),
+            (waiting.grant_all(8).unwrap(), [false; 3]),
+            (waiting.cancel().unwrap(), [false; 3]),
+            (waiting.grant(5).unwrap().die().unwrap(), [false, false, true]),
+        ];
+        for (claim, expected) in rows {
+            let happened = [Decides::Grant, Decides::All, Decides::Return].map(|d| by(d).happened(claim, 5, 7));
+            assert_eq!(happened, expected, "{claim:?}");
+        }
+        assert!(!by(Decides::Grant).happened(Claim(1 << 32).next_waiting().grant(5).unwrap(), 5, 7), "another generation");
     }
 
     #[test]

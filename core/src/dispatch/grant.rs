@@ -16,10 +16,10 @@
 //! changes under the object's lock, with the same intent, so count and accounts always agree after recovery.
 
 use super::all::{self, AllLock};
-use super::claim::{Claim, Phase};
+use super::claim::{Claim, Decides, Intended};
 use super::lock::{Locked, node_kind};
 use super::word::{Machine, State};
-use crate::arena::layout::{Node, Waiter};
+use crate::arena::layout::{Node, Table, Waiter};
 use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
 use crate::error::Result;
 use crate::live;
@@ -74,12 +74,20 @@ pub(crate) fn ring(space: &Space, slot: u32) {
     }
 }
 
-/// What decides between the two states of an intent.
-pub(crate) mod intent {
-    pub(crate) const GRANT: u64 = 1;
-    pub(crate) const ALL: u64 = 2;
-    pub(crate) const RETURN: u64 = 3;
-    pub(crate) const ACCOUNT: u64 = 4;
+/// A walk over a queue cannot be longer than there are nodes (a commit of a wait-all begins it again, once for each waiter).
+struct Bounded(u64);
+
+impl Bounded {
+    fn new(locked: &Locked) -> Bounded {
+        let nodes = u64::from(locked.cx.space.arena.high_water(Table::Nodes));
+        let waiters = u64::from(locked.cx.space.arena.high_water(Table::Waiters));
+        Bounded((nodes + 1) * (waiters + 1))
+    }
+
+    fn step(&mut self, locked: &Locked) -> Result<()> {
+        self.0 = self.0.checked_sub(1).ok_or_else(|| locked.cx.space.arena.corrupted("an endless queue"))?;
+        Ok(())
+    }
 }
 
 /// The record of a change in progress; valid while `target` is not 0.
@@ -87,11 +95,11 @@ pub(crate) struct Intent;
 
 impl Intent {
     /// Writes the intent: last the word that makes it valid.
-    pub(crate) fn declare(locked: &Locked, kind: u64, after: State, node: u32, generation: u32, tag: u32) {
+    pub(crate) fn declare(locked: &Locked, decides: Decides, after: State, node: u32, generation: u32, tag: u32) {
         let record = locked.target.record;
         record.before.store(u64::from(tag) << 32 | u64::from(locked.state.0));
         record.after.store(u64::from(after.0));
-        record.target.store(kind << 61 | u64::from(node + 1) << 32 | u64::from(generation));
+        record.target.store(Intended { decides, node, generation }.pack());
     }
 
     pub(crate) fn clear(locked: &Locked) {
@@ -101,26 +109,19 @@ impl Intent {
     /// Finishes or undoes what the last locker left half done.
     pub(crate) fn resolve(locked: &mut Locked) -> Result<()> {
         let record = locked.target.record;
-        let target = record.target.load();
-        let (kind, generation) = (target >> 61, target as u32);
-        let Some(index) = (target >> 32 & 0x1fff_ffff).checked_sub(1) else { return Ok(()) };
-        let node = locked.node(index as u32)?;
+        let Some(intent) = Intended::unpack(record.target.load()) else { return Ok(()) };
+        let node = locked.node(intent.node)?;
         let (before, tag) = (State(record.before.load() as u32), (record.before.load() >> 32) as u32);
         let (happened, account) = match WaiterRef::unpack(node.waiter.load()) {
-            _ if kind == intent::ACCOUNT => (true, Some(node)),
+            _ if intent.decides == Decides::Account => (true, Some(node)),
             Some(at) => {
                 let claim = Claim(locked.cx.space.arena.waiter(at.index)?.claim.load());
-                let decided = match kind {
-                    intent::GRANT => claim.is_granted_by(node.ordinal.load()),
-                    intent::ALL => claim.is_granted_all_by(tag),
-                    _ => claim.phase() == Phase::Dead,
-                };
-                (decided && claim.generation() == generation, locked.account_of_waiter(at)?)
+                (intent.happened(claim, node.ordinal.load(), tag), locked.account_of_waiter(at)?)
             }
             None => (false, None),
         };
         locked.write_state(if happened { State(record.after.load() as u32) } else { before });
-        if let Some(account) = account.filter(|_| happened && kind != intent::RETURN) {
+        if let Some(account) = account.filter(|_| happened && intent.decides != Decides::Return) {
             account.value.store(account.value_after.load());
         }
         Intent::clear(locked);
@@ -133,7 +134,9 @@ impl Locked {
     pub(crate) fn hand_out(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
         self.poked = false;
         let mut next = self.target.record.head.load();
+        let mut steps = Bounded::new(self);
         while let Some(index) = next.checked_sub(1) {
+            steps.step(self)?;
             let node = self.node(index)?;
             next = node.next.load();
             match self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) {
@@ -159,7 +162,9 @@ impl Locked {
 
     /// Releases a mutex that sleepers wait for: the front one is woken to compete, or handed the mutex when it has waited long.
     pub(crate) fn hand_out_politely(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
+        let mut steps = Bounded::new(self);
         while let Some(index) = self.target.record.head.load().checked_sub(1) {
+            steps.step(self)?;
             let node = self.node(index)?;
             let Some((at, waiter, claim)) = self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) else {
                 self.unlink(index)?;
@@ -191,7 +196,7 @@ impl Locked {
         }
         node.news.store(u32::from(taken.abandoned));
         node.value.store(u64::from(before.epoch()));
-        Intent::declare(self, super::grant::intent::GRANT, taken.state, index, at.generation, 0);
+        Intent::declare(self, Decides::Grant, taken.state, index, at.generation, 0);
         self.write_state(taken.state);
         let won = loop {
             let Some(granted) = claim.grant(node.ordinal.load()).filter(|c| c.generation() == at.generation) else { break false };
@@ -238,7 +243,7 @@ impl Locked {
     /// Changes state and account together.
     pub(crate) fn change_with_account(&mut self, index: u32, account: &Node, value_after: u64, after: State) {
         account.value_after.store(value_after);
-        Intent::declare(self, intent::ACCOUNT, after, index, 0, 0);
+        Intent::declare(self, Decides::Account, after, index, 0, 0);
         self.write_state(after);
         account.value.store(value_after);
         Intent::clear(self);

@@ -18,7 +18,7 @@
 use super::all::AllLock;
 use super::claim::Claim;
 use super::grant::{Intent, Wakes};
-use super::word::{Locker, Machine, State, Word};
+use super::word::{Machine, State, Word};
 use crate::arena::layout::{Node, Object, Table};
 use crate::arena::refs::{ObjectRef, WaiterRef};
 use crate::error::{Error, ErrorKind, Result};
@@ -163,7 +163,7 @@ impl Patience {
         }
         cx.space.check()?;
         match live::vitals(cx.space, locker.index, |generation| locker.is(crate::arena::refs::OwnerRef { index: locker.index, generation }))? {
-            Vitals::Gone => recover(cx, target, word, locker)?,
+            Vitals::Gone => recover(cx, target, word)?,
             Vitals::Leaving => robust::await_death(live::thread_word(cx.space.arena.owner(locker.index)?)),
             Vitals::Alive if self.deadline.min(cx.patience).passed() => return Err(NoLock::TimedOut),
             Vitals::Alive => clock::nap(if self.rounds < SPINS + YIELDS + 20 { 50_000 } else { 1_000_000 }),
@@ -173,15 +173,18 @@ impl Patience {
 }
 
 /// Takes the lock of a dead locker over and brings the object to order; harmless if somebody else was faster.
-fn recover(cx: Cx, target: Target, word: Word, dead: Locker) -> Result<()> {
+fn recover(cx: Cx, target: Target, word: Word) -> Result<()> {
     if !target.cas(word, word.locked_by(cx.op)) {
         return Ok(());
     }
     let mut locked = Locked { cx, target, state: word.state(), poked: false };
-    let _ = dead;
-    Intent::resolve(&mut locked)?;
-    locked.rebuild()?;
-    locked.finish(None)
+    match Intent::resolve(&mut locked).and_then(|()| locked.rebuild()) {
+        Ok(()) => locked.finish(None),
+        Err(error) => {
+            locked.unlock_quietly();
+            Err(error)
+        }
+    }
 }
 
 impl Locked {
@@ -230,10 +233,16 @@ impl Locked {
 
     /// Appends a node whose waiter, ordinal and kind are filled in.
     pub(crate) fn append(&mut self, index: u32) -> Result<()> {
-        let (record, node) = (self.target.record, self.node(index)?);
+        let record = self.target.record;
         let ticket = record.next_ticket.load();
         record.next_ticket.store(ticket.wrapping_add(1));
-        node.ticket.store(ticket);
+        self.node(index)?.ticket.store(ticket);
+        self.link_last(index)
+    }
+
+    /// Links a node, which has its ticket, behind all others.
+    fn link_last(&mut self, index: u32) -> Result<()> {
+        let (record, node) = (self.target.record, self.node(index)?);
         node.next.store(0);
         let tail = record.tail.load();
         node.prev.store(tail);
@@ -289,7 +298,7 @@ impl Locked {
         record.tail.store(0);
         record.alls.store(0);
         for (_, index) in found {
-            self.append(index)?;
+            self.link_last(index)?;
         }
         Ok(())
     }

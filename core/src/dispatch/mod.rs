@@ -2,9 +2,13 @@
 //! makes the call. `word` and `claim` are pure machines; `lock` changes an object under its lock; `grant` hands what is
 //! signalled to those who wait; `all` commits wait-alls; `wait` is the one wait loop.
 
+#[cfg(not(loom))]
 pub(crate) mod all;
 pub(crate) mod claim;
+#[cfg(not(loom))]
 pub(crate) mod grant;
+#[cfg(not(loom))]
 pub(crate) mod lock;
+#[cfg(not(loom))]
 pub(crate) mod wait;
 pub(crate) mod word;

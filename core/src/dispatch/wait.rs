@@ -216,7 +216,7 @@ impl Entered {
                 return Ok(false);
             }
             cx.space.check()?;
-            let mut watch = Watch::default();
+            let mut watch = Watch::new(cx);
             if self.look(cx, request, claim != seen, &mut watch)? {
                 seen = claim;
                 continue; // something changed: look again before sleeping
@@ -224,7 +224,7 @@ impl Entered {
             seen = claim;
             let slice = if interrupt.is_some() { Deadline::at(clock::now() + SLICE_NS) } else { Deadline::NEVER };
             let belt = if watch.len > 0 { Deadline::at(clock::now() + BELT_NS) } else { Deadline::NEVER };
-            let woken = watch.sleep(cx, self.record, claim, request.deadline.min(slice).min(belt))?;
+            let woken = watch.sleep(self.record, claim, request.deadline.min(slice).min(belt))?;
             if woken == Woken::TimedOut && request.deadline.passed() {
                 self.cancel();
                 return Ok(false);
@@ -256,7 +256,7 @@ impl Entered {
             let state = target.word().state();
             let Some(owner) = state.owner_index() else { continue };
             match live::vitals(cx.space, owner, |generation| state.owner_generation_is(generation))? {
-                Vitals::Alive => watch.add(cx, owner)?,
+                Vitals::Alive => watch.add(owner)?,
                 Vitals::Leaving => {
                     ops::await_end(cx.space, owner)?;
                     return Ok(true);
@@ -278,8 +278,8 @@ impl Entered {
         let claim = self.claim();
         self.leave(cx, targets);
         let mut ended = self.take(cx, targets, claim);
-        if let (Ok(true), Ok(granted)) = (&asleep, &ended) {
-            // Interrupted in the instant of the grant: it goes back.
+        if let (Ok(true) | Err(_), Ok(granted)) = (&asleep, &ended) {
+            // Interrupted, or failed, in the instant of the grant: it goes back.
             let back = self.give_back(cx, targets, granted);
             ended = back.map(|()| Ended::Interrupted);
         }
@@ -344,9 +344,10 @@ impl Entered {
 /// `Node::news` of a wait-all whose owner held the mutex already.
 pub(crate) const RECURSED: u32 = 2;
 
-/// The words, besides the claim, that a thread blocked on mutexes sleeps on.
-#[derive(Debug, Default)]
+/// The words, besides the claim, that a thread blocked on mutexes sleeps on. Dropping it gives its seats back.
+#[derive(Debug)]
 struct Watch {
+    cx: Cx,
     words: [Option<(&'static Word32, u32)>; WATCHED],
     len: usize,
     /// The seats we sit on: process slot and seat.
@@ -358,23 +359,27 @@ struct Watch {
 const WATCHED: usize = 16;
 
 impl Watch {
+    fn new(cx: Cx) -> Watch {
+        Watch { cx, words: [None; WATCHED], len: 0, seats: [(0, 0); WATCHED / 2], seated: 0 }
+    }
+
     /// Watches a living owner: a free seat of its process, and its thread's word.
-    fn add(&mut self, cx: Cx, owner: u32) -> Result<()> {
+    fn add(&mut self, owner: u32) -> Result<()> {
         if self.len + 2 > WATCHED {
             return Ok(());
         }
-        let arena = &cx.space.arena;
-        let record = arena.owner(owner)?;
-        let Some(home) = live::process_of_owner(cx.space, owner) else { return Ok(()) };
-        if home != cx.space.me() {
-            let process = arena.process(home.slot)?;
+        let space = self.cx.space;
+        let record = space.arena.owner(owner)?;
+        let Some(home) = live::process_of_owner(space, owner) else { return Ok(()) };
+        if home != space.me() {
+            let process = space.arena.process(home.slot)?;
             for seat in RING_SEATS..SEATS {
                 let sitter = process.sleepers[seat].load();
-                let free = OwnerRef::unpack(sitter).is_none_or(|op| live::owner_vitals(cx.space, op) == Ok(Vitals::Gone));
-                if free && process.sleepers[seat].cas(sitter, cx.op.pack()).is_ok() {
+                let free = OwnerRef::unpack(sitter).is_none_or(|op| live::owner_vitals(space, op) == Ok(Vitals::Gone));
+                if free && process.sleepers[seat].cas(sitter, self.cx.op.pack()).is_ok() {
                     self.seats[self.seated] = (home.slot, seat);
                     self.seated += 1;
-                    self.push(live::seat(cx.space, home, seat)?);
+                    self.push(live::seat(space, home, seat)?);
                     break;
                 }
             }
@@ -394,8 +399,8 @@ impl Watch {
         self.len += 1;
     }
 
-    /// Sleeps on the claim and the watched words; whoever finds a death on a seat wakes all seats of that process first.
-    fn sleep(self, cx: Cx, record: &'static Waiter, claim: Claim, deadline: Deadline) -> Result<Woken> {
+    /// Sleeps on the claim and the watched words; whoever finds a death wakes the others who sleep on it.
+    fn sleep(self, record: &'static Waiter, claim: Claim, deadline: Deadline) -> Result<Woken> {
         if self.len == 0 {
             return Ok(futex::wait(record.claim.low(), claim.low(), deadline));
         }
@@ -408,13 +413,21 @@ impl Watch {
         let woken = if died { Woken::Changed } else { futex::wait_many(&words[..=self.len], deadline) };
         words[1..=self.len].iter().for_each(|(word, _)| robust::pass_on(word));
         for &(slot, seat) in &self.seats[..self.seated] {
-            let process = cx.space.arena.process(slot)?;
-            if robust::died(process.seats[seat].load() as u32) {
-                live::wake_seats(cx.space, slot)?;
+            if robust::died(self.cx.space.arena.process(slot)?.seats[seat].load() as u32) {
+                live::wake_seats(self.cx.space, slot)?;
             }
-            let _ = process.sleepers[seat].cas(cx.op.pack(), 0);
         }
         Ok(woken)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for &(slot, seat) in &self.seats[..self.seated] {
+            if let Ok(process) = self.cx.space.arena.process(slot) {
+                let _ = process.sleepers[seat].cas(self.cx.op.pack(), 0);
+            }
+        }
     }
 }
 

@@ -1,23 +1,24 @@
 //! Truncation of an arena's file raises SIGBUS on the next touch: one chained handler turns that into a lost namespace.
 //!
 //! The handler acts only on faults inside a registered region: it puts zero pages over the whole region, which decode
-//! as "nothing here", and sets the region's flag. Every other fault goes to the handler that was there before.
+//! as "nothing here", and closes the region's gate. Every other fault goes to the handler that was there before.
 
 use super::memory::Region;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 const MOST: usize = 64;
 
 struct Guarded {
     address: AtomicUsize,
     len: AtomicUsize,
-    /// Address of the flag to raise, an `AtomicBool` that lives for ever.
-    flag: AtomicUsize,
+    /// Address of the word to change, an `AtomicU32` that lives for ever, and what it shall say.
+    word: AtomicUsize,
+    value: AtomicU32,
 }
 
 static GUARDED: [Guarded; MOST] =
-    [const { Guarded { address: AtomicUsize::new(0), len: AtomicUsize::new(0), flag: AtomicUsize::new(0) } }; MOST];
+    [const { Guarded { address: AtomicUsize::new(0), len: AtomicUsize::new(0), word: AtomicUsize::new(0), value: AtomicU32::new(0) } }; MOST];
 static USED: AtomicUsize = AtomicUsize::new(0);
 static DISABLED: AtomicBool = AtomicBool::new(false);
 static INSTALL: Once = Once::new();
@@ -32,14 +33,15 @@ pub(crate) fn disable() {
     DISABLED.store(true, Ordering::Relaxed);
 }
 
-/// Guards a region; `flag` is raised when its file is found truncated.
-pub(crate) fn guard(region: Region, flag: &'static AtomicBool) {
+/// Guards a region; `word` gets `value` when its file is found truncated.
+pub(crate) fn guard(region: Region, word: &'static AtomicU32, value: u32) {
     if DISABLED.load(Ordering::Relaxed) {
         return;
     }
     let i = USED.fetch_add(1, Ordering::AcqRel);
     let Some(slot) = GUARDED.get(i) else { return };
-    slot.flag.store(std::ptr::from_ref(flag) as usize, Ordering::Release);
+    slot.word.store(std::ptr::from_ref(word) as usize, Ordering::Release);
+    slot.value.store(value, Ordering::Release);
     slot.len.store(region.len(), Ordering::Release);
     slot.address.store(region.address(), Ordering::Release);
     INSTALL.call_once(|| {
@@ -65,7 +67,7 @@ extern "C" fn on_bus(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
             continue;
         }
         // SAFETY: the region is an arena mapping of ours, never unmapped; from here on it reads as zeros. mmap is a plain
-        // system call and safe in a handler; the flag lives for ever.
+        // system call and safe in a handler; the word lives for ever.
         unsafe {
             libc::mmap(
                 base as *mut libc::c_void,
@@ -75,7 +77,8 @@ extern "C" fn on_bus(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
                 -1,
                 0,
             );
-            (*(slot.flag.load(Ordering::Acquire) as *const AtomicBool)).store(true, Ordering::Release);
+            let word = slot.word.load(Ordering::Acquire) as *const AtomicU32;
+            (*word).store(slot.value.load(Ordering::Acquire), Ordering::Release);
         }
         return;
     }

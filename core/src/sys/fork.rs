@@ -25,6 +25,11 @@ impl ForkWord {
         self.0.load(Ordering::Acquire)
     }
 
+    /// For a signal handler that must change it.
+    pub(crate) fn word(&self) -> &'static AtomicU32 {
+        self.0
+    }
+
     pub(crate) fn set(&self, value: u32) {
         self.0.store(value, Ordering::Release);
     }

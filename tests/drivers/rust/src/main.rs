@@ -3,10 +3,13 @@
 //! `tests/README.md` describes the protocol. Each named thread runs its commands in order; `main` is the process's
 //! main thread, and `io` commands, which never block, run at once where the lines are read.
 
+#![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
+
 use byname::{Access, Error, Event, Mutex, Permit, Reset, Semaphore, Timeout, Wait, Waitable};
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, MutexGuard};
 use std::thread::JoinHandle;
@@ -138,10 +141,14 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         ("tid", []) => Ok(thread_id().to_string()),
         ("clear", []) => clear(),
         ("fork", [verb, ..]) => fork(verb, &words[1..]),
+        ("child", []) => child(),
+        ("exec", []) => Err(std::process::Command::new("/bin/cat").exec().into()),
         ("churn", [handle, path]) => churn(find(handle)?.mutex()?, path),
         ("mutex", [handle, _, options @ ..]) => make_mutex(handle, name(1), options),
         ("event", [handle, _, reset, options @ ..]) => make_event(handle, name(1), reset, options),
-        ("semaphore", [handle, _, initial, maximum, options @ ..]) => make_semaphore(handle, name(1), number(initial)?, number(maximum)?, options),
+        ("semaphore", [handle, _, initial, maximum, options @ ..]) => {
+            make_semaphore(handle, name(1), number(initial)?, number(maximum)?, options)
+        }
         ("open", [kind, handle, name, options @ ..]) => open(kind, handle, name, options),
         ("close", [handle]) => close(handle),
         ("acquire", [handle, limit]) => acquire(handle, limit),
@@ -268,11 +275,13 @@ fn acquire(handle: &str, limit: &str) -> Answer {
             abandoned
         }),
         Object::Event(event) => event.wait_for(timeout(limit)?)?.map(|()| false),
-        Object::Semaphore(semaphore) => (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
-            let abandoned = permit.abandoned();
-            held().permits.entry(handle.to_owned()).or_default().push(permit);
-            abandoned
-        }),
+        Object::Semaphore(semaphore) => {
+            (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
+                let abandoned = permit.abandoned();
+                held().permits.entry(handle.to_owned()).or_default().push(permit);
+                abandoned
+            })
+        }
     };
     Ok(abandoned.map_or("timeout".into(), how))
 }
@@ -340,6 +349,16 @@ fn fork(verb: &str, words: &[Option<String>]) -> Answer {
             Ok(said)
         }
     }
+}
+
+/// Forks a child that keeps what it has and does nothing.
+fn child() -> Answer {
+    // SAFETY: the child only sleeps until it is killed.
+    let child = unsafe { libc::fork() };
+    while child == 0 {
+        std::thread::park();
+    }
+    Ok(format!("child {child}"))
 }
 
 /// Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py).
