@@ -94,7 +94,7 @@ kill: build ## the kill test, RUNS times (default 200)
 
 .PHONY: loom
 loom: ## the word machines under the model checker
-	RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom" -- loom
+	RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom"
 
 .PHONY: lint
 lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules

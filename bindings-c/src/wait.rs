@@ -119,14 +119,16 @@ unsafe fn wait_for(
     Ok(news(outcome, out, |won| byname_wait_result { index: won.index as i64, fence: fence(&won.grants), abandoned: won.abandoned }))
 }
 
-/// The status of a wait, after its news is written. Its grants are dropped: they stand for holds of the thread, which stay.
+/// The status of a wait, after its news is written. Its grants are kept: what a wait took stays taken until it is released.
 fn news<T>(outcome: Outcome<Satisfied>, out: Option<Out<T>>, tell: impl FnOnce(&Satisfied) -> T) -> byname_status {
     match outcome {
         Outcome::Got(won) => {
             if let Some(out) = out {
                 out.write(tell(&won));
             }
-            acquired(won.abandoned)
+            let status = acquired(won.abandoned);
+            won.grants.into_iter().for_each(Grant::keep);
+            status
         }
         Outcome::TimedOut => TIMED_OUT,
         Outcome::Interrupted => unreachable!("a wait without an interrupt was interrupted"),

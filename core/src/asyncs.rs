@@ -13,6 +13,7 @@ use crate::dispatch::lock::{self, Target};
 use crate::dispatch::wait::{ASYNC, Ended, Entered, Request};
 use crate::dispatch::word::Machine;
 use crate::error::{Error, Result};
+use crate::lock::{Guards, Lock};
 use crate::live::{self, Vitals};
 use crate::ops;
 use crate::owner;
@@ -32,7 +33,7 @@ const CHORE_NS: u64 = 200_000;
 
 /// The pending waits of this process.
 #[derive(Debug, Default)]
-pub(crate) struct Asyncs(Mutex<Registry>);
+pub(crate) struct Asyncs(Lock<Registry>);
 
 #[derive(Debug, Default)]
 struct Registry {
@@ -40,6 +41,16 @@ struct Registry {
     deadlines: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// Objects that a leaving waiter could not lock.
     chores: Vec<ObjectRef>,
+}
+
+impl Registry {
+    /// Deadlines of waits that ended early stay until they are many.
+    fn forget_ended(&mut self) {
+        if self.deadlines.len() > 2 * self.waits.len() + 64 {
+            let waits = &self.waits;
+            self.deadlines.retain(|Reverse((_, waiter, generation))| waits.get(waiter).is_some_and(|p| p.at.generation == *generation));
+        }
+    }
 }
 
 /// One pending wait.
@@ -80,6 +91,7 @@ impl Asyncs {
         });
         let mut registry = self.0.lock();
         registry.waits.insert(at.index, pending.clone());
+        registry.forget_ended();
         let sooner = request.deadline.nanos().is_some_and(|due| {
             registry.deadlines.push(Reverse((due, at.index, at.generation)));
             registry.deadlines.peek() == Some(&Reverse((due, at.index, at.generation)))
@@ -187,12 +199,9 @@ impl Asyncs {
         some
     }
 
-    pub(crate) fn lock(&self) {
-        std::mem::forget(self.0.lock());
-    }
-
-    pub(crate) fn unlock(&self) {
-        crate::sys::fork::force_unlock(&self.0);
+    /// For a fork.
+    pub(crate) fn hold(&'static self, guards: &mut Guards) {
+        guards.take(&self.0);
     }
 
     /// In the child of a fork: the waits were the parent's.

@@ -16,6 +16,17 @@ pub(crate) fn fence() {
     atomic::fence(Ordering::SeqCst);
 }
 
+/// Whether, under the model checker, a load reads the newest value in a way that every other access depends on. loom
+/// remembers only the last access to a word, so that a load of its own hides from it that a thread's swap may come before
+/// another thread's earlier load; read this way, no order is overlooked. The models run both ways (`model/mod.rs`).
+#[cfg(loom)]
+pub(crate) static READS_NEWEST: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+#[cfg(loom)]
+fn reads_newest() -> bool {
+    READS_NEWEST.load(std::sync::atomic::Ordering::Relaxed)
+}
+
 macro_rules! word {
     ($name:ident, $atomic:ident, $int:ty, $doc:literal) => {
         #[doc = $doc]
@@ -31,6 +42,10 @@ macro_rules! word {
 
             #[inline]
             pub(crate) fn load(&self) -> $int {
+                #[cfg(loom)]
+                if reads_newest() {
+                    return self.0.fetch_add(0, Ordering::AcqRel);
+                }
                 self.0.load(Ordering::Acquire)
             }
 

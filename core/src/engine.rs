@@ -521,14 +521,14 @@ impl HandleRef {
     fn try_acquire_slowly(self) -> Result<Option<Acquired>> {
         let opened = self.0.open(right::SYNCHRONIZE)?;
         let cx = owner::current(opened.space)?;
-        Ok(ops::try_take(cx, opened.target, cx.op)?.map(|taken| acquired(opened.target, taken)))
+        Ok(wait::try_one(cx, opened.target, cx.op)?.map(|taken| acquired(opened.target, taken)))
     }
 
     #[cold]
     fn acquire_slowly(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
         let opened = self.0.open(right::SYNCHRONIZE)?;
         let cx = owner::current(opened.space)?;
-        match ops::try_take(cx, opened.target, cx.op)? {
+        match wait::try_one(cx, opened.target, cx.op)? {
             Some(taken) => Ok(Outcome::Got(acquired(opened.target, taken))),
             None => block(cx, opened.target, timeout, interrupt),
         }
@@ -572,7 +572,7 @@ impl HandleRef {
         let Opened { space, target, .. } = self.grantable()?;
         let cx = owner::current(space)?;
         let owning = Owning::for_targets(cx, by, &[target])?;
-        match ops::try_take(cx, target, owning.owner(cx)) {
+        match wait::try_one(cx, target, owning.owner(cx)) {
             Ok(Some(taken)) => granted(cx, target, owning, taken).map(Some),
             other => {
                 owning.free(space);
@@ -905,14 +905,18 @@ impl PendingWait {
 
     /// True: cancelled, nothing is consumed, and `poll` gives Interrupted. False: the outcome stands, and `poll` has it.
     pub fn cancel(&self) -> bool {
-        match self.state.lock().as_ref() {
-            Some((_, Progress::Pending(pending))) => pending.cancel(),
-            _ => false,
-        }
+        self.space.me() == self.born
+            && match self.state.lock().as_ref() {
+                Some((_, Progress::Pending(pending))) => pending.cancel(),
+                _ => false,
+            }
     }
 
     /// Replaces the callback. A `poll` afterwards that gives `None` means that the new one will be called.
     pub fn set_notify(&self, notify: Box<dyn FnOnce() + Send>) {
+        if self.space.me() != self.born {
+            return;
+        }
         let pending = match self.state.lock().as_ref() {
             Some((_, Progress::Pending(pending))) => pending.clone(),
             _ => return,
@@ -982,7 +986,7 @@ impl Owning {
     }
 
     fn new_if(needed: bool, cx: Cx, by: By) -> Result<Owning> {
-        if needed || by == By::Thread { Owning::new(cx, by) } else { Ok(Owning::Nobody) }
+        if needed { Owning::new(cx, by) } else { Ok(Owning::Nobody) }
     }
 
     fn owner(&self, cx: Cx) -> OwnerRef {
@@ -995,11 +999,7 @@ impl Owning {
 
     /// What one grant of the wait keeps of it.
     fn share(&self, machine: Machine) -> Owning {
-        match self {
-            Owning::Thread(_) => self.clone(),
-            _ if machine == Machine::Mutex => self.clone(),
-            _ => Owning::Nobody,
-        }
+        if machine == Machine::Mutex { self.clone() } else { Owning::Nobody }
     }
 
     /// Gives the owner back unless one of the outcome's grants has it now.
@@ -1086,6 +1086,14 @@ impl Grant {
             index::leave_after_release(cx, self.target.at);
         }
         released.map(|_| ())
+    }
+
+    /// Drops the grant without giving anything back: a thread's mutex stays the thread's, a permit stays taken until somebody releases the semaphore. A
+    /// mutex that the grant itself owns is abandoned, since nobody could release it.
+    pub fn keep(self) {
+        if self.kind() == Kind::Semaphore {
+            self.held.store(false, Ordering::Release);
+        }
     }
 
     /// False once released, and in the child of a fork.

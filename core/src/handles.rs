@@ -14,8 +14,8 @@ use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::lock::Target;
 use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::{Guards, Lock};
 use crate::space::Space;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
@@ -45,7 +45,7 @@ const CHUNK: u32 = 256;
 const CHUNKS: usize = 4096;
 
 static TABLE: [OnceLock<Box<[Slot]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
-static FREE: Mutex<Free> = Mutex::new(Free { slots: VecDeque::new(), chunks: 0, open: 0 });
+static FREE: Lock<Free> = Lock::new(Free { slots: VecDeque::new(), chunks: 0, open: 0 });
 
 struct Free {
     slots: VecDeque<u32>,
@@ -119,8 +119,10 @@ impl Entry {
         if (tag >> 32) as u32 != self.generation || tag as u32 & wanted != wanted {
             return None;
         }
-        let space = self.slot.space.get()?;
-        space.is_open().then_some((Machine::from_code(tag as u32 >> 8 & 0xf), space, self.slot.record.get()?))
+        let (space, record) = (self.slot.space.get()?, self.slot.record.get()?);
+        // The slot may have been closed and used again between: only a tag that stayed vouches for what was read.
+        let same = self.slot.tag.load(Ordering::Acquire) == tag;
+        (same && space.is_open()).then_some((Machine::from_code(tag as u32 >> 8 & 0xf), space, record))
     }
 
     /// What the handle leads to, if it is open and has these rights.
@@ -141,6 +143,9 @@ impl Entry {
         ) else {
             return Err(Error::closed());
         };
+        if self.slot.tag.load(Ordering::Acquire) != tag {
+            return Err(Error::closed());
+        }
         space.check()?;
         Ok(Opened { space, target: Target { record, at, machine }, rights: tag as u32 })
     }
@@ -180,11 +185,6 @@ pub(crate) fn open_count() -> usize {
 }
 
 /// For a fork.
-pub(crate) fn lock() {
-    std::mem::forget(FREE.lock());
-}
-
-/// For a fork.
-pub(crate) fn unlock() {
-    crate::sys::fork::force_unlock(&FREE);
+pub(crate) fn hold(guards: &mut Guards) {
+    guards.take(&FREE);
 }

@@ -22,13 +22,13 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::life::{Life, Stage};
 use crate::live::{self, Vitals, owner_kind};
+use crate::lock::{Guards, Lock};
 use crate::name::{MAX_NAME_BYTES, quoted};
 use crate::ops;
 use crate::recover;
 use crate::refs::{self, count_matches};
 use crate::space::{Cx, Space};
 use crate::sys::{clock, process};
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 
 /// What a new object is.
@@ -44,7 +44,7 @@ pub(crate) struct Blueprint {
 pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Target, bool)> {
     let Some(name) = name else {
         let at = reserve(cx)?;
-        let made = fill(cx, at, None, what).map(|record| publish(cx, at, record, what));
+        let made = fill(cx, at, None, what).and_then(|record| publish(cx, at, record, what));
         settle_pending(cx, at, made.is_err());
         return made.map(|target| (target, true));
     };
@@ -52,8 +52,12 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
     let mut spare: Option<(ObjectRef, Target)> = None;
     let outcome = loop {
         let seen = bucket.load();
-        if let Some(found) = find(cx, bucket, name)? {
-            break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
+        match find(cx, bucket, name)? {
+            Found::Here(found) => {
+                break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
+            }
+            Found::LookAgain => continue,
+            Found::Nothing => {}
         }
         if Bucket(seen).is_locked() {
             await_bucket(cx, bucket)?;
@@ -63,8 +67,8 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
             Some(made) => made,
             None => {
                 let at = reserve(cx)?;
-                match fill(cx, at, Some(name), what) {
-                    Ok(record) => *spare.insert((at, publish(cx, at, record, what))),
+                match fill(cx, at, Some(name), what).and_then(|record| publish(cx, at, record, what)) {
+                    Ok(target) => *spare.insert((at, target)),
                     Err(error) => {
                         settle_pending(cx, at, true);
                         return Err(error);
@@ -89,12 +93,14 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
     let bucket = bucket_of(cx.space, name);
     loop {
         let seen = bucket.load();
-        if let Some(found) = find(cx, bucket, name)? {
-            if is(found.machine) {
-                return Ok(found);
+        match find(cx, bucket, name)? {
+            Found::Here(found) if is(found.machine) => return Ok(found),
+            Found::Here(found) => {
+                leave_quietly(cx, found.at);
+                return Err(other_kind(name));
             }
-            leave_quietly(cx, found.at);
-            return Err(other_kind(name));
+            Found::LookAgain => continue,
+            Found::Nothing => {}
         }
         if Bucket(seen).is_locked() {
             await_bucket(cx, bucket)?;
@@ -206,12 +212,7 @@ fn leave_set(cx: Cx, at: ObjectRef) -> Result<()> {
     if target.machine == Machine::RobustSemaphore {
         close_account(cx, target, cx.space.me())?;
     }
-    let op = cx.space.arena.owner(cx.op.index)?;
-    op.pending_object.store(at.pack());
-    refs::clear_bit(cx.space, cx.space.me(), at.index)?;
-    let destroyed = destroy_if_unheld(cx, at);
-    op.pending_object.store(0);
-    destroyed
+    withdraw(cx, cx.space.me(), at)
 }
 
 /// Ends an object that nobody holds any more; finishes what somebody else began to end.
@@ -250,15 +251,12 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
         if life.stage() == Some(Stage::Dying) && life.generation() == at.generation {
             locked.remove(at.index, record)?;
         }
-        locked.unlock();
+        drop(locked);
     }
     let life = Life(record.life.load());
     if life.stage() == Some(Stage::Dying) && life.generation() == at.generation {
-        let long = record.long_name.load();
+        free_long_name(cx.space, at, record)?; // first: who finds the record DYING does it again
         if record.life.cas(life.0, life.free().0).is_ok() {
-            if let Some(long) = long.checked_sub(1) {
-                let _ = cx.space.arena.long_name(long)?.owner.cas(at.pack(), 0);
-            }
             cx.space.arena.header().live_objects.add(u64::MAX);
             cx.space.vacancies.freed.lock().push_back(at.index);
         }
@@ -278,13 +276,22 @@ fn hash(name: &str) -> u32 {
     (wide ^ wide >> 32) as u32
 }
 
-/// The live object of that name, entered into by this process.
-fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Option<Target>> {
+/// What a walk along a chain found.
+enum Found {
+    /// The live object of that name, entered into by this process.
+    Here(Target),
+    /// No such object, if the bucket has not moved since before the walk.
+    Nothing,
+    /// Something ended under our eyes.
+    LookAgain,
+}
+
+fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
     let arena = &cx.space.arena;
     let wanted = hash(name);
     let mut next = Bucket(bucket.load()).head();
     for _ in 0..OBJECTS {
-        let Some(index) = next.checked_sub(1) else { return Ok(None) };
+        let Some(index) = next.checked_sub(1) else { return Ok(Found::Nothing) };
         let record = arena.object(index)?;
         next = record.chain.load();
         let life = Life(record.life.load());
@@ -294,11 +301,12 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Option<Target>> {
         }
         match life.stage() {
             // A name ends with its last holder, also when nobody has buried him yet (L2).
-            Some(Stage::Live) if bury_holders(cx, at)? => return Ok(None),
-            Some(Stage::Live) if join(cx, at, record, life)? => return ops::target_at(cx.space, at).map(Some),
+            Some(Stage::Live) if bury_holders(cx, at)? => return Ok(Found::LookAgain),
+            Some(Stage::Live) if join(cx, at, record, life)? => return ops::target_at(cx.space, at).map(Found::Here),
+            Some(Stage::Live) => return Ok(Found::LookAgain),
             Some(Stage::Dying) => {
                 finish_destroying(cx, at, record)?;
-                return Ok(None); // the bucket has moved: the caller looks again
+                return Ok(Found::LookAgain);
             }
             _ => {}
         }
@@ -306,7 +314,8 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Option<Target>> {
     Err(arena.corrupted("an endless chain of names"))
 }
 
-/// Reaps the holders of an object if all of them are dead; true if the object may have ended by that.
+/// Reaps the holders of an object if all of them are dead; true if there was one, and the object may have ended by that. A dead process
+/// that cannot be reaped now (a thread of it has not ended) still holds.
 fn bury_holders(cx: Cx, at: ObjectRef) -> Result<bool> {
     let mut dead = Vec::new();
     for slot in 0..cx.space.arena.high_water(Table::Processes) {
@@ -318,11 +327,20 @@ fn bury_holders(cx: Cx, at: ObjectRef) -> Result<bool> {
             dead.push(holder);
         }
     }
+    let mut buried = false;
     for holder in &dead {
-        while !recover::reap(cx, *holder)? {}
+        for _ in 0..BURIALS {
+            if recover::reap(cx, *holder)? {
+                buried = true;
+                break;
+            }
+        }
     }
-    Ok(!dead.is_empty())
+    Ok(buried)
 }
+
+/// How often a look-up tries to reap a dead holder whose threads have not ended; each try waits up to a millisecond for them.
+const BURIALS: u32 = 10;
 
 /// Enters the holder set; false if the object ended meanwhile, or is another by now.
 fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Result<bool> {
@@ -331,13 +349,17 @@ fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Resul
         held.count += 1;
         return Ok(true);
     }
+    if held.count > 0 {
+        return Ok(false); // the record is another object by now, and ours
+    }
     let me = cx.space.me();
-    refs::set_bit(cx.space, me, at.index)?;
+    let fresh = refs::set_bit(cx.space, me, at.index)?;
     loop {
         let Some(admitted) = life.admit(me.slot).filter(|l| l.generation() == at.generation) else {
-            refs::clear_bit(cx.space, me, at.index)?;
-            // Our bit may have kept the last holder from ending the object.
-            destroy_if_unheld(cx, at)?;
+            if fresh {
+                // Our bit may have kept the last holder, of whatever the record is now, from ending it.
+                withdraw(cx, me, ObjectRef { index: at.index, generation: Life(record.life.load()).generation() })?;
+            }
             return Ok(false);
         };
         match record.life.cas(life.0, admitted.0) {
@@ -347,10 +369,25 @@ fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Resul
     }
     *held = refs::Count { generation: at.generation, count: 1 };
     let target = ops::target_at(cx.space, at)?;
-    if target.machine == Machine::RobustSemaphore {
-        open_account(cx, target)?;
+    if target.machine == Machine::RobustSemaphore
+        && let Err(error) = open_account(cx, target)
+    {
+        held.count = 0;
+        leave_set(cx, at)?;
+        return Err(error);
     }
     Ok(true)
+}
+
+/// Clears a process's bit and ends the object if that was the last; our op says so meanwhile.
+fn withdraw(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> {
+    let op = cx.space.arena.owner(cx.op.index)?;
+    let before = op.pending_object.load();
+    op.pending_object.store(at.pack());
+    refs::clear_bit(cx.space, process, at.index)?;
+    let destroyed = destroy_if_unheld(cx, at);
+    op.pending_object.store(before);
+    destroyed
 }
 
 fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
@@ -372,14 +409,16 @@ fn other_kind(name: &str) -> Error {
 #[derive(Debug, Default)]
 pub(crate) struct Vacancies {
     /// Records that we freed, oldest first.
-    freed: Mutex<VecDeque<u32>>,
+    freed: Lock<VecDeque<u32>>,
     /// Where the search through the table goes on.
-    cursor: Mutex<u32>,
+    cursor: Lock<u32>,
 }
 
 impl Vacancies {
-    pub(crate) fn locks(&self) -> (&Mutex<VecDeque<u32>>, &Mutex<u32>) {
-        (&self.freed, &self.cursor)
+    /// For a fork.
+    pub(crate) fn hold(&'static self, guards: &mut Guards) {
+        guards.take(&self.freed);
+        guards.take(&self.cursor);
     }
 }
 
@@ -425,7 +464,7 @@ fn reserve(cx: Cx) -> Result<ObjectRef> {
         }
         // A quarter free is worth a search; else, or when that found nothing, the table grows.
         let live = space.arena.header().live_objects.load();
-        if !wrapped && (live.saturating_mul(4) < u64::from(high) * 3 && high > 0 || high == OBJECTS) {
+        if !wrapped && high > 0 && (live > u64::from(high) || live * 4 < u64::from(high) * 3 || high == OBJECTS) {
             *cursor = 0;
             wrapped = true;
         } else {
@@ -437,7 +476,10 @@ fn reserve(cx: Cx) -> Result<ObjectRef> {
 /// Fills a reserved record; its bit is set.
 fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'static Object> {
     let record = cx.space.arena.object(at.index)?;
-    refs::set_bit(cx.space, cx.space.me(), at.index)?;
+    {
+        let _held = cx.space.references.lock(at.index); // no look-up of this process is half-way with the same bit
+        refs::set_bit(cx.space, cx.space.me(), at.index)?;
+    }
     fence(); // readers of the former name saw the life word change before these stores
     record.word.store(Word::new(what.state).0);
     record.target.store(0);
@@ -474,14 +516,14 @@ fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'
 }
 
 /// RESERVED to LIVE; ours from here on.
-fn publish(cx: Cx, at: ObjectRef, record: &'static Object, what: Blueprint) -> Target {
+fn publish(cx: Cx, at: ObjectRef, record: &'static Object, what: Blueprint) -> Result<Target> {
     *cx.space.references.lock(at.index) = refs::Count { generation: at.generation, count: 1 };
     record.life.store(Life(record.life.load()).publish().0);
     let target = Target { record, at, machine: what.machine };
     if what.machine == Machine::RobustSemaphore {
-        let _ = open_account(cx, target);
+        open_account(cx, target)?;
     }
-    target
+    Ok(target)
 }
 
 /// The making of an object ends: it is linked, or `undo` gives it back.
@@ -512,20 +554,26 @@ pub(crate) fn abolish(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> 
     if life.generation() != at.generation {
         return Ok(());
     }
-    if life.stage() == Some(Stage::Reserved) {
-        if life.sole() == Some(process.slot) {
-            refs::clear_bit(cx.space, process, at.index)?;
-            if let Some(long) = record.long_name.load().checked_sub(1) {
-                let _ = cx.space.arena.long_name(long)?.owner.cas(at.pack(), 0);
-            }
-            if record.life.cas(life.0, life.free().0).is_ok() {
-                cx.space.arena.header().live_objects.add(u64::MAX);
-            }
-        }
-        return Ok(());
+    if life.stage() != Some(Stage::Reserved) {
+        return withdraw(cx, process, at);
     }
-    refs::clear_bit(cx.space, process, at.index)?;
-    destroy_if_unheld(cx, at)
+    // The life was read before the slot: a record that the slot's next process is making is not the dead one's.
+    let seat = cx.space.arena.process(process.slot)?.seats[0].load();
+    if life.sole() == Some(process.slot) && (seat >> 32) as u32 == process.generation {
+        refs::clear_bit(cx.space, process, at.index)?;
+        free_long_name(cx.space, at, record)?;
+        if record.life.cas(life.0, life.free().0).is_ok() {
+            cx.space.arena.header().live_objects.add(u64::MAX);
+        }
+    }
+    Ok(())
+}
+
+fn free_long_name(space: &Space, at: ObjectRef, record: &Object) -> Result<()> {
+    if let Some(long) = record.long_name.load().checked_sub(1) {
+        let _ = space.arena.long_name(long)?.owner.cas(at.pack(), 0);
+    }
+    Ok(())
 }
 
 fn reserve_long_name(space: &Space, at: ObjectRef) -> Result<(u32, &'static LongName)> {
@@ -533,12 +581,22 @@ fn reserve_long_name(space: &Space, at: ObjectRef) -> Result<(u32, &'static Long
         let high = space.arena.high_water(Table::LongNames);
         for index in 0..high {
             let long = space.arena.long_name(index)?;
-            if long.owner.load() == 0 && long.owner.cas(0, at.pack()).is_ok() {
+            let owner = long.owner.load();
+            if is_vacant(space, owner, index)? && long.owner.cas(owner, at.pack()).is_ok() {
                 return Ok((index, long));
             }
         }
         space.arena.grow(Table::LongNames, high)?;
     }
+}
+
+/// Whether a long name's owner is nobody, or an object that died before it knew of the name.
+fn is_vacant(space: &Space, owner: u64, index: u32) -> Result<bool> {
+    let Some(at) = ObjectRef::unpack(owner) else { return Ok(true) };
+    let record = space.arena.object(at.index)?;
+    let life = Life(record.life.load());
+    let is_making = life.stage() == Some(Stage::Reserved) && life.generation() == at.generation;
+    Ok(!is_making && !(life.generation() == at.generation && record.long_name.load() == index + 1))
 }
 
 // --- names
@@ -662,7 +720,10 @@ impl LockedBucket {
         Err(self.cx.space.arena.corrupted("an endless chain of names"))
     }
 
-    fn unlock(self) {
+}
+
+impl Drop for LockedBucket {
+    fn drop(&mut self) {
         self.word.store(Bucket(self.word.load()).unlocked().0);
         if let Ok(op) = self.cx.space.arena.owner(self.cx.op.index) {
             op.pending_bucket.store(0);
@@ -685,8 +746,8 @@ fn await_bucket(cx: Cx, word: &Word64) -> Result<()> {
                 let (index, generation) = seen.locker();
                 match live::vitals(cx.space, index, |g| g & 0xfff == generation)? {
                     Vitals::Gone => drop(word.cas(seen.0, seen.unlocked().0)),
+                    Vitals::Leaving | Vitals::Alive if cx.patience.passed() => return Err(lock::NoLock::TimedOut.into()),
                     Vitals::Leaving => ops::await_end(cx.space, index)?,
-                    Vitals::Alive if cx.patience.passed() => return Err(lock::NoLock::TimedOut.into()),
                     Vitals::Alive => clock::nap(if round < 130 { 50_000 } else { 1_000_000 }),
                 }
             }

@@ -16,8 +16,9 @@
 //! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may.
 
 use crate::arena::file;
-use crate::arena::layout::{RING_SEATS, SEATS, SIZE, Table};
+use crate::arena::layout::{RING_SEATS, SEATS, Table};
 use crate::arena::refs::ProcessRef;
+use crate::cell::private::Ordering;
 use crate::cell::{Word32, fence};
 use crate::dispatch::grant;
 use crate::dispatch::word::Machine;
@@ -29,7 +30,8 @@ use crate::ops;
 use crate::owner;
 use crate::recover;
 use crate::refs;
-use crate::space::{Cx, SPACES, Space};
+use crate::lock::Guards;
+use crate::space::{self, Cx, SPACES_LOCK, Space};
 use crate::sys::clock::{self, Deadline};
 use crate::sys::robust::{OWNER_DIED, SeatList, WAITERS};
 use crate::sys::{fork, futex, process};
@@ -39,6 +41,8 @@ use std::sync::{Once, mpsc};
 const BELT_NS: u64 = 1_000_000_000;
 /// How soon it looks again at a process whose threads have not all ended.
 const SOON_NS: u64 = 1_000_000;
+/// How long it rests when a turn failed.
+const TROUBLE_NS: u64 = 100_000_000;
 /// How long a forked child may take to come.
 const CHILD_NS: u64 = 10_000_000_000;
 
@@ -62,7 +66,7 @@ pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<b
 /// J1 to J7, on the keeper's thread.
 fn join(space: &'static Space, kept: Option<ProcessRef>) -> Result<Option<Cx>> {
     let me = match kept {
-        Some(kept) => take_slot(space, kept.slot, EXPECTED_SEAT)?
+        Some(kept) => take_slot(space, kept.slot, EXPECTED_SEAT, Some(kept.generation))?
             .ok_or_else(|| Error::new(ErrorKind::LimitReached, "the forked child came too late to its place in the namespace"))?,
         None => take_free_slot(space)?,
     };
@@ -88,7 +92,7 @@ fn take_free_slot(space: &'static Space) -> Result<ProcessRef> {
         let high = space.arena.high_water(Table::Processes);
         for slot in 0..high {
             if space.arena.process(slot)?.seats.iter().all(|s| s.load() as u32 == 0)
-                && let Some(me) = take_slot(space, slot, 0)?
+                && let Some(me) = take_slot(space, slot, 0, None)?
             {
                 return Ok(me);
             }
@@ -97,15 +101,15 @@ fn take_free_slot(space: &'static Space) -> Result<ProcessRef> {
     }
 }
 
-/// J1 to J3: seat 0 from `from` to us; `None` if somebody else was faster.
-fn take_slot(space: &'static Space, slot: u32, from: u32) -> Result<Option<ProcessRef>> {
+/// J1 to J3: seat 0 from `from` (at that generation, if one is asked for) to us; `None` if somebody else was faster.
+fn take_slot(space: &'static Space, slot: u32, from: u32, generation: Option<u32>) -> Result<Option<ProcessRef>> {
     let record = space.arena.process(slot)?;
     let fail = |errno| Error::system("cannot register a robust futex list; this kernel or sandbox lacks what byname needs to notice deaths", errno);
     let list = SeatList::register(&record.seats).map_err(fail)?;
     let seen = record.seats[0].load();
     let taken = seen & !0xffff_ffff | u64::from(process::tid() | WAITERS);
     list.announce(0);
-    if seen as u32 != from || record.seats[0].cas(seen, taken).is_err() {
+    if seen as u32 != from || generation.is_some_and(|g| g != (seen >> 32) as u32) || record.seats[0].cas(seen, taken).is_err() {
         list.settle();
         return Ok(None);
     }
@@ -141,7 +145,9 @@ fn watch(cx: Cx) {
     loop {
         match turn(cx, &mut belt, &mut everything) {
             Ok(true) => {}
-            Ok(false) | Err(_) => break,
+            Ok(false) => break,
+            // A full file system, or somebody's damaged record: the others still need this process's keeper.
+            Err(_) => clock::nap(TROUBLE_NS),
         }
     }
     space.arena.gate.lose();
@@ -160,7 +166,7 @@ fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
     if clock::now() >= *belt {
         *belt = clock::now() + BELT_NS;
         *everything = true;
-        if space.arena.gate.is_lost() || file::is_lost(&space.arena.path, &space.arena.file) || is_evicted(space, me)? {
+        if space.arena.gate.is_lost() || space.arena.is_lost() || is_evicted(space, me)? {
             return Ok(false);
         }
         space.asyncs.look_at_all(cx, true);
@@ -219,7 +225,7 @@ fn expire_children(space: &Space) -> Result<()> {
 /// woken only where there is a page.
 fn wake_ours(cx: Cx) {
     let arena = &cx.space.arena;
-    let _ = arena.file.set_size(SIZE);
+    arena.restore_size();
     for index in 0..arena.touched(Table::Waiters) {
         if let Ok(waiter) = arena.waiter(index) {
             futex::wake(waiter.claim.low(), i32::MAX);
@@ -240,8 +246,7 @@ pub(crate) fn install_hooks() {
 
 /// An orderly exit. With others still there it is a death with nothing to tell; the last one removes the file.
 extern "C" fn leave_all() {
-    let Some(spaces) = SPACES.try_lock() else { return };
-    for space in spaces.iter() {
+    for space in space::all() {
         if space.check().is_ok() {
             let _ = leave(space);
         }
@@ -259,59 +264,44 @@ fn leave(space: &'static Space) -> Result<()> {
         let record = arena.process(slot)?;
         let seat = record.seats[0].load();
         let (taken, state) = (seat as u32 != 0, record.life.load() & process_state::MASK);
-        let gone = live::is_dead(space, ProcessRef { slot, generation: (seat >> 32) as u32 })?;
+        let process = ProcessRef { slot, generation: (seat >> 32) as u32 };
+        let gone = live::is_dead(space, process)? && live::threads_are_gone(space, process)?;
         if taken && !gone && state != process_state::LEAVING {
             return Ok(());
         }
     }
-    if file::close_if(arena, life) { file::remove(&arena.path, &arena.file) } else { Ok(()) }
+    if file::close_if(arena, life) { arena.remove() } else { Ok(()) }
 }
 
 /// Everything private is locked, so that the child finds it whole; and the child has a place in every namespace, with our references.
 unsafe extern "C" fn before_fork() {
-    let spaces = SPACES.lock();
-    handles::lock();
-    for space in spaces.iter() {
-        space.references.lock_all();
-        space.asyncs.lock();
-        std::mem::forget(space.pools.lock());
-        let (freed, cursor) = space.vacancies.locks();
-        std::mem::forget((freed.lock(), cursor.lock()));
+    let mut guards = Guards::default();
+    guards.take(&SPACES_LOCK);
+    handles::hold(&mut guards);
+    for space in space::all() {
+        space.references.lock_all(&mut guards);
+        space.asyncs.hold(&mut guards);
+        guards.take(&space.pools);
+        space.vacancies.hold(&mut guards);
         let child = if space.check().is_ok() { expect_child(space).unwrap_or(None) } else { None };
-        space.child.store(child.map_or(0, ProcessRef::pack), crate::cell::private::Ordering::Release);
-        std::mem::forget(space.arena.growing.lock());
+        space.child.store(child.map_or(0, ProcessRef::pack), Ordering::Release);
+        space.arena.hold(&mut guards);
     }
-    std::mem::forget(spaces);
-}
-
-fn unlock_everything() {
-    fork::force_unlock(&SPACES);
-    let spaces = SPACES.lock();
-    for space in spaces.iter() {
-        fork::force_unlock(&space.arena.growing);
-        let (freed, cursor) = space.vacancies.locks();
-        fork::force_unlock(freed);
-        fork::force_unlock(cursor);
-        fork::force_unlock(&space.pools);
-        space.asyncs.unlock();
-        space.references.unlock_all();
-    }
-    handles::unlock();
+    guards.keep();
 }
 
 unsafe extern "C" fn after_fork_in_parent() {
-    unlock_everything();
+    Guards::release();
 }
 
 unsafe extern "C" fn after_fork_in_child() {
-    unlock_everything();
+    Guards::release();
     process::forget_tid();
     owner::forget();
-    let spaces = SPACES.lock();
-    for space in spaces.iter() {
+    for space in space::all() {
         space.asyncs.forget();
         *space.pools.lock() = Default::default();
-        let kept = ProcessRef::unpack(space.child.load(crate::cell::private::Ordering::Acquire));
+        let kept = ProcessRef::unpack(space.child.load(Ordering::Acquire));
         if kept.is_some() && start(space, kept) == Ok(true) {
             space.arena.gate.open();
             let _ = open_accounts(space);

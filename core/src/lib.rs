@@ -24,6 +24,7 @@ mod keeper;
 mod life;
 #[cfg(not(loom))]
 mod live;
+mod lock;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(not(loom))]

@@ -99,9 +99,9 @@ pub(crate) fn vitals(space: &Space, index: u32, same: impl Fn(u32) -> bool) -> R
 /// Whether a dead process's thread is gone although its word does not say so: the out-of-memory reaper may take the list that the kernel
 /// would have read. That the id does not exist is proof where we see the same ids.
 fn is_missed(space: &Space, of: ProcessRef, record: &Owner) -> Result<bool> {
-    static OURS: std::sync::LazyLock<u64> = std::sync::LazyLock::new(process::pid_namespace);
+    let ours = process::pid_namespace();
     let home = space.arena.process(of.slot)?;
-    Ok(*OURS != 0 && home.pid_namespace.load() == *OURS && process::is_no_thread(home.pid.load(), record.tid.load()))
+    Ok(ours != 0 && home.pid_namespace.load() == ours && process::is_no_thread(home.pid.load(), record.tid.load()))
 }
 
 /// How the owner is.

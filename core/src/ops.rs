@@ -5,6 +5,7 @@
 
 use crate::arena::layout::Object;
 use crate::arena::refs::{ObjectRef, OwnerRef};
+use crate::cell::Word32;
 use crate::dispatch::all::{self, AllLock};
 use crate::dispatch::grant::Wakes;
 use crate::dispatch::lock::{self, Locked, Patience, Target};
@@ -332,28 +333,35 @@ fn own_account(locked: &Locked) -> Result<(u32, &'static crate::arena::layout::N
     locked.account(space.me())?.ok_or_else(|| space.arena.corrupted("a robust semaphore without our account"))
 }
 
-/// Whether a mutex's owner is really gone. Waits out the moment between a process's death and its thread's end.
+/// Whether a mutex's owner is really gone. Waits out the moment between a process's death and its thread's end, if it is only that.
 pub(crate) fn owner_is_gone(cx: Cx, state: State) -> Result<bool> {
     let Some(index) = state.owner_index() else { return Ok(false) };
-    loop {
+    for _ in 0..MOMENTS {
         match live::vitals(cx.space, index, |generation| state.owner_generation_is(generation))? {
             Vitals::Alive => return Ok(false),
             Vitals::Gone => return Ok(true),
             Vitals::Leaving => await_end(cx.space, index)?,
         }
     }
+    Ok(false)
 }
+
+/// How many times, of up to a millisecond, a look at an owner waits for its end.
+const MOMENTS: u32 = 10;
 
 /// Sleeps up to a millisecond for the end of the thread behind a dying owner.
 pub(crate) fn await_end(space: &Space, owner: u32) -> Result<()> {
-    let word = match live::process_of_owner(space, owner) {
-        Some(process) if space.arena.owner(owner)?.life.load() & live::owner_kind::MASK == live::owner_kind::GRANT => {
-            live::surviving_thread(space, process)?
-        }
-        _ => Some(live::thread_word(space.arena.owner(owner)?)),
-    };
-    word.into_iter().for_each(robust::await_death);
+    word_of_end(space, owner)?.into_iter().for_each(robust::await_death);
     Ok(())
+}
+
+/// The word that will say that a dying owner is gone: its thread's, or that of a thread of its process.
+pub(crate) fn word_of_end(space: &Space, owner: u32) -> Result<Option<&'static Word32>> {
+    let record = space.arena.owner(owner)?;
+    match live::process_of_owner(space, owner) {
+        Some(process) if record.life.load() & live::owner_kind::MASK == live::owner_kind::GRANT => live::surviving_thread(space, process),
+        _ => Ok(Some(live::thread_word(record))),
+    }
 }
 
 /// The owner in `state` is gone or gives up: the mutex is free and abandoned, and the next waiter is told.

@@ -61,12 +61,16 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         let hurried = cx.hurried(PATIENCE_NS);
         step(settle_object(hurried, dead, at, record).and_then(|()| index::abolish(hurried, dead, at)))?;
     }
-    for (_, owner) in live::owners_of(space, dead) {
+    for (index, owner) in live::owners_of(space, dead) {
         let hurried = cx.hurried(PATIENCE_NS);
-        if let Some(at) = ObjectRef::unpack(owner.pending_object.load()) {
+        let (object, bucket) = (owner.pending_object.load(), owner.pending_bucket.load());
+        if live::process_of_owner(space, index) != Some(dead) {
+            continue; // read before the block's owner: they were not the dead one's
+        }
+        if let Some(at) = ObjectRef::unpack(object) {
             step(index::abolish(hurried, dead, at))?;
         }
-        step(index::free_bucket(hurried, owner.pending_bucket.load()))?;
+        step(index::free_bucket(hurried, bucket))?;
     }
     step(unlock_strays(cx.hurried(PATIENCE_NS), dead))?;
     step(free_all_lock(cx.hurried(PATIENCE_NS), dead))?;
@@ -148,17 +152,10 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     };
     let mut locks = Vec::with_capacity(granted.len());
     for (_, _, target) in &granted {
-        match lock::lock(cx, *target) {
-            Ok(locked) => locks.push(locked),
-            Err(error) => {
-                locks.into_iter().for_each(Locked::unlock_quietly);
-                return Err(error);
-            }
-        }
+        locks.push(lock::lock(cx, *target)?);
     }
     // GRANTED -> DEAD happens under these locks only: a second look decides whether another reaper was faster.
     if waiter.claim.load() != claim.0 {
-        locks.into_iter().for_each(Locked::unlock_quietly);
         return Ok(false);
     }
     let mut befores = Vec::with_capacity(locks.len());
@@ -269,8 +266,11 @@ fn unlock_strays(cx: Cx, dead: ProcessRef) -> Result<()> {
 
 /// R7.
 fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<bool> {
-    for (_, owner) in live::owners_of(space, dead) {
+    for (index, owner) in live::owners_of(space, dead) {
         let life = owner.life.load();
+        if live::process_of_owner(space, index) != Some(dead) {
+            continue; // the life was read before the block's owner: it may be the next one's
+        }
         let _ = owner.life.cas(life, life & !owner_kind::MASK | owner_kind::FREE);
     }
     let fixed = space.arena.fixed();

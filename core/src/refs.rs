@@ -14,17 +14,18 @@
 //! *Death.* With the bit set and not admitted, or cleared and not destroyed: the reaper clears the bit and tries to destroy. An op that clears
 //! its process's last bit names the object in `pending_object` meanwhile.
 
-use crate::arena::layout::{ROW_OBJECTS, Table};
+use crate::arena::layout::{ROW_OBJECTS, ROW_WORDS, Table};
 use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::error::Result;
+use crate::lock::{Guards, Lock};
 use crate::row::Row;
 use crate::space::Space;
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::MutexGuard;
 
 /// How often this process has each object open, in stripes of neighbouring objects.
 #[derive(Debug, Default)]
 pub(crate) struct References {
-    stripes: [Mutex<Vec<Count>>; STRIPES as usize],
+    stripes: [Lock<Vec<Count>>; STRIPES as usize],
 }
 
 const STRIPES: u32 = 16;
@@ -53,13 +54,8 @@ impl References {
     }
 
     /// Locks everything, for a fork.
-    pub(crate) fn lock_all(&self) {
-        self.stripes.iter().for_each(|s| std::mem::forget(s.lock()));
-    }
-
-    /// The other half of [`Self::lock_all`], in the same thread of either process.
-    pub(crate) fn unlock_all(&self) {
-        self.stripes.iter().for_each(crate::sys::fork::force_unlock);
+    pub(crate) fn lock_all(&'static self, guards: &mut Guards) {
+        self.stripes.iter().for_each(|stripe| guards.take(stripe));
     }
 }
 
@@ -76,8 +72,8 @@ impl std::ops::DerefMut for Held<'_> {
     }
 }
 
-/// Sets a process's bit; its row has or gets memory.
-pub(crate) fn set_bit(space: &Space, process: ProcessRef, object: u32) -> Result<()> {
+/// Sets a process's bit; its row has or gets memory. False if it was set.
+pub(crate) fn set_bit(space: &Space, process: ProcessRef, object: u32) -> Result<bool> {
     let (word, bit) = (object / ROW_OBJECTS, object % ROW_OBJECTS);
     let row = match space.arena.row_word(process.slot, word)? {
         Some(row) => row,
@@ -86,8 +82,8 @@ pub(crate) fn set_bit(space: &Space, process: ProcessRef, object: u32) -> Result
             space.arena.row_word(process.slot, word)?.ok_or_else(|| space.arena.corrupted("a reference row that does not grow"))?
         }
     };
-    let _ = row.update(|old| Some(Row(old).with(process.generation, bit).0));
-    Ok(())
+    let before = row.update(|old| Some(Row(old).with(process.generation, bit).0)).unwrap_or_else(|met| met);
+    Ok(!Row(before).holds(process.generation, bit))
 }
 
 /// Clears a process's bit.
@@ -123,7 +119,7 @@ pub(crate) fn is_held(space: &Space, object: u32, by: Option<ProcessRef>) -> Res
 /// Every object in a process's row.
 pub(crate) fn objects_of(space: &Space, process: ProcessRef) -> Vec<u32> {
     let mut found = Vec::new();
-    let words = space.arena.process(process.slot).map_or(0, |p| p.row_words.load());
+    let words = space.arena.process(process.slot).map_or(0, |p| p.row_words.load().min(ROW_WORDS));
     for word in 0..words {
         let Ok(Some(row)) = space.arena.row_word(process.slot, word) else { continue };
         let bits = Row(row.load()).bits(process.generation);

@@ -3,18 +3,18 @@
 //! Attaching happens once per process and namespace and lasts as long as the process; a [`Space`] is never freed.
 
 use crate::arena::file;
-use crate::arena::mapping::Arena;
+use crate::arena::mapping::{Arena, Place};
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::asyncs::Asyncs;
 use crate::cell::private::{AtomicU32, AtomicU64, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
 use crate::keeper;
+use crate::lock::Lock;
 use crate::pools::Pools;
 use crate::refs::References;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::process;
-use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -25,7 +25,7 @@ pub(crate) struct Space {
     pub(crate) session: Option<String>,
     /// Our process slot; another one in the child of a fork.
     me: AtomicU64,
-    pub(crate) pools: Mutex<Pools>,
+    pub(crate) pools: Lock<Pools>,
     pub(crate) references: References,
     pub(crate) asyncs: Asyncs,
     pub(crate) vacancies: Vacancies,
@@ -95,24 +95,38 @@ impl Cx {
     }
 }
 
-/// All namespaces of this process, oldest first.
-pub(crate) static SPACES: Mutex<Vec<&'static Space>> = Mutex::new(Vec::new());
+/// Held while a namespace is attached, and across a fork.
+pub(crate) static SPACES_LOCK: Lock<()> = Lock::new(());
+
+/// All namespaces of this process, oldest first; an entry is written once, under the lock.
+static SPACES: [OnceLock<&'static Space>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// How many namespaces one process may attach.
+const MOST: usize = 64;
+
+/// Every namespace of this process.
+pub(crate) fn all() -> impl Iterator<Item = &'static Space> {
+    SPACES.iter().map_while(|space| space.get().copied())
+}
 
 /// The namespace of `session`, attached on first use.
 pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Space> {
     keeper::install_hooks();
     let path = dir.join(file_name(session));
-    let mut spaces = SPACES.lock();
-    if let Some(space) = spaces.iter().find(|s| s.arena.path == path) {
+    let _attaching = SPACES_LOCK.lock();
+    if let Some(space) = all().find(|s| s.arena.path == path) {
         return Ok(space);
     }
+    let place = SPACES.iter().find(|place| place.get().is_none()).ok_or_else(|| {
+        Error::new(ErrorKind::LimitReached, format!("this process uses {MOST} namespaces, the limit; use fewer sessions"))
+    })?;
     loop {
         let arena = file::open(&path)?;
         let space: &'static Space = Box::leak(Box::new(Space {
             arena,
             session: session.map(str::to_owned),
             me: AtomicU64::new(0),
-            pools: Mutex::default(),
+            pools: Lock::default(),
             references: References::default(),
             asyncs: Asyncs::default(),
             vacancies: Vacancies::default(),
@@ -121,7 +135,7 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
         }));
         if keeper::start(space, None)? {
             space.arena.gate.open();
-            spaces.push(space);
+            let _ = place.set(space);
             return Ok(space);
         }
     }
@@ -137,7 +151,7 @@ fn file_name(session: Option<&str>) -> String {
 
 /// The default namespace: `BYNAME_DIR` and `BYNAME_SESSION`, ignored where the program runs with another user's rights.
 pub(crate) fn local() -> Result<&'static Space> {
-    static LOCAL: OnceLock<&'static Space> = OnceLock::new();
+    static LOCAL: Place<Space> = Place::empty();
     if let Some(space) = LOCAL.get() {
         return Ok(space);
     }
@@ -146,7 +160,8 @@ pub(crate) fn local() -> Result<&'static Space> {
         None => attach(directory(), None)?,
         Some(name) => named(name)?,
     };
-    Ok(LOCAL.get_or_init(|| space))
+    LOCAL.set(space); // whoever is second finds the same
+    Ok(space)
 }
 
 /// The namespace of a named session.

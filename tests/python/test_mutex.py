@@ -1,6 +1,7 @@
 """The mutex from Python: as `with` and as a lock, owned by threads."""
 
 import os
+import sys
 import threading
 import time
 
@@ -185,3 +186,27 @@ def test_threads_that_wait_keep_a_closed_object(name):
     closing.close()
     m.release()
     assert waiter.result() is True
+
+
+def test_direct_methods_count_references_right(name):
+    m, s = byname.Mutex(name), byname.Semaphore()
+    counted = [m, s, None, True, False]
+
+    def use():
+        for _ in range(1000):
+            m.acquire()
+            m.acquire(True, timeout=1)
+            with m, s:
+                pass
+            m.release()
+            m.release()
+            s.acquire(timeout=None).release()
+            for wrong in lambda: m.release(), lambda: m.acquire(None), lambda: m.__exit__():
+                with pytest.raises((byname.NotOwnerError, TypeError)):
+                    wrong()
+
+    use()
+    before = [sys.getrefcount(value) for value in counted]
+    use()
+    after = [sys.getrefcount(value) for value in counted]
+    assert all(now - then < 100 for now, then in zip(after, before)), (before, after)

@@ -303,8 +303,9 @@ impl Permit {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn forget(mut self) {
-        // A grant that is dropped leaves a plain semaphore's unit taken.
-        drop(self.grant.take());
+        if let Some(grant) = self.grant.take() {
+            grant.keep();
+        }
     }
 }
 

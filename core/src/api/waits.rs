@@ -259,8 +259,7 @@ impl Won<ByThread> {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn keep(mut self) {
-        // A grant that is dropped leaves a thread's hold with the thread, and a plain semaphore's unit taken.
-        self.grants.clear();
+        self.grants.drain(..).for_each(Grant::keep);
     }
 }
 

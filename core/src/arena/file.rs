@@ -74,10 +74,10 @@ pub(crate) fn remove(path: &Path, file: &File) -> Result<()> {
     }
 }
 
-/// Whether the path no longer leads to the open file, or the file has shrunk.
+/// Whether the open file has lost its name or its size, or the path leads to another. (A path that leads nowhere for us, after a chroot, says nothing.)
 pub(crate) fn is_lost(path: &Path, file: &File) -> bool {
-    let (Ok(ours), there) = (file.stat(), file::stat(path)) else { return true };
-    ours.size < layout::SIZE || !there.is_ok_and(|t| (t.dev, t.ino) == (ours.dev, ours.ino))
+    let Ok(ours) = file.stat() else { return true };
+    ours.links == 0 || ours.size < layout::SIZE || file::stat(path).is_ok_and(|there| (there.dev, there.ino) != (ours.dev, ours.ino))
 }
 
 /// Checks and maps an existing file; `None` if it was stale and is gone now.
@@ -102,7 +102,8 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
     if stat.size < layout::SIZE || word(40) != layout::SIZE || word(8) >> 32 != 4096 || (0..8).any(|i| capacity(&head, i).is_some_and(|c| c != CAPACITIES[i])) {
         return Err(damaged("wrong size"));
     }
-    let stale = [word(24), word(32)] != process::boot_id();
+    let (then, now) = ([word(24), word(32)], process::boot_id());
+    let stale = then != now && then != [0, 0] && now != [0, 0]; // zeros: nobody could ask
     match word(16) & STATE {
         OPEN if !stale => Arena::map(path.to_owned(), file).map(Some),
         OPEN | CLOSING => remove(path, &file).map(|()| None),

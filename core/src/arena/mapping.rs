@@ -10,12 +10,13 @@ use crate::cell::Word64;
 use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::quoted;
+use super::file;
+use crate::lock::{Guards, Lock};
 use crate::sys::file::File;
 use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
 use crate::sys::{code, fault, robust};
-use parking_lot::Mutex;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tables are mapped in steps of this size.
 const MAP_STEP: u64 = 1 << 20;
@@ -42,7 +43,8 @@ fn extent(table: Table) -> Extent {
 #[derive(Debug)]
 pub(crate) struct Arena {
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
+    /// The open file, and which inode it must be; changes of the mapping are made under its lock.
+    file: Lock<OwnFile>,
     region: Region,
     /// Records of each table that may be touched: mapped, and below the high-water mark when we looked.
     usable: [AtomicU32; 6],
@@ -50,7 +52,6 @@ pub(crate) struct Arena {
     mapped: [AtomicU32; 6],
     /// Which reference rows are mapped.
     rows: Vec<AtomicBool>,
-    pub(crate) growing: Mutex<()>,
     /// Whether calls may go on.
     pub(crate) gate: Gate,
 }
@@ -60,16 +61,16 @@ impl Arena {
     pub(crate) fn map(path: PathBuf, file: File) -> Result<Arena> {
         let region = Region::reserve(layout::SIZE as usize).map_err(|e| no_memory(&path, e))?;
         region.map_file(0, layout::PROCESSES_AT as usize, &file, 0).map_err(|e| no_memory(&path, e))?;
+        let own = OwnFile::new(&path, file)?;
         let gate = Gate::new()?;
         fault::guard(region, gate.0.word(), LOST);
         Ok(Arena {
             path,
-            file,
+            file: Lock::new(own),
             region,
             usable: Default::default(),
             mapped: Default::default(),
             rows: (0..layout::PROCESSES).map(|_| AtomicBool::new(false)).collect(),
-            growing: Mutex::new(()),
             gate,
         })
     }
@@ -116,6 +117,31 @@ impl Arena {
         self.header().high_water[table as usize].load().min(extent(table).capacity)
     }
 
+    /// Whether the file was deleted, replaced or truncated. That the program closed our descriptor is not a loss.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self.file.lock().get(&self.path) {
+            Ok(file) => file::is_lost(&self.path, file),
+            Err(_) => true,
+        }
+    }
+
+    /// Makes a truncated file long again: a futex can be woken only where there is a page.
+    pub(crate) fn restore_size(&self) {
+        if let Ok(file) = self.file.lock().get(&self.path) {
+            let _ = file.set_size(layout::SIZE);
+        }
+    }
+
+    /// Removes the file's name.
+    pub(crate) fn remove(&self) -> Result<()> {
+        file::remove(&self.path, self.file.lock().get(&self.path)?)
+    }
+
+    /// For a fork.
+    pub(crate) fn hold(&'static self, guards: &mut Guards) {
+        guards.take(&self.file);
+    }
+
     /// How many records of a table this process has ever been able to touch.
     pub(crate) fn touched(&self, table: Table) -> u32 {
         self.usable[table as usize].load(Ordering::Acquire)
@@ -125,7 +151,7 @@ impl Arena {
     pub(crate) fn grow(&self, table: Table, seen: u32) -> Result<()> {
         let Extent { offset, stride, capacity } = extent(table);
         let mark = &self.header().high_water[table as usize];
-        let _growing = self.growing.lock();
+        let mut file = self.file.lock();
         let high = mark.load();
         if high > seen {
             return Ok(());
@@ -139,13 +165,13 @@ impl Arena {
         let more = (layout::CHUNK / stride) as u32;
         let next = (high + more).min(capacity);
         let (from, to) = (offset + u64::from(high) * stride, offset + u64::from(next) * stride);
-        self.reserve(from, to - from)?;
+        self.reserve(file.get(&self.path)?, from, to - from)?;
         let _ = mark.cas(high, next);
         Ok(())
     }
 
-    pub(crate) fn reserve(&self, offset: u64, len: u64) -> Result<()> {
-        self.file.reserve(offset, len).map_err(|errno| match errno {
+    fn reserve(&self, file: &File, offset: u64, len: u64) -> Result<()> {
+        file.reserve(offset, len).map_err(|errno| match errno {
             code::ENOSPC | code::EDQUOT => Error::new(
                 ErrorKind::NoSpace,
                 format!("no space left for {}: free some in its file system (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", self.path.display()),
@@ -163,10 +189,10 @@ impl Arena {
         }
         let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
         if !self.rows[slot as usize].load(Ordering::Acquire) {
-            let _growing = self.growing.lock();
+            let mut file = self.file.lock();
             if !self.rows[slot as usize].load(Ordering::Acquire) {
                 let len = layout::ROW_WORDS as usize * 8;
-                self.region.map_file(row as usize, len, &self.file, row).map_err(|e| no_memory(&self.path, e))?;
+                self.region.map_file(row as usize, len, file.get(&self.path)?, row).map_err(|e| no_memory(&self.path, e))?;
                 self.rows[slot as usize].store(true, Ordering::Release);
             }
         }
@@ -176,13 +202,13 @@ impl Arena {
     /// Puts memory behind a process's reference row up to `word`. Only for one's own slot, or an EXPECTED child's.
     pub(crate) fn extend_row(&self, slot: u32, word: u32) -> Result<()> {
         let process = self.process(slot)?;
-        let _growing = self.growing.lock();
+        let mut file = self.file.lock();
         let per_chunk = (layout::ROW_CHUNK / 8) as u32;
         let have = process.row_words.load();
         let want = (word / per_chunk + 1) * per_chunk;
         if have < want {
             let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
-            self.reserve(row + u64::from(have) * 8, u64::from(want - have) * 8)?;
+            self.reserve(file.get(&self.path)?, row + u64::from(have) * 8, u64::from(want - have) * 8)?;
             process.row_words.store(want);
         }
         Ok(())
@@ -234,13 +260,13 @@ impl Arena {
         if index >= high {
             return Err(self.corrupted(&format!("index {index} of {high} {}", noun(table))));
         }
-        let _growing = self.growing.lock();
+        let mut file = self.file.lock();
         let mapped = u64::from(self.mapped[table as usize].load(Ordering::Acquire));
         let end = (u64::from(capacity) * stride).next_multiple_of(4096);
         let want = (u64::from(high) * stride).next_multiple_of(MAP_STEP).min(end);
         if want > mapped {
             let at = offset + mapped;
-            self.region.map_file(at as usize, (want - mapped) as usize, &self.file, at).map_err(|e| no_memory(&self.path, e))?;
+            self.region.map_file(at as usize, (want - mapped) as usize, file.get(&self.path)?, at).map_err(|e| no_memory(&self.path, e))?;
             self.mapped[table as usize].store(want as u32, Ordering::Release);
         }
         self.usable[table as usize].fetch_max(high, Ordering::AcqRel);
@@ -253,6 +279,34 @@ impl Arena {
         // SAFETY: `T` is Shared (words only, any bits readable); the callers pass offsets of mapped table records; the
         // mapping stays until the process ends.
         unsafe { &*((self.region.address() + offset as usize) as *const T) }
+    }
+}
+
+/// The arena's file as long as the descriptor still is it: programs that close every descriptor (daemons do) give the number to another file.
+#[derive(Debug)]
+struct OwnFile {
+    file: Option<File>,
+    dev: u64,
+    ino: u64,
+}
+
+impl OwnFile {
+    fn new(path: &Path, file: File) -> Result<OwnFile> {
+        let stat = file.stat().map_err(|e| Error::system(&format!("cannot stat {}", path.display()), e))?;
+        Ok(OwnFile { file: Some(file.moved_up()), dev: stat.dev, ino: stat.ino })
+    }
+
+    /// The file; opened again where the descriptor was taken away.
+    fn get(&mut self, path: &Path) -> Result<&File> {
+        let is_it = |file: &File| file.stat().is_ok_and(|s| (s.dev, s.ino) == (self.dev, self.ino));
+        if !self.file.as_ref().is_some_and(is_it) {
+            std::mem::forget(self.file.take()); // the number is somebody else's now
+            let again = File::open(path).ok().filter(is_it);
+            self.file = again.map(File::moved_up);
+        }
+        self.file.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::NamespaceLost, format!("the descriptor of {} was closed, and the file is there no more", path.display()))
+        })
     }
 }
 

@@ -78,13 +78,7 @@ pub(crate) fn enter(cx: Cx, targets: &[Target], wait: &Wait, deadline: Deadline)
     let _all = AllLock::take(cx, deadline)?;
     let mut locks: Vec<Locked> = Vec::with_capacity(targets.len());
     for target in targets {
-        match lock::lock_until(cx, *target, deadline) {
-            Ok(locked) => locks.push(locked),
-            Err(no) => {
-                locks.into_iter().for_each(Locked::unlock_quietly);
-                return Err(no);
-            }
-        }
+        locks.push(lock::lock_until(cx, *target, deadline)?);
     }
     let linked = locks.iter_mut().zip(wait.nodes.iter()).try_for_each(|(locked, &node)| locked.append(node));
     let committed = linked.and_then(|()| commit(&mut locks.iter_mut().collect::<Vec<_>>(), &wait.nodes, cx, wait.waiter));

@@ -54,7 +54,7 @@ impl Target {
     }
 }
 
-/// A held lock. Dropping it without [`Locked::unlock`] would leave the object locked by a live op, so `unlock` is the only end.
+/// A held lock. Dropping it, as an error on the way does, unlocks with the state reached.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Locked {
@@ -164,8 +164,8 @@ impl Patience {
         cx.space.check()?;
         match live::vitals(cx.space, locker.index, |generation| locker.is(crate::arena::refs::OwnerRef { index: locker.index, generation }))? {
             Vitals::Gone => recover(cx, target, word)?,
+            _ if self.deadline.min(cx.patience).passed() => return Err(NoLock::TimedOut),
             Vitals::Leaving => robust::await_death(live::thread_word(cx.space.arena.owner(locker.index)?)),
-            Vitals::Alive if self.deadline.min(cx.patience).passed() => return Err(NoLock::TimedOut),
             Vitals::Alive => clock::nap(if self.rounds < SPINS + YIELDS + 20 { 50_000 } else { 1_000_000 }),
         }
         Ok(())
@@ -178,12 +178,14 @@ fn recover(cx: Cx, target: Target, word: Word) -> Result<()> {
         return Ok(());
     }
     let mut locked = Locked { cx, target, state: word.state(), poked: false };
-    match Intent::resolve(&mut locked).and_then(|()| locked.rebuild()) {
-        Ok(()) => locked.finish(None),
-        Err(error) => {
-            locked.unlock_quietly();
-            Err(error)
-        }
+    Intent::resolve(&mut locked)?;
+    locked.rebuild()?;
+    locked.finish(None)
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.open();
     }
 }
 
@@ -203,8 +205,13 @@ impl Locked {
         wakes.ring(space);
     }
 
-    /// Unlocks; a pulse ends here.
+    /// Unlocks, and wakes nobody.
     pub(crate) fn unlock_quietly(self) {
+        drop(self);
+    }
+
+    /// What unlocking does; a pulse ends here.
+    fn open(&self) {
         let record = self.target.record;
         let is_event = matches!(self.target.machine, Machine::ManualEvent | Machine::AutoEvent);
         let state = if is_event && self.state.is_pulsed() { self.state.reset() } else { self.state };

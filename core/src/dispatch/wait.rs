@@ -33,7 +33,7 @@ pub(crate) type Interrupt<'a> = Option<&'a mut dyn FnMut() -> bool>;
 const SLICE_NS: u64 = 50_000_000;
 
 /// A thread that waits for a mutex looks after its owner this often, whatever the kernel told it.
-const BELT_NS: u64 = 2_000_000_000;
+const BELT_NS: u64 = 1_000_000_000;
 
 /// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,30 @@ pub(crate) struct Request<'a> {
     pub(crate) poll: bool,
 }
 
+/// A call that only tests waits this long for somebody who is in the middle of changing the object, and then says that it was not free.
+const TRY_NS: u64 = 100_000_000;
+/// And a call with a time-out at least this long.
+const BLINK_NS: u64 = 5_000_000;
+
+impl Request<'_> {
+    /// The caller, with the patience for locks that the request allows.
+    fn patient(&self, cx: Cx) -> Cx {
+        match self.deadline.nanos() {
+            None => cx,
+            Some(_) if self.poll => cx.hurried(TRY_NS),
+            Some(at) => Cx { patience: Deadline::at(at.max(clock::now() + BLINK_NS)), ..cx },
+        }
+    }
+}
+
+/// Takes one object if that needs no waiting; somebody stopped in the middle of a change counts as not free.
+pub(crate) fn try_one(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
+    match ops::try_take(cx.hurried(TRY_NS), target, owner) {
+        Err(error) if lock::is_busy(&error) => Ok(None),
+        other => other,
+    }
+}
+
 /// Waits. The caller has checked that the list is neither empty nor, for wait-all, holds an object twice.
 pub(crate) fn wait(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) -> Result<Ended> {
     if let Some(ended) = at_once(cx, request)? {
@@ -64,19 +88,24 @@ pub(crate) fn wait(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) -
     }
     check_deadlock(cx, request)?;
     let mut entered = Entered::new(cx, request, 0)?;
-    let outcome = entered.enter(cx, request).and_then(|()| entered.sleep(cx, request, &mut interrupt));
+    let patient = request.patient(cx);
+    let outcome = entered.enter(patient, request).and_then(|()| entered.sleep(patient, request, &mut interrupt));
     entered.conclude(cx, request.targets, outcome)
 }
 
 /// The whole wait, where nothing needs to be waited for.
 pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
+    let cx = request.patient(cx);
     if request.targets.len() > MAX_OBJECTS {
         return Err(Error::new(ErrorKind::LimitReached, format!("a wait can name {MAX_OBJECTS} objects at most")));
     }
     if !request.all {
         for (index, target) in request.targets.iter().enumerate() {
-            if let Some(taken) = ops::try_take(cx, *target, request.owner)? {
-                return Ok(Some(Ended::One(index, taken)));
+            match ops::try_take(cx, *target, request.owner) {
+                Ok(Some(taken)) => return Ok(Some(Ended::One(index, taken))),
+                Ok(None) => {}
+                Err(error) if lock::is_busy(&error) => return Ok(Some(Ended::TimedOut)),
+                Err(error) => return Err(error),
             }
         }
     } else if !request.poll || request.targets.iter().all(|t| may_take(cx, *t, request.owner)) {
@@ -171,7 +200,7 @@ impl Entered {
     /// Enters the queues, until one of them grants.
     pub(crate) fn enter(&mut self, cx: Cx, request: Request<'_>) -> Result<()> {
         let entered = if request.all {
-            all::enter(cx, request.targets, &self.wait, request.deadline).map(|_| ())
+            all::enter(cx, request.targets, &self.wait, cx.patience).map(|_| ())
         } else {
             self.enter_each(cx, request)
         };
@@ -187,7 +216,7 @@ impl Entered {
 
     fn enter_each(&mut self, cx: Cx, request: Request<'_>) -> std::result::Result<(), NoLock> {
         for (target, &node) in request.targets.iter().zip(self.wait.nodes.iter()) {
-            let mut locked = lock::lock_until(cx, *target, request.deadline)?;
+            let mut locked = lock::lock_until(cx, *target, cx.patience)?;
             let appended = locked.append(node);
             locked.finish(None)?;
             appended?;
@@ -217,13 +246,16 @@ impl Entered {
             }
             cx.space.check()?;
             let mut watch = Watch::new(cx);
-            if self.look(cx, request, claim != seen, &mut watch)? {
-                seen = claim;
-                continue; // something changed: look again before sleeping
-            }
+            let changed = match self.look(cx, request, claim != seen, &mut watch) {
+                Err(error) if lock::is_busy(&error) => false,
+                other => other?,
+            };
             seen = claim;
+            if changed {
+                continue; // look again before sleeping
+            }
             let slice = if interrupt.is_some() { Deadline::at(clock::now() + SLICE_NS) } else { Deadline::NEVER };
-            let belt = if watch.len > 0 { Deadline::at(clock::now() + BELT_NS) } else { Deadline::NEVER };
+            let belt = if watch.is_needed { Deadline::at(clock::now() + BELT_NS) } else { Deadline::NEVER };
             let woken = watch.sleep(self.record, claim, request.deadline.min(slice).min(belt))?;
             if woken == Woken::TimedOut && request.deadline.passed() {
                 self.cancel();
@@ -239,16 +271,14 @@ impl Entered {
         }
     }
 
-    /// Looks after the mutexes among the objects: a poke is answered, a dead owner's mutex abandoned, a living owner watched.
-    /// True if the claim should be looked at again before sleeping.
+    /// Looks after the mutexes among the objects: a poke is answered, a free one is handed out (whoever was poked for it may be stopped, or gone),
+    /// a dead owner's is abandoned, an owner watched. True if the claim should be looked at again before sleeping.
     fn look(&self, cx: Cx, request: Request<'_>, poked: bool, watch: &mut Watch) -> Result<bool> {
         for target in request.targets.iter().filter(|t| t.machine == Machine::Mutex) {
-            if poked {
-                match lock::lock_until(cx, *target, request.deadline) {
-                    Ok(locked) => locked.finish(None)?,
-                    Err(NoLock::TimedOut) => return Ok(false),
-                    Err(NoLock::Failed(error)) => return Err(error),
-                }
+            watch.is_needed = true;
+            let word = target.word();
+            if poked || !word.is_locked() && !request.all && word.state().owner_index().is_none() {
+                lock::lock(cx, *target)?.finish(None)?;
                 if !self.claim().is_waiting() {
                     return Ok(true);
                 }
@@ -257,10 +287,7 @@ impl Entered {
             let Some(owner) = state.owner_index() else { continue };
             match live::vitals(cx.space, owner, |generation| state.owner_generation_is(generation))? {
                 Vitals::Alive => watch.add(owner)?,
-                Vitals::Leaving => {
-                    ops::await_end(cx.space, owner)?;
-                    return Ok(true);
-                }
+                Vitals::Leaving => watch.add_end(owner)?,
                 Vitals::Gone => {
                     ops::abandon(cx, *target, state)?;
                     return Ok(true);
@@ -350,6 +377,8 @@ struct Watch {
     cx: Cx,
     words: [Option<(&'static Word32, u32)>; WATCHED],
     len: usize,
+    /// A mutex is among the objects: look after it now and then, whatever the kernel tells.
+    is_needed: bool,
     /// The seats we sit on: process slot and seat.
     seats: [(u32, usize); WATCHED / 2],
     seated: usize,
@@ -360,7 +389,7 @@ const WATCHED: usize = 16;
 
 impl Watch {
     fn new(cx: Cx) -> Watch {
-        Watch { cx, words: [None; WATCHED], len: 0, seats: [(0, 0); WATCHED / 2], seated: 0 }
+        Watch { cx, words: [None; WATCHED], len: 0, is_needed: false, seats: [(0, 0); WATCHED / 2], seated: 0 }
     }
 
     /// Watches a living owner: a free seat of its process, and its thread's word.
@@ -385,13 +414,24 @@ impl Watch {
             }
         }
         if record.life.load() & live::owner_kind::MASK == live::owner_kind::THREAD {
-            let word = live::thread_word(record);
-            let value = word.load();
-            if value & robust::TID != 0 && (value & robust::WAITERS != 0 || word.cas(value, value | robust::WAITERS).is_ok()) {
-                self.push((word, value | robust::WAITERS));
-            }
+            self.add_thread(live::thread_word(record));
         }
         Ok(())
+    }
+
+    /// Watches for the end of a dying owner's thread.
+    fn add_end(&mut self, owner: u32) -> Result<()> {
+        if let Some(word) = ops::word_of_end(self.cx.space, owner)?.filter(|_| self.len < WATCHED) {
+            self.add_thread(word);
+        }
+        Ok(())
+    }
+
+    fn add_thread(&mut self, word: &'static Word32) {
+        let value = word.load();
+        if value & robust::TID != 0 && (value & robust::WAITERS != 0 || word.cas(value, value | robust::WAITERS).is_ok()) {
+            self.push((word, value | robust::WAITERS));
+        }
     }
 
     fn push(&mut self, word: (&'static Word32, u32)) {

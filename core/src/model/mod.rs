@@ -18,7 +18,7 @@ mod recovery;
 mod signal;
 
 use crate::arena::refs::OwnerRef;
-use crate::cell::{Word32, Word64};
+use crate::cell::{READS_NEWEST, Word32, Word64};
 use crate::dispatch::claim::{Claim, Decides, Intended, Phase};
 use crate::dispatch::word::{Machine, State, Word};
 use loom::sync::Mutex;
@@ -26,17 +26,23 @@ use loom::thread::{self, Thread};
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// Runs `body` under every schedule with at most so many preemptions; says how many there were.
+/// Runs `body` under every schedule with at most so many preemptions, once with loads that may return old values, once with loads
+/// that return the newest (see [`READS_NEWEST`]); says how many schedules there were.
 fn explore(preemptions: usize, body: impl Fn() + Send + Sync + 'static) -> usize {
-    let runs = Arc::new(std::sync::Mutex::new(0));
-    let count = runs.clone();
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.max_branches = 20_000;
-    builder.check(move || {
-        *count.lock().unwrap() += 1;
-        body();
-    });
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (body, runs) = (Arc::new(body), Arc::new(std::sync::Mutex::new(0)));
+    for newest in [false, true] {
+        READS_NEWEST.store(newest, std::sync::atomic::Ordering::Relaxed);
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.max_branches = 5_000;
+        let (body, runs) = (body.clone(), runs.clone());
+        builder.check(move || {
+            *runs.lock().unwrap() += 1;
+            body();
+        });
+    }
     *runs.lock().unwrap()
 }
 
@@ -130,6 +136,21 @@ impl Actor {
             world.dead[self.op.index as usize].store(1);
         }
         lived
+    }
+}
+
+/// Waits for somebody else. Schedules in which a thread looks twice in vain are those in which it looks once, and longer: they end
+/// unexplored.
+#[derive(Default)]
+struct Patience(u32);
+
+impl Patience {
+    fn wait(&mut self) {
+        self.0 += 1;
+        if self.0 > 1 {
+            loom::skip_branch();
+        }
+        thread::yield_now();
     }
 }
 
@@ -276,10 +297,11 @@ impl World {
 
     /// Takes the lock, changing the state in the same swap; the dead's is taken over.
     fn lock<'w>(&'w self, actor: &'w Actor, object: usize, change: impl Fn(State) -> State) -> Step<Locked<'w>> {
+        let mut patience = Patience::default();
         loop {
             let word = self.objects[object].word();
             if word.is_locked() {
-                self.await_unlock(actor, object, word)?;
+                self.await_unlock(actor, object, word, &mut patience)?;
             } else if let Some(locked) = self.try_lock(actor, object, word, change(word.state()))? {
                 return Ok(locked);
             }
@@ -295,11 +317,11 @@ impl World {
     }
 
     /// Waits a little for somebody else's lock; recovers the object when he is dead.
-    fn await_unlock(&self, actor: &Actor, object: usize, word: Word) -> Step {
+    fn await_unlock(&self, actor: &Actor, object: usize, word: Word, patience: &mut Patience) -> Step {
         let Some(locker) = word.locker() else { return Ok(()) };
         assert!(!locker.is(actor.op), "nobody meets his own lock");
         if self.dead[locker.index as usize].load() == 0 {
-            thread::yield_now();
+            patience.wait();
             return Ok(());
         }
         let ours = word.locked_by(actor.op);
@@ -315,10 +337,11 @@ impl World {
 
     fn try_take(&self, actor: &Actor, object: usize, who: OwnerRef) -> Step<bool> {
         let machine = self.objects[object].machine;
+        let mut patience = Patience::default();
         loop {
             let word = self.objects[object].word();
             if word.is_locked() {
-                self.await_unlock(actor, object, word)?;
+                self.await_unlock(actor, object, word, &mut patience)?;
                 continue;
             }
             let Some(taken) = word.state().take(machine, who) else { return Ok(false) };
@@ -329,10 +352,11 @@ impl World {
     }
 
     fn signal(&self, actor: &Actor, object: usize, change: impl Fn(State) -> State) -> Step {
+        let mut patience = Patience::default();
         loop {
             let word = self.objects[object].word();
             if word.is_locked() && !self.has(Bug::SignalThroughLock) {
-                self.await_unlock(actor, object, word)?;
+                self.await_unlock(actor, object, word, &mut patience)?;
             } else if !word.queued() || word.is_locked() {
                 if actor.swap(&self.objects[object].word, word.0, word.with_state(change(word.state())).0)? {
                     return Ok(());
@@ -370,10 +394,11 @@ impl World {
     }
 
     fn reset(&self, actor: &Actor, object: usize) -> Step {
+        let mut patience = Patience::default();
         loop {
             let word = self.objects[object].word();
             if word.is_locked() {
-                self.await_unlock(actor, object, word)?;
+                self.await_unlock(actor, object, word, &mut patience)?;
                 continue;
             }
             if actor.swap(&self.objects[object].word, word.0, word.with_state(word.state().reset()).0)? {
@@ -406,6 +431,7 @@ impl World {
             if self.waiters[waiter].linked[object].load() == 0 {
                 continue;
             }
+            let mut patience = Patience::default();
             loop {
                 let word = self.objects[object].word();
                 if let Some(mut locked) = self.try_lock(actor, object, word, word.state())? {
@@ -418,7 +444,7 @@ impl World {
                 if self.has(Bug::LeaveUnserved) {
                     break;
                 }
-                thread::yield_now(); // the keeper tries again later
+                patience.wait(); // the keeper tries again later
             }
         }
         Ok(())

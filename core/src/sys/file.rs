@@ -69,6 +69,15 @@ impl File {
         check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) }).map(|_| ())
     }
 
+    /// The same file under a number that programs seldom reach, where the limit allows it.
+    pub(crate) fn moved_up(self) -> File {
+        // SAFETY: the descriptor is ours; the copy is closed on exec like it.
+        match check(unsafe { libc::fcntl(self.0, libc::F_DUPFD_CLOEXEC, 512) }) {
+            Ok(fd) => File(fd),
+            Err(_) => self,
+        }
+    }
+
     pub(crate) fn fd(&self) -> i32 {
         self.0
     }

@@ -34,9 +34,3 @@ impl ForkWord {
         self.0.store(value, Ordering::Release);
     }
 }
-
-/// Unlocks a lock that this thread took before the fork and forgot the guard of.
-pub(crate) fn force_unlock<T>(lock: &parking_lot::Mutex<T>) {
-    // SAFETY: the calling thread holds the lock (`prepare` took it and forgot the guard), in the parent and in its copy in the child.
-    unsafe { lock.force_unlock(Default::default()) };
-}
