@@ -37,7 +37,11 @@ pub(crate) fn create_event<'s>(js: Js<'s>, state: &State, [namespace, name, acce
 }
 
 /// `createSemaphore(namespace, name, access, initial, maximum, robust) -> slot`
-pub(crate) fn create_semaphore<'s>(js: Js<'s>, state: &State, [namespace, name, access, initial, maximum, robust]: [Value<'s>; 6]) -> Reply<'s> {
+pub(crate) fn create_semaphore<'s>(
+    js: Js<'s>,
+    state: &State,
+    [namespace, name, access, initial, maximum, robust]: [Value<'s>; 6],
+) -> Reply<'s> {
     let spec = Spec::Semaphore {
         initial: convert::count(js, initial, "initial")?,
         maximum: convert::count(js, maximum, "maximum")?,

@@ -103,7 +103,9 @@ fn check(status: sys::napi_status) -> Result<(), Fault> {
 fn refused(status: sys::napi_status) -> Fault {
     match status {
         sys::Status::napi_pending_exception | sys::Status::napi_cannot_run_js | sys::Status::napi_closing => Fault::Pending,
-        _ => Fault::Type("a function of the byname addon was called with an argument of the wrong type; use the classes that the package exports".into()),
+        _ => Fault::Type(
+            "a function of the byname addon was called with an argument of the wrong type; use the classes that the package exports".into(),
+        ),
     }
 }
 
@@ -157,7 +159,10 @@ impl<'s> Js<'s> {
         units.truncate(length);
         String::from_utf16(&units).map_err(|_| {
             let shown: String = String::from_utf16_lossy(&units).chars().take(80).collect();
-            Error::invalid_name(format!("the {what} {shown:?} holds an unpaired surrogate, which UTF-8 cannot express; use well-formed strings")).into()
+            Error::invalid_name(format!(
+                "the {what} {shown:?} holds an unpaired surrogate, which UTF-8 cannot express; use well-formed strings"
+            ))
+            .into()
         })
     }
 

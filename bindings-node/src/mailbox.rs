@@ -39,7 +39,17 @@ impl Mailbox {
         // user (the mailbox); a live output.
         js.check(unsafe {
             sys::napi_create_threadsafe_function(
-                js.env(), drain.raw(), ptr::null_mut(), name.raw(), 0, 1, ptr::null_mut(), None, ptr::null_mut(), None, &mut bell,
+                js.env(),
+                drain.raw(),
+                ptr::null_mut(),
+                name.raw(),
+                0,
+                1,
+                ptr::null_mut(),
+                None,
+                ptr::null_mut(),
+                None,
+                &mut bell,
             )
         })?;
         let mailbox = Arc::new(Mailbox(Mutex::new(Content { keys: VecDeque::new(), bell: Some(Bell(bell)) })));

@@ -25,10 +25,14 @@ fn main() -> Result<()> {
     let ledger_lines = Private::new(Vec::new());
 
     thread::scope(|s| {
-        let workers: Vec<_> = (1..=WORKERS).map(|id| s.spawn({
-            let ledger_lines = &ledger_lines;
-            move || worker(id, &run, ledger_lines)
-        })).collect();
+        let workers: Vec<_> = (1..=WORKERS)
+            .map(|id| {
+                s.spawn({
+                    let ledger_lines = &ledger_lines;
+                    move || worker(id, &run, ledger_lines)
+                })
+            })
+            .collect();
         gate.set()?;
 
         let (mut lines, mut waits) = (0, 0);

@@ -6,10 +6,10 @@
 
 #![allow(clippy::disallowed_types)] // the one home of atomics
 
-#[cfg(not(loom))]
-use std::sync::atomic::{self, AtomicU32, AtomicU64, Ordering};
 #[cfg(loom)]
 use loom::sync::atomic::{self, AtomicU32, AtomicU64, Ordering};
+#[cfg(not(loom))]
+use std::sync::atomic::{self, AtomicU32, AtomicU64, Ordering};
 
 /// A full barrier: orders an earlier store of ours before a later load of somebody else's word.
 pub(crate) fn fence() {
@@ -44,7 +44,11 @@ macro_rules! word {
             pub(crate) fn load(&self) -> $int {
                 #[cfg(loom)]
                 if reads_newest() {
-                    return self.0.fetch_add(0, Ordering::AcqRel);
+                    // A swap that fails: no value in the arena has all bits set.
+                    return self
+                        .0
+                        .compare_exchange(<$int>::MAX, <$int>::MAX, Ordering::Acquire, Ordering::Acquire)
+                        .unwrap_or_else(|value| value);
                 }
                 self.0.load(Ordering::Acquire)
             }

@@ -55,14 +55,19 @@ impl Namespace {
 
     /// A private namespace behind a boundary: Unsupported, it comes with a later version (contract 1.6).
     pub fn private(_boundary: &str, _alias: &str) -> Result<Namespace> {
-        Err(Error::new(ErrorKind::Unsupported, "private namespaces come with a later version of byname; separate programs by BYNAME_SESSION"))
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "private namespaces come with a later version of byname; separate programs by BYNAME_SESSION",
+        ))
     }
 
     /// The namespace under the rules of `profile`; CE is Unsupported, it comes with a later version.
     pub fn profile(self, profile: Profile) -> Result<Namespace> {
         match profile {
             Profile::Desktop => Ok(self),
-            Profile::Ce => Err(Error::new(ErrorKind::Unsupported, "the CE profile comes with a later version of byname; use the desktop profile")),
+            Profile::Ce => {
+                Err(Error::new(ErrorKind::Unsupported, "the CE profile comes with a later version of byname; use the desktop profile"))
+            }
         }
     }
 
@@ -103,7 +108,8 @@ impl Namespace {
             keep
         });
         let (target, new) = made?;
-        let entry = handles::insert(space, target, rights | prefix(name) | if new { right::CREATED } else { 0 }).inspect_err(|_| drop(index::leave(cx, target.at)))?;
+        let entry = handles::insert(space, target, rights | prefix(name) | if new { right::CREATED } else { 0 })
+            .inspect_err(|_| drop(index::leave(cx, target.at)))?;
         let handle = Handle(HandleRef(entry));
         let grant = owning.map(|owning| {
             if by == By::Thread {
@@ -122,9 +128,9 @@ impl Namespace {
         let name = name.ok_or_else(|| Error::invalid_argument("only a named object can be opened; pass its name, or create one"))?;
         name::check_length(name)?;
         let cx = owner::current(space)?;
-        let leaf = self.leaf(cx, Some(name))?.ok_or_else(|| {
-            Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6)
-        })?;
+        let leaf = self
+            .leaf(cx, Some(name))?
+            .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6))?;
         let target = index::open(cx, leaf, |machine| Kind::of(machine) == kind)?;
         let entry = access
             .rights(kind)
@@ -302,16 +308,27 @@ impl Access {
         let specific = if kind == Kind::Mutex { 1 } else { 3 };
         let defined = 0x001f_0000 | specific | MAXIMUM | 0xf000_0000;
         if self.0 & 0x0100_0000 != 0 {
-            return Err(Error::new(ErrorKind::AccessDenied, "ACCESS_SYSTEM_SECURITY needs a privilege that does not exist here; leave it out").numbered(1314));
+            return Err(Error::new(
+                ErrorKind::AccessDenied,
+                "ACCESS_SYSTEM_SECURITY needs a privilege that does not exist here; leave it out",
+            )
+            .numbered(1314));
         }
         if self.0 == 0 || self.0 & !defined != 0 {
             return Err(Error::new(
                 ErrorKind::AccessDenied,
-                format!("the access mask {:#x} {}; {} defines {defined:#x}", self.0, if self.0 == 0 { "asks for nothing" } else { "holds unknown bits" }, kind.noun()),
+                format!(
+                    "the access mask {:#x} {}; {} defines {defined:#x}",
+                    self.0,
+                    if self.0 == 0 { "asks for nothing" } else { "holds unknown bits" },
+                    kind.noun()
+                ),
             ));
         }
         let mut rights = 0;
-        for (bit, gives) in [(1, right::QUERY), (2, right::MODIFY), (0x0010_0000, right::SYNCHRONIZE), (MAXIMUM, GENERIC[3].1)].into_iter().chain(GENERIC) {
+        for (bit, gives) in
+            [(1, right::QUERY), (2, right::MODIFY), (0x0010_0000, right::SYNCHRONIZE), (MAXIMUM, GENERIC[3].1)].into_iter().chain(GENERIC)
+        {
             if self.0 & bit != 0 {
                 rights |= gives;
             }
@@ -769,7 +786,13 @@ fn wait_for(cx: Cx, targets: &[Target], mode: Mode, by: By, timeout: Timeout, in
 /// Signals the first object (sets the event, releases the semaphore by one, releases the calling thread's mutex), then waits for the second.
 ///
 /// Both handles are checked first (contract 10.8); the two steps are not one instant (SW9).
-pub fn signal_and_wait(signal: HandleRef, object: HandleRef, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
+pub fn signal_and_wait(
+    signal: HandleRef,
+    object: HandleRef,
+    by: By,
+    timeout: Timeout,
+    interrupt: Interrupt<'_>,
+) -> Result<Outcome<Satisfied>> {
     let (space, targets) = resolve(&[object], Mode::Any)?;
     signal_first(signal)?;
     wait_for(owner::current(space)?, &targets, Mode::Any, by, timeout, interrupt)
@@ -791,7 +814,10 @@ fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Tar
     let opened = objects.iter().map(|o| o.0.open(right::SYNCHRONIZE)).collect::<Result<Vec<_>>>()?;
     let space = opened[0].space;
     if opened.iter().any(|o| !std::ptr::eq(o.space, space)) {
-        return Err(Error::new(ErrorKind::Unsupported, "one wait over objects of several namespaces comes with a later version of byname; wait for each namespace by itself"));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "one wait over objects of several namespaces comes with a later version of byname; wait for each namespace by itself",
+        ));
     }
     let targets: Vec<Target> = opened.into_iter().map(|o| o.target).collect();
     if mode == Mode::All {
@@ -799,7 +825,9 @@ fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Tar
         seen.sort_unstable();
         if let Some(twice) = seen.windows(2).position(|w| w[0] == w[1]) {
             let place = targets.iter().rposition(|t| t.at.index == seen[twice]).unwrap_or(0);
-            return Err(Error::invalid_argument(format!("a wait for all lists one object twice, the second time at index {place}; list each once")));
+            return Err(Error::invalid_argument(format!(
+                "a wait for all lists one object twice, the second time at index {place}; list each once"
+            )));
         }
     }
     Ok((space, targets))
@@ -819,7 +847,14 @@ fn satisfied(cx: Cx, targets: &[Target], owning: &Owning, ended: Ended) -> Resul
         Ended::All(taken) => Satisfied {
             index: -1,
             abandoned: taken.iter().any(|t| t.abandoned),
-            grants: targets.iter().zip(&taken).map(|(target, t)| grant(target, *t)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect(),
+            grants: targets
+                .iter()
+                .zip(&taken)
+                .map(|(target, t)| grant(target, *t))
+                .collect::<Result<Vec<_>>>()?
+                .into_iter()
+                .flatten()
+                .collect(),
         },
         Ended::TimedOut => return Ok(Outcome::TimedOut),
         Ended::Interrupted => return Ok(Outcome::Interrupted),
@@ -832,13 +867,25 @@ fn satisfied(cx: Cx, targets: &[Target], owning: &Owning, ended: Ended) -> Resul
 ///
 /// `notify` is called at most once, by the keeper's thread (never by this call), when [`PendingWait::poll`] has the outcome. It may poll, cancel or drop the wait; it
 /// should not block, since it delays the process's other waits. When the object is free, `poll` has the outcome right after this call.
-pub fn start_wait(objects: &[HandleRef], mode: Mode, bound: bool, timeout: Timeout, notify: Box<dyn FnOnce() + Send>) -> Result<PendingWait> {
+pub fn start_wait(
+    objects: &[HandleRef],
+    mode: Mode,
+    bound: bool,
+    timeout: Timeout,
+    notify: Box<dyn FnOnce() + Send>,
+) -> Result<PendingWait> {
     let (space, targets) = resolve(objects, mode)?;
     begin(owner::current(space)?, targets, mode, bound, timeout, notify)
 }
 
 /// [`signal_and_wait`] without a thread.
-pub fn start_signal_and_wait(signal: HandleRef, object: HandleRef, bound: bool, timeout: Timeout, notify: Box<dyn FnOnce() + Send>) -> Result<PendingWait> {
+pub fn start_signal_and_wait(
+    signal: HandleRef,
+    object: HandleRef,
+    bound: bool,
+    timeout: Timeout,
+    notify: Box<dyn FnOnce() + Send>,
+) -> Result<PendingWait> {
     let (space, targets) = resolve(&[object], Mode::Any)?;
     signal_first(signal)?;
     begin(owner::current(space)?, targets, Mode::Any, bound, timeout, notify)
@@ -1071,7 +1118,11 @@ impl Grant {
         if self.space.me() != self.born || foreign || !self.held.swap(false, Ordering::AcqRel) {
             return Err(Error::new(
                 ErrorKind::NotOwner,
-                if foreign { "the grant is a hold of another thread; release it there" } else { "the grant was released already, or belongs to the parent process" },
+                if foreign {
+                    "the grant is a hold of another thread; release it there"
+                } else {
+                    "the grant was released already, or belongs to the parent process"
+                },
             ));
         }
         let released = match self.kind() {

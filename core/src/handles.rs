@@ -7,8 +7,8 @@
 //! |  generation   |    -    | machine | right bits |     0 in the low half = closed
 //! ```
 
-use crate::arena::mapping::Place;
 use crate::arena::layout::Object;
+use crate::arena::mapping::Place;
 use crate::arena::refs::ObjectRef;
 use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::lock::Target;
@@ -54,7 +54,8 @@ struct Free {
 }
 
 /// Where ids lead that never were handles.
-static NOWHERE: Slot = Slot { index: u32::MAX, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
+static NOWHERE: Slot =
+    Slot { index: u32::MAX, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
 
 /// A slot at a generation.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,8 @@ pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Resu
             return Err(Error::new(ErrorKind::LimitReached, "this process has 1048576 handles open, the limit; close some").numbered(4));
         }
         let first = free.chunks * CHUNK;
-        let fresh = |i| Slot { index: first + i, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
+        let fresh =
+            |i| Slot { index: first + i, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
         let _ = TABLE[free.chunks as usize].set((0..CHUNK).map(fresh).collect());
         free.slots.extend(first..first + CHUNK);
         free.chunks += 1;
@@ -92,7 +94,8 @@ pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Resu
     slot.at.store(target.at.pack(), Ordering::Release);
     slot.record.set(target.record);
     slot.space.set(space);
-    slot.tag.store(u64::from(generation) << 32 | u64::from(target.machine.code()) << 8 | u64::from(rights | right::OPEN), Ordering::Release);
+    slot.tag
+        .store(u64::from(generation) << 32 | u64::from(target.machine.code()) << 8 | u64::from(rights | right::OPEN), Ordering::Release);
     Ok(Entry { slot, generation })
 }
 

@@ -105,7 +105,10 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
         if Bucket(seen).is_locked() {
             await_bucket(cx, bucket)?;
         } else if bucket.load() == seen {
-            return Err(Error::new(ErrorKind::NotFound, format!("no object named {} is open; create it, or start the process that does", quoted(name))));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("no object named {} is open; create it, or start the process that does", quoted(name)),
+            ));
         }
     }
 }
@@ -157,7 +160,10 @@ pub(crate) fn leave_if_unused(cx: Cx, at: ObjectRef) -> Result<()> {
 /// Objects in our row.
 pub(crate) fn held_by_us(space: &Space) -> Vec<ObjectRef> {
     let life = |index| Some(Life(space.arena.object(index).ok()?.life.load()));
-    refs::objects_of(space, space.me()).into_iter().filter_map(|index| Some(ObjectRef { index, generation: life(index)?.generation() })).collect()
+    refs::objects_of(space, space.me())
+        .into_iter()
+        .filter_map(|index| Some(ObjectRef { index, generation: life(index)?.generation() }))
+        .collect()
 }
 
 /// A mutex that we closed while one of ours owns it. For a grant, which may yet release it, we stay in the holder set. For a thread only where
@@ -400,7 +406,10 @@ fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
 }
 
 fn other_kind(name: &str) -> Error {
-    Error::new(ErrorKind::WrongKind, format!("the name {} belongs to an object of another kind; all kinds share one name space, use another name", quoted(name)))
+    Error::new(
+        ErrorKind::WrongKind,
+        format!("the name {} belongs to an object of another kind; all kinds share one name space, use another name", quoted(name)),
+    )
 }
 
 // --- making
@@ -719,7 +728,6 @@ impl LockedBucket {
         }
         Err(self.cx.space.arena.corrupted("an endless chain of names"))
     }
-
 }
 
 impl Drop for LockedBucket {

@@ -26,11 +26,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles;
 use crate::index;
 use crate::live::{self, EXPECTED_SEAT, process_state};
+use crate::lock::Guards;
 use crate::ops;
 use crate::owner;
 use crate::recover;
 use crate::refs;
-use crate::lock::Guards;
 use crate::space::{self, Cx, SPACES_LOCK, Space};
 use crate::sys::clock::{self, Deadline};
 use crate::sys::robust::{OWNER_DIED, SeatList, WAITERS};
@@ -58,7 +58,8 @@ pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<b
         Err(error) => drop(tell.send(Err(error))),
     };
     process::spawn_quiet("byname-keeper", body).map_err(|errno| {
-        Error::new(ErrorKind::LimitReached, "cannot start byname's keeper thread; see RLIMIT_NPROC and the cgroup's pids.max").with_errno(errno)
+        Error::new(ErrorKind::LimitReached, "cannot start byname's keeper thread; see RLIMIT_NPROC and the cgroup's pids.max")
+            .with_errno(errno)
     })?;
     told.recv().unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "byname's keeper thread ended while it joined the namespace")))
 }
@@ -104,7 +105,9 @@ fn take_free_slot(space: &'static Space) -> Result<ProcessRef> {
 /// J1 to J3: seat 0 from `from` (at that generation, if one is asked for) to us; `None` if somebody else was faster.
 fn take_slot(space: &'static Space, slot: u32, from: u32, generation: Option<u32>) -> Result<Option<ProcessRef>> {
     let record = space.arena.process(slot)?;
-    let fail = |errno| Error::system("cannot register a robust futex list; this kernel or sandbox lacks what byname needs to notice deaths", errno);
+    let fail = |errno| {
+        Error::system("cannot register a robust futex list; this kernel or sandbox lacks what byname needs to notice deaths", errno)
+    };
     let list = SeatList::register(&record.seats).map_err(fail)?;
     let seen = record.seats[0].load();
     let taken = seen & !0xffff_ffff | u64::from(process::tid() | WAITERS);

@@ -49,9 +49,9 @@ mod timeout;
 
 #[cfg(not(loom))]
 pub use api::{
-    AcquireFuture, ByGrant, ByThread, Event, EventFuture, EventOptions, Guard, LockFuture, Mutex, MutexGrant, MutexGuard, MutexOptions, Permit,
-    Pollable, Semaphore, SemaphoreOptions, Wait, WaitFuture, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async,
-    wait_any, wait_any_async,
+    AcquireFuture, ByGrant, ByThread, Event, EventFuture, EventOptions, Guard, LockFuture, Mutex, MutexGrant, MutexGuard, MutexOptions,
+    Permit, Pollable, Semaphore, SemaphoreOptions, Wait, WaitFuture, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all,
+    wait_all_async, wait_any, wait_any_async,
 };
 #[cfg(not(loom))]
 pub use engine::{Access, Namespace, OwnerInfo, Profile, Reset};

@@ -30,8 +30,10 @@ pub(crate) enum Parsed<'a> {
 pub(crate) fn check_length(name: &str) -> Result<()> {
     let units = name.encode_utf16().count();
     if units > MAX_NAME_UTF16 {
-        return Err(Error::new(ErrorKind::NameTooLong,
-            format!("the name {} has {units} UTF-16 units; at most {MAX_NAME_UTF16} are allowed, prefix included", quoted(name))));
+        return Err(Error::new(
+            ErrorKind::NameTooLong,
+            format!("the name {} has {units} UTF-16 units; at most {MAX_NAME_UTF16} are allowed, prefix included", quoted(name)),
+        ));
     }
     Ok(())
 }
@@ -66,13 +68,17 @@ pub(crate) fn parse(name: Option<&str>) -> Result<Parsed<'_>> {
                 return Err(no_directory(name));
             }
             if prefix == "Global" {
-                return Err(later(name, "Global\\ names reach across users and sessions, which this version of byname does not do yet; use Local\\ or no prefix"));
+                return Err(later(
+                    name,
+                    "Global\\ names reach across users and sessions, which this version of byname does not do yet; use Local\\ or no prefix",
+                ));
             }
             Ok(Parsed::Leaf(leaf))
         }
-        "Session" if is_session_path(leaf) => {
-            Err(later(name, "Session\\n\\ names are reserved for the system and not supported by this version of byname; choose a session with BYNAME_SESSION"))
-        }
+        "Session" if is_session_path(leaf) => Err(later(
+            name,
+            "Session\\n\\ names are reserved for the system and not supported by this version of byname; choose a session with BYNAME_SESSION",
+        )),
         _ => Ok(Parsed::Directory(prefix)),
     }
 }
@@ -83,7 +89,11 @@ fn is_session_path(rest: &str) -> bool {
 }
 
 fn invalid(name: &str, why: &str, win32: u32) -> Error {
-    Error::new(ErrorKind::InvalidName, format!("the name {} {why}; a name is [Local\\]leaf, and a leaf holds no backslash and no NUL", quoted(name))).numbered(win32)
+    Error::new(
+        ErrorKind::InvalidName,
+        format!("the name {} {why}; a name is [Local\\]leaf, and a leaf holds no backslash and no NUL", quoted(name)),
+    )
+    .numbered(win32)
 }
 
 /// N9, and N15 where an object stands in the directory's place.
@@ -93,8 +103,10 @@ pub(crate) fn no_directory_at(name: &str, is_object: bool) -> Error {
 
 /// N9, N10: the directory part of the name does not exist.
 fn no_directory(name: &str) -> Error {
-    Error::new(ErrorKind::PathNotFound,
-        format!("the name {} points into a directory that does not exist; a backslash may only follow Local or Global", quoted(name)))
+    Error::new(
+        ErrorKind::PathNotFound,
+        format!("the name {} points into a directory that does not exist; a backslash may only follow Local or Global", quoted(name)),
+    )
 }
 
 fn later(name: &str, why: &str) -> Error {

@@ -299,8 +299,7 @@ fn signal(cx: Cx, target: Target, polite: bool, change: impl Fn(State) -> Result
 fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
     let space = locked.cx.space;
     let mut wakes = Wakes::default();
-    let handed =
-        if polite { locked.hand_out_politely(all.as_ref(), &mut wakes) } else { locked.hand_out(all.as_ref(), &mut wakes) };
+    let handed = if polite { locked.hand_out_politely(all.as_ref(), &mut wakes) } else { locked.hand_out(all.as_ref(), &mut wakes) };
     locked.unlock_quietly();
     drop(all);
     wakes.ring(space);

@@ -85,7 +85,8 @@ fn find(space: &'static Space) -> Result<Cx> {
         records.all.push((Cx::new(space, op), standing));
         Ok(Cx::new(space, op))
     });
-    let cx = found.map_err(|_| Error::new(ErrorKind::Closed, "this thread is ending; byname cannot be called from its last destructors"))??;
+    let cx =
+        found.map_err(|_| Error::new(ErrorKind::Closed, "this thread is ending; byname cannot be called from its last destructors"))??;
     remember(std::ptr::from_ref(space) as usize, cx.op);
     Ok(cx)
 }

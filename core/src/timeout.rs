@@ -41,7 +41,9 @@ impl Timeout {
 
     fn from_float(value: f64, nanos_per_unit: f64, unit: &str) -> Result<Timeout> {
         if value.is_nan() || value < 0.0 {
-            return Err(Error::invalid_argument(format!("time-out {value} {unit} is not a time; it must be 0 (poll) or more, infinity waits for ever")));
+            return Err(Error::invalid_argument(format!(
+                "time-out {value} {unit} is not a time; it must be 0 (poll) or more, infinity waits for ever"
+            )));
         }
         let nanos = (value * nanos_per_unit).ceil();
         Ok(if nanos < LONGEST as f64 { Timeout::saturating(nanos as u64) } else { Timeout::INFINITE })

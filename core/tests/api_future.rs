@@ -4,9 +4,7 @@ mod api_support;
 
 use api_support::{Count, Executor, LONG, SHORT, in_thread, poll_once, poll_with, session, watchdog};
 use byname::engine::usage;
-use byname::{
-    Event, EventFuture, Guard, Mutex, Namespace, Reset, Semaphore, Wait, signal_and_wait_async, wait_all_async, wait_any_async,
-};
+use byname::{Event, EventFuture, Guard, Mutex, Namespace, Reset, Semaphore, Wait, signal_and_wait_async, wait_all_async, wait_any_async};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -66,7 +64,10 @@ fn a_changing_waker_loses_no_signal() {
         let mut wait = auto.wait_async();
         let first = Count::new();
         assert!(poll_with(&mut wait, &first).is_pending());
-        let setter = { let auto = Arc::clone(&auto); thread::spawn(move || auto.set().unwrap()) };
+        let setter = {
+            let auto = Arc::clone(&auto);
+            thread::spawn(move || auto.set().unwrap())
+        };
         // The second poll races with the signal: either it sees it, or its waker is called.
         let second = Count::new();
         if poll_with(&mut wait, &second).is_pending() {
@@ -125,7 +126,10 @@ fn a_race_of_signal_and_cancel_neither_loses_nor_doubles() {
     for _ in 0..500 {
         let mut wait = auto.wait_async();
         assert!(poll_once(&mut wait).is_pending());
-        let setter = { let auto = Arc::clone(&auto); thread::spawn(move || auto.set().unwrap()) };
+        let setter = {
+            let auto = Arc::clone(&auto);
+            thread::spawn(move || auto.set().unwrap())
+        };
         drop(wait);
         setter.join().unwrap();
         assert!(auto.wait_for(LONG).unwrap().is_some(), "lost");

@@ -197,11 +197,13 @@ fn blocked_waits_are_released_by_any_of_their_objects() {
     for (signal, index) in signals {
         let guard = mutex.lock().unwrap();
         thread::scope(|s| {
-            let waiter = s.spawn(|| wait_any(&objects, LONG).unwrap().won().map(|won| {
-                let index = won.index();
-                won.keep();
-                index
-            }));
+            let waiter = s.spawn(|| {
+                wait_any(&objects, LONG).unwrap().won().map(|won| {
+                    let index = won.index();
+                    won.keep();
+                    index
+                })
+            });
             signal();
             assert_eq!(waiter.join().unwrap(), Some(index));
         });

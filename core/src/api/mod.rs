@@ -23,7 +23,8 @@ pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
 pub use options::{EventOptions, MutexOptions, SemaphoreOptions};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
 pub use waits::{
-    ByGrant, ByThread, Guard, Wait, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async,
+    ByGrant, ByThread, Guard, Wait, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any,
+    wait_any_async,
 };
 
 use crate::Timeout;

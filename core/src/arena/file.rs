@@ -69,7 +69,9 @@ pub(crate) fn remove(path: &Path, file: &File) -> Result<()> {
     file.lock().map_err(fail)?;
     let ours = file.stat().map_err(fail)?;
     match file::stat(path) {
-        Ok(there) if (there.dev, there.ino) == (ours.dev, ours.ino) => file::unlink(path).or_else(|e| if e == code::ENOENT { Ok(()) } else { Err(fail(e)) }),
+        Ok(there) if (there.dev, there.ino) == (ours.dev, ours.ino) => {
+            file::unlink(path).or_else(|e| if e == code::ENOENT { Ok(()) } else { Err(fail(e)) })
+        }
         _ => Ok(()),
     }
 }
@@ -88,7 +90,9 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
     let mut head = [0u8; 64];
     let whole = file.read_at(&mut head, 0).map_err(|e| Error::system(&format!("cannot read {}", path.display()), e))?;
     let word = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
-    let damaged = |what: &str| Error::new(ErrorKind::Corrupted, format!("{} is no byname arena ({what}); delete it if nothing uses it", path.display()));
+    let damaged = |what: &str| {
+        Error::new(ErrorKind::Corrupted, format!("{} is no byname arena ({what}); delete it if nothing uses it", path.display()))
+    };
     if !whole || word(0) != MAGIC {
         return Err(damaged(if whole { "wrong magic" } else { "too short" }));
     }
@@ -96,10 +100,17 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
     if format != FORMAT {
         return Err(Error::new(
             ErrorKind::VersionMismatch,
-            format!("{} has format {format}, this byname speaks format {FORMAT}; upgrade all programs that share it, or separate them by BYNAME_SESSION", path.display()),
+            format!(
+                "{} has format {format}, this byname speaks format {FORMAT}; upgrade all programs that share it, or separate them by BYNAME_SESSION",
+                path.display()
+            ),
         ));
     }
-    if stat.size < layout::SIZE || word(40) != layout::SIZE || word(8) >> 32 != 4096 || (0..8).any(|i| capacity(&head, i).is_some_and(|c| c != CAPACITIES[i])) {
+    if stat.size < layout::SIZE
+        || word(40) != layout::SIZE
+        || word(8) >> 32 != 4096
+        || (0..8).any(|i| capacity(&head, i).is_some_and(|c| c != CAPACITIES[i]))
+    {
         return Err(damaged("wrong size"));
     }
     let (then, now) = ([word(24), word(32)], process::boot_id());
@@ -149,17 +160,24 @@ pub(crate) fn fresh_header(boot: [u64; 2]) -> [u8; 128] {
 fn create(dir: &Path, path: &Path) -> Result<()> {
     let fail = |errno| match errno {
         code::ENOENT | code::ENOTDIR => bad_dir(dir, "does not exist or is no directory", errno),
-        code::EACCES | code::EPERM => {
-            Error::new(ErrorKind::AccessDenied, format!("the namespace directory {} may not be written by this user; set BYNAME_DIR", dir.display())).with_errno(errno)
-        }
+        code::EACCES | code::EPERM => Error::new(
+            ErrorKind::AccessDenied,
+            format!("the namespace directory {} may not be written by this user; set BYNAME_DIR", dir.display()),
+        )
+        .with_errno(errno),
         code::EROFS => bad_dir(dir, "is read-only", errno),
         code::EOPNOTSUPP | code::EISDIR => bad_dir(dir, "is on a file system without unnamed files (O_TMPFILE)", errno),
-        code::ENOSPC | code::EDQUOT => {
-            Error::new(ErrorKind::NoSpace, format!("no space left in {}: free some (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", dir.display())).with_errno(errno)
-        }
+        code::ENOSPC | code::EDQUOT => Error::new(
+            ErrorKind::NoSpace,
+            format!("no space left in {}: free some (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", dir.display()),
+        )
+        .with_errno(errno),
         code::EFBIG => Error::new(
             ErrorKind::LimitReached,
-            format!("the limit RLIMIT_FSIZE is below the {} MiB of a (sparse) namespace file; raise it with `ulimit -f`", layout::SIZE >> 20),
+            format!(
+                "the limit RLIMIT_FSIZE is below the {} MiB of a (sparse) namespace file; raise it with `ulimit -f`",
+                layout::SIZE >> 20
+            ),
         )
         .with_errno(errno),
         _ => Error::system(&format!("cannot create {}", path.display()), errno),
@@ -204,7 +222,8 @@ fn check_file_system(path: &Path, file: &File) -> Result<()> {
         (0x7375_7245, "Coda"),
         (0x6573_5546, "FUSE"),
     ];
-    let magic = file.file_system().map_err(|e| Error::system(&format!("cannot ask for the file system of {}", path.display()), e))? & 0xffff_ffff;
+    let magic =
+        file.file_system().map_err(|e| Error::system(&format!("cannot ask for the file system of {}", path.display()), e))? & 0xffff_ffff;
     match REMOTE.iter().find(|(number, _)| *number == magic) {
         Some((_, name)) => Err(Error::new(
             ErrorKind::Unsupported,
@@ -215,10 +234,14 @@ fn check_file_system(path: &Path, file: &File) -> Result<()> {
 }
 
 fn planted(path: &Path, why: &str) -> Error {
-    Error::new(ErrorKind::AccessDenied, format!("refusing {}: {why}; remove it, or set BYNAME_DIR to a directory of your own", path.display()))
+    Error::new(
+        ErrorKind::AccessDenied,
+        format!("refusing {}: {why}; remove it, or set BYNAME_DIR to a directory of your own", path.display()),
+    )
 }
 
 fn bad_dir(dir: &Path, why: &str, errno: i32) -> Error {
     let kind = if matches!(errno, code::ENOENT | code::ENOTDIR) { ErrorKind::PathNotFound } else { ErrorKind::Unsupported };
-    Error::new(kind, format!("the namespace directory {} {why}; set BYNAME_DIR to a writable local directory", dir.display())).with_errno(errno)
+    Error::new(kind, format!("the namespace directory {} {why}; set BYNAME_DIR to a writable local directory", dir.display()))
+        .with_errno(errno)
 }

@@ -5,13 +5,13 @@
 //! that somebody planted. Growing a table is one `fallocate` (so that a full file system is an error here and not a SIGBUS
 //! later) and, at most once per MiB, one `mmap`.
 
+use super::file;
 use super::layout::{self, Fixed, Header, LongName, Node, Object, Owner, Process, Shared, Table, Waiter};
 use crate::cell::Word64;
 use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
-use crate::name::quoted;
-use super::file;
 use crate::lock::{Guards, Lock};
+use crate::name::quoted;
 use crate::sys::file::File;
 use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
@@ -174,7 +174,10 @@ impl Arena {
         file.reserve(offset, len).map_err(|errno| match errno {
             code::ENOSPC | code::EDQUOT => Error::new(
                 ErrorKind::NoSpace,
-                format!("no space left for {}: free some in its file system (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", self.path.display()),
+                format!(
+                    "no space left for {}: free some in its file system (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR",
+                    self.path.display()
+                ),
             )
             .with_errno(errno),
             _ => Error::system(&format!("cannot reserve space in {}", self.path.display()), errno),
@@ -218,7 +221,8 @@ impl Arena {
     pub(crate) fn lock_thread_word(&self, owner: u32) -> Result<()> {
         let bytes = self.owner(owner)?.lock.as_ptr().cast_mut().cast::<u8>();
         // SAFETY: the record is mapped for good and belongs to this process; the pool hands it to one thread at a time.
-        unsafe { robust::lock_thread_word(bytes) }.map_err(|e| Error::system("cannot make a robust mutex; this system's C library lacks them", e))
+        unsafe { robust::lock_thread_word(bytes) }
+            .map_err(|e| Error::system("cannot make a robust mutex; this system's C library lacks them", e))
     }
 
     /// Unlocks what [`Self::lock_thread_word`] locked, on the same thread.
@@ -234,13 +238,19 @@ impl Arena {
         if self.gate.is_lost() {
             return self.lost_error();
         }
-        Error::new(ErrorKind::Corrupted, format!("{} is damaged ({what}); end its users and delete it", quoted(&self.path.to_string_lossy())))
+        Error::new(
+            ErrorKind::Corrupted,
+            format!("{} is damaged ({what}); end its users and delete it", quoted(&self.path.to_string_lossy())),
+        )
     }
 
     pub(crate) fn lost_error(&self) -> Error {
         Error::new(
             ErrorKind::NamespaceLost,
-            format!("the file {} was deleted, replaced or truncated under its users; restart them, and keep cleaners away from it", self.path.display()),
+            format!(
+                "the file {} was deleted, replaced or truncated under its users; restart them, and keep cleaners away from it",
+                self.path.display()
+            ),
         )
     }
 
@@ -369,7 +379,12 @@ fn noun(table: Table) -> &'static str {
 fn no_memory(path: &std::path::Path, errno: i32) -> Error {
     Error::new(
         ErrorKind::NoSpace,
-        format!("cannot map {} ({}); byname reserves {} MiB of address space, see RLIMIT_AS", path.display(), std::io::Error::from_raw_os_error(errno), layout::SIZE >> 20),
+        format!(
+            "cannot map {} ({}); byname reserves {} MiB of address space, see RLIMIT_AS",
+            path.display(),
+            std::io::Error::from_raw_os_error(errno),
+            layout::SIZE >> 20
+        ),
     )
     .with_errno(errno)
 }

@@ -162,7 +162,9 @@ impl Patience {
             return Ok(());
         }
         cx.space.check()?;
-        match live::vitals(cx.space, locker.index, |generation| locker.is(crate::arena::refs::OwnerRef { index: locker.index, generation }))? {
+        match live::vitals(cx.space, locker.index, |generation| {
+            locker.is(crate::arena::refs::OwnerRef { index: locker.index, generation })
+        })? {
             Vitals::Gone => recover(cx, target, word)?,
             _ if self.deadline.min(cx.patience).passed() => return Err(NoLock::TimedOut),
             Vitals::Leaving => robust::await_death(live::thread_word(cx.space.arena.owner(locker.index)?)),

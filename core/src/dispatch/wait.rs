@@ -199,11 +199,8 @@ impl Entered {
 
     /// Enters the queues, until one of them grants.
     pub(crate) fn enter(&mut self, cx: Cx, request: Request<'_>) -> Result<()> {
-        let entered = if request.all {
-            all::enter(cx, request.targets, &self.wait, cx.patience).map(|_| ())
-        } else {
-            self.enter_each(cx, request)
-        };
+        let entered =
+            if request.all { all::enter(cx, request.targets, &self.wait, cx.patience).map(|_| ()) } else { self.enter_each(cx, request) };
         match entered {
             Ok(()) => Ok(()),
             Err(NoLock::TimedOut) => {

@@ -116,7 +116,8 @@ impl Word {
 
     #[inline]
     pub(crate) fn locker(self) -> Option<Locker> {
-        self.is_locked().then_some(Locker { index: (self.0 >> LOCKER_SHIFT) as u32 & 0xffff, generation: (self.0 >> LOCKER_GEN_SHIFT) as u32 })
+        self.is_locked()
+            .then_some(Locker { index: (self.0 >> LOCKER_SHIFT) as u32 & 0xffff, generation: (self.0 >> LOCKER_GEN_SHIFT) as u32 })
     }
 
     #[inline]

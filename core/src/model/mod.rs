@@ -563,9 +563,8 @@ impl Locked<'_> {
         self.check();
         let is_event = matches!(self.record().machine, Machine::ManualEvent | Machine::AutoEvent);
         let state = if is_event && self.state.is_pulsed() { self.state.reset() } else { self.state };
-        let linked = |all: Option<bool>| {
-            self.world.waiters.iter().any(|w| w.linked[self.object].load() != 0 && all.is_none_or(|all| all == w.all))
-        };
+        let linked =
+            |all: Option<bool>| self.world.waiters.iter().any(|w| w.linked[self.object].load() != 0 && all.is_none_or(|all| all == w.all));
         let word = Word::new(state).unlocked(linked(None), linked(Some(true)), self.poked);
         self.spend()?;
         self.record().word.store(word.0);
@@ -628,9 +627,15 @@ impl Locked<'_> {
 }
 
 impl Locked<'_> {
-    fn try_commit(&mut self, _index: usize) -> Step<bool> { Ok(false) }
+    fn try_commit(&mut self, _index: usize) -> Step<bool> {
+        Ok(false)
+    }
 }
 impl World {
-    fn take_all_lock(&self, _: &Actor) -> Step { Ok(()) }
-    fn drop_all_lock(&self, _: &Actor) -> Step { Ok(()) }
+    fn take_all_lock(&self, _: &Actor) -> Step {
+        Ok(())
+    }
+    fn drop_all_lock(&self, _: &Actor) -> Step {
+        Ok(())
+    }
 }

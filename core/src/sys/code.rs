@@ -1,5 +1,3 @@
 //! The error numbers that the core reacts to.
 
-pub(crate) use libc::{
-    EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ELOOP, ENODEV, ENOENT, ENOSPC, ENOTDIR, ENXIO, EOPNOTSUPP, EPERM, EROFS,
-};
+pub(crate) use libc::{EACCES, EDQUOT, EEXIST, EFBIG, EISDIR, ELOOP, ENODEV, ENOENT, ENOSPC, ENOTDIR, ENXIO, EOPNOTSUPP, EPERM, EROFS};

@@ -18,7 +18,8 @@ struct Guarded {
 }
 
 static GUARDED: [Guarded; MOST] =
-    [const { Guarded { address: AtomicUsize::new(0), len: AtomicUsize::new(0), word: AtomicUsize::new(0), value: AtomicU32::new(0) } }; MOST];
+    [const { Guarded { address: AtomicUsize::new(0), len: AtomicUsize::new(0), word: AtomicUsize::new(0), value: AtomicU32::new(0) } };
+        MOST];
 static USED: AtomicUsize = AtomicUsize::new(0);
 static DISABLED: AtomicBool = AtomicBool::new(false);
 static INSTALL: Once = Once::new();

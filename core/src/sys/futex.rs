@@ -31,9 +31,7 @@ pub(crate) fn wait(word: &Word32, value: u32, deadline: Deadline) -> Woken {
     let ts = deadline.timespec();
     let ts_ptr = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
     // SAFETY: the word outlives the call, the time-out is null or valid; FUTEX_WAIT_BITSET takes an absolute monotonic time.
-    let r = unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAIT_BITSET, value, ts_ptr, std::ptr::null::<u32>(), u32::MAX)
-    };
+    let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAIT_BITSET, value, ts_ptr, std::ptr::null::<u32>(), u32::MAX) };
     outcome(r)
 }
 

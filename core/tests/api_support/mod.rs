@@ -122,7 +122,15 @@ impl Executor {
     /// Serves the queue until every task is finished.
     pub fn run(self: &Arc<Self>, threads: usize) {
         thread::scope(|s| {
-            let workers: Vec<_> = (0..threads).map(|_| s.spawn(|| while let Some(job) = self.next() { self.serve(&job) })).collect();
+            let workers: Vec<_> = (0..threads)
+                .map(|_| {
+                    s.spawn(|| {
+                        while let Some(job) = self.next() {
+                            self.serve(&job)
+                        }
+                    })
+                })
+                .collect();
             for worker in workers {
                 worker.join().unwrap();
             }
