@@ -445,7 +445,7 @@ pub struct OwnerInfo {
 
 impl HandleRef {
     /// The handle of an id; ids that were never given out lead to a closed handle.
-    #[inline]
+    #[inline(always)]
     pub fn from_id(id: u64) -> HandleRef {
         HandleRef(Entry::from_id(id))
     }
@@ -494,7 +494,7 @@ impl HandleRef {
     }
 
     /// A wait of the calling thread with time-out zero; never blocks.
-    #[inline]
+    #[inline(always)]
     pub fn try_acquire(self) -> Result<Option<Acquired>> {
         match self.take_fast(None) {
             Some(acquired) => Ok(Some(acquired)),
@@ -503,7 +503,7 @@ impl HandleRef {
     }
 
     /// Waits for the object and takes it for the calling thread: mutex, event, semaphore.
-    #[inline]
+    #[inline(always)]
     pub fn acquire(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
         match self.take_fast(None) {
             Some(acquired) => Ok(Outcome::Got(acquired)),
@@ -512,7 +512,7 @@ impl HandleRef {
     }
 
     /// As [`Self::acquire`], but WrongKind unless the object is of `kind`.
-    #[inline]
+    #[inline(always)]
     pub fn acquire_as(self, kind: Kind, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
         match self.take_fast(Some(kind)) {
             Some(acquired) => Ok(Outcome::Got(acquired)),
@@ -552,7 +552,7 @@ impl HandleRef {
     }
 
     /// Releases one hold of the calling thread on a mutex; else NotOwner (288).
-    #[inline]
+    #[inline(always)]
     pub fn release(self) -> Result<()> {
         if let Some((Some(Machine::Mutex), space, record)) = self.0.glance(0)
             && let Some(op) = owner::cached(space)
@@ -614,7 +614,7 @@ impl HandleRef {
     }
 
     /// Adds `n` permits to a semaphore, 1 or more; the number before. InvalidArgument (87), TooManyPosts (298).
-    #[inline]
+    #[inline(always)]
     pub fn post(self, n: i64) -> Result<u32> {
         if let Some((Some(Machine::Semaphore), _, record)) = self.0.glance(right::MODIFY)
             && let Ok(more @ 1..) = u32::try_from(n)
@@ -635,7 +635,7 @@ impl HandleRef {
     }
 
     /// Sets an event.
-    #[inline]
+    #[inline(always)]
     pub fn set(self) -> Result<()> {
         if let Some((Some(Machine::AutoEvent | Machine::ManualEvent), _, record)) = self.0.glance(right::MODIFY)
             && ops::signal_fast(record, |state| Some(state.set())).is_some()

@@ -605,7 +605,8 @@ fn is_vacant(space: &Space, owner: u64, index: u32) -> Result<bool> {
     let record = space.arena.object(at.index)?;
     let life = Life(record.life.load());
     let is_making = life.stage() == Some(Stage::Reserved) && life.generation() == at.generation;
-    Ok(!is_making && !(life.generation() == at.generation && record.long_name.load() == index + 1))
+    let is_used = life.generation() == at.generation && record.long_name.load() == index + 1;
+    Ok(!is_making && !is_used)
 }
 
 // --- names

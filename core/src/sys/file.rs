@@ -21,6 +21,7 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
+    #[allow(clippy::unnecessary_cast, reason = "the fields are narrower on other processors")]
     fn of(s: &libc::stat) -> Stat {
         Stat { dev: s.st_dev, ino: s.st_ino, mode: s.st_mode, uid: s.st_uid, links: s.st_nlink as u64, size: s.st_size as u64 }
     }
