@@ -320,7 +320,7 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
     Err(arena.corrupted("an endless chain of names"))
 }
 
-/// Reaps the holders of an object if all of them are dead; true if there was one, and the object may have ended by that. A dead process
+/// Reaps the holders of an object if all of them are dead; true if the object may have ended by that. A dead process
 /// that cannot be reaped now (a thread of it has not ended) still holds.
 fn bury_holders(cx: Cx, at: ObjectRef) -> Result<bool> {
     let mut dead = Vec::new();
@@ -332,6 +332,11 @@ fn bury_holders(cx: Cx, at: ObjectRef) -> Result<bool> {
             }
             dead.push(holder);
         }
+    }
+    if dead.is_empty() {
+        // Its maker sets a bit before it is LIVE, so it is ending: somebody is between clearing the last bit and the end.
+        destroy_if_unheld(cx, at)?;
+        return Ok(true);
     }
     let mut buried = false;
     for holder in &dead {

@@ -419,7 +419,7 @@ impl World {
 
     /// Enters the queue of one object; what is signalled is handed out before the lock is dropped.
     fn enter(&self, actor: &Actor, waiter: usize, object: usize) -> Step {
-        let mut locked = self.lock(actor, object, |state| state)?;
+        let locked = self.lock(actor, object, |state| state)?;
         actor.spend()?;
         self.waiters[waiter].linked[object].store(1);
         if self.has(Bug::EnterWithoutServing) { locked.unlock() } else { locked.finish(false) }
