@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::pools::Pools;
 use crate::refs::References;
 use crate::sys::clock::{self, Deadline};
-use crate::sys::process;
+use crate::sys::{process, robust};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -112,6 +112,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Space> {
 /// The namespace of `session`, attached on first use.
 pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Space> {
     keeper::install_hooks();
+    if !robust::works() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "this kernel or sandbox does not tell of the death of threads (robust futexes), on which byname depends",
+        ));
+    }
     let path = dir.join(file_name(session));
     let _attaching = SPACES_LOCK.lock();
     if let Some(space) = all().find(|s| s.arena.path == path) {

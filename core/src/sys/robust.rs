@@ -125,6 +125,20 @@ pub(crate) unsafe fn unlock_thread_word(bytes: *mut u8) {
     unsafe { libc::pthread_mutex_unlock(bytes.cast()) };
 }
 
+/// Whether this kernel marks the robust mutex of a thread that ends: tried once per process, on a thread made for it.
+pub(crate) fn works() -> bool {
+    static WORKS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *WORKS.get_or_init(|| {
+        let words: &'static [Word64; THREAD_LOCK_BYTES / 8] = Box::leak(Box::default());
+        let owner = std::thread::spawn(move || {
+            // SAFETY: the bytes are leaked, and nobody else makes a mutex there.
+            unsafe { lock_thread_word(words.as_ptr().cast_mut().cast()) }.is_ok()
+        });
+        let word = if THREAD_WORD_OFFSET == 0 { words[0].low() } else { words[0].high() };
+        owner.join().unwrap_or(false) && died(word.load())
+    })
+}
+
 /// Whether a word says that its thread is gone.
 pub(crate) fn died(word: u32) -> bool {
     word & OWNER_DIED != 0
