@@ -112,16 +112,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Space> {
 /// The namespace of `session`, attached on first use.
 pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Space> {
     keeper::install_hooks();
+    let path = dir.join(file_name(session));
+    let _attaching = SPACES_LOCK.lock();
+    if let Some(space) = all().find(|s| s.arena.path == path) {
+        return Ok(space);
+    }
     if !robust::works() {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "this kernel or sandbox does not tell of the death of threads (robust futexes), on which byname depends",
         ));
-    }
-    let path = dir.join(file_name(session));
-    let _attaching = SPACES_LOCK.lock();
-    if let Some(space) = all().find(|s| s.arena.path == path) {
-        return Ok(space);
     }
     let place = SPACES.iter().find(|place| place.get().is_none()).ok_or_else(|| {
         Error::new(ErrorKind::LimitReached, format!("this process uses {MOST} namespaces, the limit; use fewer sessions"))
