@@ -730,7 +730,7 @@ fn block(cx: Cx, target: Target, timeout: Timeout, interrupt: Interrupt<'_>) -> 
     let targets = [target];
     let _pins = Pins::new(cx, &targets)?;
     let request = Request { targets: &targets, all: false, owner: cx.op, deadline: Deadline::after(timeout), poll: false };
-    Ok(match wait::wait(cx, request, interrupt)? {
+    Ok(match wait::block(cx, request, interrupt)? {
         Ended::One(_, taken) => Outcome::Got(acquired(target, taken)),
         Ended::Interrupted => Outcome::Interrupted,
         Ended::TimedOut | Ended::All(_) => Outcome::TimedOut,
@@ -767,6 +767,10 @@ impl Drop for Pins<'_> {
 /// Errors, before anything is consumed (contract 10.3): no object, or wait-all with one twice: InvalidArgument (87); a closed handle: Closed (6);
 /// one without SYNCHRONIZE: AccessDenied (5); objects of several namespaces: Unsupported.
 pub fn wait(objects: &[HandleRef], mode: Mode, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
+    if let [object] = objects {
+        let Opened { space, target, .. } = object.0.open(right::SYNCHRONIZE)?;
+        return wait_for(owner::current(space)?, &[target], mode, by, timeout, interrupt);
+    }
     let (space, targets) = resolve(objects, mode)?;
     wait_for(owner::current(space)?, &targets, mode, by, timeout, interrupt)
 }
@@ -775,10 +779,12 @@ fn wait_for(cx: Cx, targets: &[Target], mode: Mode, by: By, timeout: Timeout, in
     let owning = Owning::for_targets(cx, by, targets)?;
     let deadline = Deadline::after(timeout);
     let request = Request { targets, all: mode == Mode::All, owner: owning.owner(cx), deadline, poll: timeout.is_zero() };
-    let ended = Pins::new(cx, targets).and_then(|_pins| {
-        let ended = wait::wait(cx, request, interrupt)?;
-        satisfied(cx, targets, &owning, ended)
-    });
+    let ended = wait::at_once(cx, request)
+        .and_then(|ended| match ended {
+            Some(ended) => Ok(ended),
+            None => Pins::new(cx, targets).and_then(|_pins| wait::block(cx, request, interrupt)),
+        })
+        .and_then(|ended| satisfied(cx, targets, &owning, ended));
     owning.free_unless_in(&ended, cx.space);
     ended
 }

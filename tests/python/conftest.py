@@ -14,6 +14,8 @@ import pytest
 # Before byname is imported, and inherited by every process that a test starts.
 os.environ["BYNAME_SESSION"] = f"{os.environ.get('BYNAME_SESSION', 'test')}-py-{os.getpid()}"
 
+pytest.register_assert_rewrite("helpers")
+
 import byname  # noqa: E402
 from byname._byname import _usage  # noqa: E402
 from helpers import PATIENCE, open_files, until  # noqa: E402
@@ -34,7 +36,7 @@ def nothing_left():
     # A thread that ended is counted until it is joined, and the keeper takes back records a little later.
     until(lambda: threading.active_count() <= before[2], "a thread is left")
     until(lambda: all(now <= then for now, then in zip(_usage(), before[0])), lambda: f"left: {_usage()}, before: {before[0]}")
-    assert open_files() <= before[1], "a descriptor is left"
+    until(lambda: open_files() <= before[1], "a descriptor is left")
     faulthandler.cancel_dump_traceback_later()
 
 

@@ -81,11 +81,8 @@ pub(crate) fn try_one(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<
     }
 }
 
-/// Waits. The caller has checked that the list is neither empty nor, for wait-all, holds an object twice.
-pub(crate) fn wait(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) -> Result<Ended> {
-    if let Some(ended) = at_once(cx, request)? {
-        return Ok(ended);
-    }
+/// Blocks, after [`at_once`] found nothing. The caller has checked that the list is neither empty nor, for wait-all, holds an object twice.
+pub(crate) fn block(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) -> Result<Ended> {
     check_deadlock(cx, request)?;
     let mut entered = Entered::new(cx, request, 0)?;
     let patient = request.patient(cx);

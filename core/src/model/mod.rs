@@ -82,8 +82,6 @@ enum Bug {
     SleepPoked,
     /// A waiter that times out leaves the object as it is.
     LeaveUnserved,
-    /// A wait-all unlocks its objects before it has changed them all.
-    CommitOneByOne,
     /// Rows are read without a fence after the own bit was cleared.
     NoFence,
     /// An object ends without a look at the version of its life.
@@ -623,19 +621,5 @@ impl Locked<'_> {
         self.clear()?;
         self.unlink(index)?;
         Ok(won)
-    }
-}
-
-impl Locked<'_> {
-    fn try_commit(&mut self, _index: usize) -> Step<bool> {
-        Ok(false)
-    }
-}
-impl World {
-    fn take_all_lock(&self, _: &Actor) -> Step {
-        Ok(())
-    }
-    fn drop_all_lock(&self, _: &Actor) -> Step {
-        Ok(())
     }
 }
