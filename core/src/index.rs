@@ -663,6 +663,27 @@ pub(crate) fn open_account(cx: Cx, target: Target) -> Result<()> {
     locked.finish(None)
 }
 
+/// Closes the accounts of processes that are dead and not buried yet, so that who asks after a death is told of it.
+pub(crate) fn close_dead_accounts(cx: Cx, target: Target) -> Result<()> {
+    let locked = lock::lock(cx, target)?;
+    let mut dead = Vec::new();
+    let mut next = target.record.accounts.load();
+    for _ in 0..PROCESSES {
+        let Some(index) = next.checked_sub(1) else { break };
+        let account = locked.node(index)?;
+        next = account.next.load();
+        if let Some(process) = ProcessRef::unpack(account.waiter.load()).filter(|p| *p != cx.space.me())
+            && account.value.load() > 0
+            && live::is_dead(cx.space, process)?
+            && live::threads_are_gone(cx.space, process)?
+        {
+            dead.push(process);
+        }
+    }
+    locked.finish(None)?;
+    dead.into_iter().try_for_each(|process| close_account(cx, target, process))
+}
+
 /// Closes a process's account: its permits come back, and the next acquirer is told.
 pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Result<()> {
     let mut locked = lock::lock(cx, target)?;

@@ -92,6 +92,9 @@ pub(crate) fn try_take(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option
 
 #[cold]
 fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
+    if target.machine == Machine::RobustSemaphore {
+        index::close_dead_accounts(cx, target)?;
+    }
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
         let word = target.word();
