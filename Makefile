@@ -1,6 +1,6 @@
 # What CI runs is what you run. `make help` lists the targets.
 #
-# Needs: the Rust toolchain, Python 3.9 or later with venv, Node 20 or later, a C compiler, GNU make. Everything else
+# Needs: the Rust toolchain, Python 3.11 or later with venv, Node 20 or later, a C compiler, GNU make. Everything else
 # is fetched into .venv and target/, which git ignores.
 
 SHELL := /bin/bash

@@ -3,9 +3,9 @@
     python3 tools/no_litter.py -- make test-rust
 
 The command gets a BYNAME_SESSION of its own and a mark in its environment by which a process that outlives it is
-known, whatever its parent. What lies in /dev/shm afterwards and did not before is litter unless a process that the
-command did not start holds it: other programs on the machine may be at work. Exit status: the command's own when it
-fails, else 1 for litter.
+known, whatever its parent. What lies in /dev/shm afterwards and did not before is litter if it stays there for two
+seconds while no process that the command did not start holds it: other programs on the machine may be at work. Exit
+status: the command's own when it fails, else 1 for litter.
 """
 
 import os
@@ -75,13 +75,17 @@ def marked(pid, mark):
 
 
 def leavings(before, ours):
-    """New entries of shared memory that nobody but the run holds."""
+    """New entries of shared memory that stay and that nobody but the run holds."""
     fresh = {SHM / name for name in os.listdir(SHM) if name not in before}
-    if fresh:
+    for _ in range(5):
         for pid, _ in processes():
-            if pid not in ours:
+            if fresh and pid not in ours:
                 fresh -= held(pid)
-    return sorted(path for path in fresh if path.exists())
+        fresh = {path for path in fresh if path.exists()}
+        if not fresh:
+            break
+        time.sleep(0.5)
+    return sorted(fresh)
 
 
 def held(pid):

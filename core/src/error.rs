@@ -102,7 +102,7 @@ kinds! {
         means: "The namespace's file was deleted, replaced or truncated under its users.", cure: "Restart its users; keep cleaners away from the directory." }
     Unsupported { win32: [50], c: -22 "BYNAME_ERR_UNSUPPORTED", py: "UnsupportedError" ["OSError"], node: "ERR_BYNAME_UNSUPPORTED",
         means: "This byname, or this system, cannot do that.", cure: "The message says what is missing." }
-    System { win32: [31, 170], c: -23 "BYNAME_ERR_SYSTEM", py: "SystemError" ["OSError"], node: "ERR_BYNAME_SYSTEM",
+    System { win32: [31, 170], c: -23 "BYNAME_ERR_SYSTEM", py: "SystemCallError" ["OSError"], node: "ERR_BYNAME_SYSTEM",
         means: "The operating system refused; the error carries its errno.", cure: "Read the message of the operating system." }
 }
 

@@ -111,8 +111,8 @@ fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Bug>) -> Outcomes {
         world.reap(&me).unwrap();
         let taken = world.waiters[0].take().is_some();
         let left = [0, 1].map(|object| world.state(object).is_signalled_event());
-        assert_eq!(taken || left[0], set, "the signal of event 0: taken, there, or never given");
-        assert!(u32::from(taken) + u32::from(passed) + u32::from(left[1]) == 1, "the signal of event 1");
+        assert_eq!(taken || left[0], set, "a part of the wait-all was lost: the signal of event 0");
+        assert!(u32::from(taken) + u32::from(passed) + u32::from(left[1]) == 1, "a part of the wait-all was lost: the signal of event 1");
         assert!(gives_up || !(left[0] && left[1]), "a wait-all sleeps though all is signalled");
         note.note((lived, taken, passed));
     });
@@ -142,7 +142,7 @@ fn a_time_out_at_the_commit_loses_no_signal() {
 }
 
 #[test]
-#[should_panic(expected = "a part of the wait-all was seen")]
+#[should_panic(expected = "a part of the wait-all")]
 fn planted_distrust_of_the_commit_is_caught() {
     at_every_write("wait-all", false, Some(Bug::DropIntent));
 }

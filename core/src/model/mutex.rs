@@ -160,14 +160,16 @@ fn planted_sleep_with_the_poke_unanswered_is_caught() {
 }
 
 /// The owner dies in its release, at every write; the sleepers get the mutex one after the other.
-fn owner_dies_releasing(fuel: u32, late: bool) -> usize {
-    explore(2, move || {
+fn owner_dies_releasing(fuel: u32, late: bool, sleepers: usize, preemptions: usize) -> usize {
+    explore(preemptions, move || {
         let owner = Actor::mortal(1, fuel);
-        let world = Arc::new(World::owned(owner.op, 2, None));
-        let waiters = [0, 1].map(|waiter| {
-            let world = world.clone();
-            thread::spawn(move || world.wait_and_release(&Actor::new(2 + waiter as u32), waiter, false).unwrap())
-        });
+        let world = Arc::new(World::owned(owner.op, sleepers, None));
+        let waiters: Vec<_> = (0..sleepers)
+            .map(|waiter| {
+                let world = world.clone();
+                thread::spawn(move || world.wait_and_release(&Actor::new(2 + waiter as u32), waiter, false).unwrap())
+            })
+            .collect();
         owner.live(&world, |owner| world.release(owner, owner.op, late));
         let neighbour = Actor::new(4);
         if world.objects[0].word().state().owned_by(owner.op) {
@@ -182,8 +184,8 @@ fn owner_dies_releasing(fuel: u32, late: bool) -> usize {
 
 #[test]
 fn an_owners_death_in_its_release_forgets_nobody() {
-    for late in [false, true] {
-        let runs: usize = (0..14).map(|fuel| owner_dies_releasing(fuel, late)).sum();
-        println!("owner dies releasing, late {late}: {runs} schedules");
+    for (late, sleepers, preemptions) in [(false, 1, 3), (true, 1, 3), (false, 2, 1), (true, 2, 1)] {
+        let runs: usize = (0..14).map(|fuel| owner_dies_releasing(fuel, late, sleepers, preemptions)).sum();
+        println!("owner dies releasing, late {late}, {sleepers} sleepers: {runs} schedules");
     }
 }
