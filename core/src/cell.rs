@@ -16,16 +16,16 @@ pub(crate) fn fence() {
     atomic::fence(Ordering::SeqCst);
 }
 
-/// Whether, under the model checker, a load reads the newest value in a way that every other access depends on. loom
-/// remembers only the last access to a word, so that a load of its own hides from it that a thread's swap may come before
-/// another thread's earlier load; read this way, no order is overlooked. The models run both ways (`model/mod.rs`).
+/// Under the model checker: makes loads read the newest value in a way that every other access depends on. loom remembers only the last
+/// access to a word, so a thread's own load hides from it that the thread's swap might come before another thread's earlier load; read
+/// this way, no order is overlooked. The models run both ways (`model/mod.rs`).
 #[cfg(loom)]
-pub(crate) static READS_NEWEST: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+pub(crate) fn read_newest(yes: bool) {
+    READS_NEWEST.store(yes, Ordering::Relaxed);
+}
 
 #[cfg(loom)]
-fn reads_newest() -> bool {
-    READS_NEWEST.load(std::sync::atomic::Ordering::Relaxed)
-}
+static READS_NEWEST: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 macro_rules! word {
     ($name:ident, $atomic:ident, $int:ty, $doc:literal) => {
@@ -43,7 +43,7 @@ macro_rules! word {
             #[inline]
             pub(crate) fn load(&self) -> $int {
                 #[cfg(loom)]
-                if reads_newest() {
+                if READS_NEWEST.load(Ordering::Relaxed) {
                     // A swap that fails: no value in the arena has all bits set.
                     return self
                         .0

@@ -24,6 +24,7 @@ mod keeper;
 mod life;
 #[cfg(not(loom))]
 mod live;
+#[cfg(not(loom))]
 mod lock;
 #[cfg(all(test, loom))]
 mod model;

@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--pairs", choices=("all", "sample"), default="all")
     parser.add_argument("--list", action="store_true", help="show the scenarios and the rows they cover")
-    parser.add_argument("--seed", type=int, help="of the order and the jitter; printed by every run")
+    parser.add_argument("--seed", type=int, help="of the jitter; every run prints its own")
     parser.add_argument("--times", action="store_true", help="show how long each cast took")
     parser.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
     add_options(parser)

@@ -245,3 +245,32 @@ fn bad_dir(dir: &Path, why: &str, errno: i32) -> Error {
     Error::new(kind, format!("the namespace directory {} {why}; set BYNAME_DIR to a writable local directory", dir.display()))
         .with_errno(errno)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_header() {
+        let header = fresh_header([0x1122_3344_5566_7788, 0x99aa_bbcc_ddee_ff00]);
+        let hex: Vec<String> = header.chunks(16).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+        let expected = [
+            "62796e616d65001a0100000000100000", // magic, format, header size
+            "01000000000000008877665544332211", // OPEN, boot
+            "00ffeeddccbbaa990000105800000000", // boot, size
+            "00100000000001000000010000001000", // processes, owners, waiters, nodes
+            "00001000000001000000010000800000", // objects, long names, buckets, row words
+            "00000000000000000000000000000000",
+            "00000000000000000000000000000000", // no wait-all lock, no objects
+            "00000000000000000000000000000000",
+        ];
+        assert_eq!(hex, expected, "the format has changed: it needs a new FORMAT");
+    }
+
+    #[test]
+    fn a_page_of_zeros_is_no_header() {
+        let zeros = [0u8; 8];
+        assert_ne!(u64::from_le_bytes(zeros), MAGIC);
+        assert_eq!(capacity(&[0; 64], 4), None, "only what was read is compared");
+    }
+}

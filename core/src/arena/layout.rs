@@ -284,3 +284,225 @@ const _: () = assert!(NODES as u64 * 64 <= OBJECTS_AT - NODES_AT);
 const _: () = assert!(OBJECTS as u64 * 256 <= LONG_NAMES_AT - OBJECTS_AT);
 const _: () = assert!(LONG_NAMES as u64 * 800 <= ROWS_AT - LONG_NAMES_AT);
 const _: () = assert!(crate::sys::robust::THREAD_LOCK_BYTES == 64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
+    use crate::bucket::Bucket;
+    use crate::dispatch::claim::{Claim, Decides, Intended, Phase};
+    use crate::dispatch::word::{Machine, State, Word};
+    use crate::life::{Life, Stage};
+    use crate::live::{owner_kind, process_state};
+    use crate::row::Row;
+
+    /// A record of zeros, as a fresh page holds it.
+    fn fresh<T: Shared>() -> &'static T {
+        let words: &'static [Word64] = Box::leak((0..size_of::<T>() / 8).map(|_| Word64::new(0)).collect());
+        // SAFETY: the words have the record's size and alignment, live for ever, and make it up (`Shared`).
+        unsafe { &*words.as_ptr().cast::<T>() }
+    }
+
+    /// The record's bytes, 16 a line, lines of zeros left out.
+    fn dump<T: Shared>(record: &T) -> String {
+        // SAFETY: a record is made up of words (`Shared`), and nobody writes it meanwhile.
+        let words = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(record).cast::<Word64>(), size_of::<T>() / 8) };
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.load().to_le_bytes()).collect();
+        let line = |(i, line): (usize, &[u8])| {
+            let hex: Vec<String> = line.chunks(8).map(|half| half.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+            (line.iter().any(|&byte| byte != 0)).then(|| format!("{:03x}  {}\n", i * 16, hex.join(" ")))
+        };
+        bytes.chunks(16).enumerate().filter_map(line).collect()
+    }
+
+    fn golden<T: Shared>(record: &T, expected: &str) {
+        let expected: String = expected.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+        let found = dump(record);
+        assert_eq!(found, expected, "the format has changed: it needs a new FORMAT\n{found}");
+    }
+
+    const OP: OwnerRef = OwnerRef { index: 0x1234, generation: 0x0001_2345 };
+    const WAITER: WaiterRef = WaiterRef { index: 0x2345, generation: 0x2222_2222 };
+    const OBJECT: ObjectRef = ObjectRef { index: 0x3_4567, generation: 0x4321 };
+    const PROCESS: ProcessRef = ProcessRef { slot: 0x456, generation: 0x5555_5555 };
+
+    #[test]
+    fn golden_object() {
+        let object: &Object = fresh();
+        let state = State::mutex(Some(OP), true);
+        object.life.store(Life(0).reserve(0x456).unwrap().publish().admit(0x456).unwrap().0);
+        object.word.store(Word::new(state).unlocked(true, true, true).locked_by(OP).0);
+        object.before.store(u64::from(0x0045_1234u32) << 32 | u64::from(State::event(true).pulsed().0));
+        object.after.store(u64::from(State::event(true).reset().reset().0));
+        object.target.store(Intended { decides: Decides::All, node: 0x5_6789, generation: 0x2222_2222 }.pack());
+        object.head.store(0x5_678a);
+        object.tail.store(0x5_678b);
+        object.fence.store(0x1122_3344_5566_7788);
+        object.depth.store(0x7fff_ffff);
+        object.news.store(1);
+        object.kind.store(Machine::RobustSemaphore.code());
+        object.maximum.store(0x7fff_fffe);
+        object.next_ticket.store(0x99);
+        object.hash.store(0xabcd_ef01);
+        object.chain.store(0x3_4568);
+        object.name_len.store(152);
+        object.long_name.store(0xbc);
+        object.accounts.store(0x5_678c);
+        object.alls.store(3);
+        object.name[0].store(u64::from_le_bytes(*b"a name w"));
+        object.name[INLINE_NAME_WORDS - 1].store(u64::from_le_bytes(*b"its end."));
+        golden(
+            object,
+            "000  0200b82201000000 341245a347235134
+             010  0300000034124500 0002000000000000
+             020  222222228a670540 8a6705008b670500
+             030  8877665544332211 ffffff7f01000000
+             040  05000000feffff7f 9900000000000000
+             050  01efcdab68450300 98000000bc000000
+             060  8c67050003000000 61206e616d652077
+             0f0  0000000000000000 69747320656e642e",
+        );
+    }
+
+    #[test]
+    fn golden_process() {
+        let process: &Process = fresh();
+        process.life.store(u64::from(PROCESS.generation) << 32 | process_state::LIVE);
+        for (i, seat) in process.seats.iter().enumerate() {
+            seat.store(u64::from(PROCESS.generation) << 32 | 0x8000_1000 | i as u64);
+        }
+        process.sleepers[3].store(OP.pack());
+        process.sleepers[SEATS - 1].store(OP.pack());
+        process.news[0].store(1);
+        process.news[15].store(1 << 63);
+        process.doorbell.store(0xd00b);
+        process.pid.store(0x1000);
+        process.row_words.store(512);
+        process.start_time.store(0x1111_1111_1111);
+        process.pid_namespace.store(0xf000_0123);
+        process.expected_until.store(0x2222_2222_2222);
+        golden(
+            process,
+            "000  0200000055555555 0010008055555555
+             010  0110008055555555 0210008055555555
+             020  0310008055555555 0410008055555555
+             030  0510008055555555 0610008055555555
+             040  0710008055555555 0810008055555555
+             050  0910008055555555 0a10008055555555
+             060  0b10008055555555 0c10008055555555
+             070  0d10008055555555 0e10008055555555
+             080  0f10008055555555 0000000000000000
+             0a0  3512000045230100 0000000000000000
+             100  3512000045230100 0100000000000000
+             180  0000000000000080 0bd0000000000000
+             190  0010000000020000 1111111111110000
+             1a0  230100f000000000 2222222222220000",
+        );
+    }
+
+    #[test]
+    fn golden_owner() {
+        let owner: &Owner = fresh();
+        owner.life.store(u64::from(OP.generation) << 32 | owner_kind::THREAD);
+        owner.tid.store(0x1001);
+        owner.word_offset.store(4);
+        owner.pending_object.store(OBJECT.pack());
+        owner.pending_bucket.store(0xffff + 1);
+        owner.lock[0].store(0x0102_0304_0506_0708);
+        owner.lock[7].store(0x1112_1314_1516_1718);
+        golden(
+            owner,
+            "000  0100000045230100 0110000004000000
+             010  6845030021430000 0000010000000000
+             020  0807060504030201 0000000000000000
+             050  0000000000000000 1817161514131211",
+        );
+    }
+
+    #[test]
+    fn golden_waiter_and_nodes() {
+        let waiter: &Waiter = fresh();
+        let waiting = Claim(u64::from(WAITER.generation - 1) << 32).next_waiting();
+        waiter.claim.store(waiting.poke().unwrap().grant(0x9_8765).unwrap().take().unwrap().0);
+        waiter.owner.store(OP.pack());
+        waiter.since.store(0x3333_3333_3333);
+        waiter.first_node.store(0x5_678a);
+        waiter.flags.store(1);
+        golden(
+            waiter,
+            "000  0665870922222222 3512000045230100
+             010  3333333333330000 8a67050001000000",
+        );
+        assert_eq!(waiting.poke().unwrap().0, 0x2222_2222_0000_0009);
+        assert_eq!(waiting.grant_all(0x0045_1234).unwrap().0, 0x2222_2222_4512_3403);
+        let node: &Node = fresh();
+        node.object.store(OBJECT.pack());
+        node.waiter.store(WAITER.pack());
+        node.prev.store(0x5_6788);
+        node.next.store(0x5_678b);
+        node.ticket.store(0x99);
+        node.sibling.store(0x5_678c);
+        node.ordinal.store(0x9_8765);
+        node.news.store(2);
+        node.kind.store(3);
+        node.value.store(0xfffe);
+        node.value_after.store(0xffff);
+        golden(
+            node,
+            "000  6845030021430000 4623000022222222
+             010  886705008b670500 9900000000000000
+             020  8c67050065870900 0200000003000000
+             030  feff000000000000 ffff000000000000",
+        );
+    }
+
+    #[test]
+    fn golden_long_name_and_words_of_the_fixed_tables() {
+        let long: &LongName = fresh();
+        long.owner.store(OBJECT.pack());
+        long.text[0].store(u64::from_le_bytes(*b"a name w"));
+        long.text[97].store(u64::from_le_bytes(*b"its end."));
+        golden(
+            long,
+            "000  6845030021430000 61206e616d652077
+             310  69747320656e642e 0000000000000000",
+        );
+        let inserted = Bucket(0).insert(OBJECT.index);
+        assert_eq!(inserted.0, 0x0000_0000_0023_4568);
+        assert_eq!(inserted.locked_by(OP).0, 0x3451_2340_0023_4568);
+        assert_eq!(inserted.locked_by(OP).unlocked().0, 0x0000_0000_0043_4568);
+        assert_eq!(Row(0).with(PROCESS.generation, 31).with(PROCESS.generation, 2).0, 0x5555_5555_8000_0004);
+        assert_eq!(PROCESS.pack(), 0x5555_5555_0000_0457);
+        assert_eq!(Word::new(State::semaphore(5).post_of_dead(2, 9)).0, 0x8000_0007);
+    }
+
+    #[test]
+    fn zeros_are_nothing() {
+        let object: &Object = fresh();
+        assert_eq!(Life(object.life.load()).stage(), Some(Stage::Free));
+        assert!(!Life(object.life.load()).is_live(0));
+        assert_eq!(Machine::from_code(object.kind.load()), None);
+        assert_eq!(Intended::unpack(object.target.load()), None);
+        assert!(!Word(object.word.load()).is_locked() && !Word(object.word.load()).queued());
+        let process: &Process = fresh();
+        assert_eq!(process.life.load() & process_state::MASK, process_state::FREE);
+        assert!(process.seats.iter().all(|seat| seat.load() as u32 == 0), "a taken slot has a seat that is not 0");
+        let owner: &Owner = fresh();
+        assert_eq!(owner.life.load() & owner_kind::MASK, owner_kind::FREE);
+        assert_eq!(ObjectRef::unpack(owner.pending_object.load()), None);
+        let waiter: &Waiter = fresh();
+        assert_eq!(Claim(waiter.claim.load()).phase(), Phase::Idle);
+        assert_eq!(OwnerRef::unpack(waiter.owner.load()), None);
+        let node: &Node = fresh();
+        assert_eq!((ObjectRef::unpack(node.object.load()), WaiterRef::unpack(node.waiter.load())), (None, None));
+        let long: &LongName = fresh();
+        assert_eq!(ObjectRef::unpack(long.owner.load()), None);
+        let fixed: &Fixed = fresh();
+        assert!(fixed.owner_blocks.iter().all(|block| ProcessRef::unpack(block.load()).is_none()));
+        assert!(fixed.buckets.iter().all(|b| Bucket(b.load()).head() == 0 && !Bucket(b.load()).is_locked()));
+        assert!((0..ROW_OBJECTS).all(|bit| !Row(0).holds(1, bit)));
+        let header: &Header = fresh();
+        assert_ne!(header.magic.load(), MAGIC);
+        assert_eq!(OwnerRef::unpack(header.all_lock.load()), None);
+    }
+}

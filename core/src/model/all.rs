@@ -107,8 +107,8 @@ fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Bug>) -> Outcomes {
             world.waiters[0].cancel();
         }
         let (lived, set) = setter.join().unwrap();
-        let passed = passer.join().unwrap();
         world.reap(&me).unwrap();
+        let passed = passer.join().unwrap();
         let taken = world.waiters[0].take().is_some();
         let left = [0, 1].map(|object| world.state(object).is_signalled_event());
         assert_eq!(taken || left[0], set, "a part of the wait-all was lost: the signal of event 0");

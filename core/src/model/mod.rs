@@ -18,7 +18,7 @@ mod recovery;
 mod signal;
 
 use crate::arena::refs::OwnerRef;
-use crate::cell::{READS_NEWEST, Word32, Word64};
+use crate::cell::{self, Word32, Word64};
 use crate::dispatch::claim::{Claim, Decides, Intended, Phase};
 use crate::dispatch::word::{Machine, State, Word};
 use loom::sync::Mutex;
@@ -27,13 +27,13 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 /// Runs `body` under every schedule with at most so many preemptions, once with loads that may return old values, once with loads
-/// that return the newest (see [`READS_NEWEST`]); says how many schedules there were.
+/// that return the newest (see [`cell::read_newest`]); says how many schedules there were.
 fn explore(preemptions: usize, body: impl Fn() + Send + Sync + 'static) -> usize {
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (body, runs) = (Arc::new(body), Arc::new(std::sync::Mutex::new(0)));
     for newest in [false, true] {
-        READS_NEWEST.store(newest, std::sync::atomic::Ordering::Relaxed);
+        cell::read_newest(newest);
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(preemptions);
         builder.max_branches = 5_000;
