@@ -27,6 +27,16 @@ pub(crate) fn read_newest(yes: bool) {
 #[cfg(loom)]
 static READS_NEWEST: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
+/// The same, right after a read-modify-write of ours, which on x86 is one already.
+#[inline(always)]
+pub(crate) fn fence_after_swap() {
+    if cfg!(target_arch = "x86_64") {
+        std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    } else {
+        fence();
+    }
+}
+
 macro_rules! word {
     ($name:ident, $atomic:ident, $int:ty, $doc:literal) => {
         #[doc = $doc]

@@ -696,6 +696,7 @@ impl HandleRef {
         if rights == 0 { Ok(opened) } else { self.0.open(rights) }
     }
 
+    #[inline(always)]
     fn grantable(self) -> Result<Opened> {
         let opened = self.0.open(right::SYNCHRONIZE)?;
         match Kind::of(opened.target.machine) {
@@ -1022,6 +1023,7 @@ impl Drop for SharedOwner {
 }
 
 impl Owning {
+    #[inline(always)]
     fn new(cx: Cx, by: By) -> Result<Owning> {
         match by {
             By::Thread => Ok(Owning::Thread(cx.op)),
@@ -1029,7 +1031,7 @@ impl Owning {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn for_targets(cx: Cx, by: By, targets: &[Target]) -> Result<Owning> {
         let mutexes = targets.iter().filter(|t| t.machine == Machine::Mutex).count();
         match (Owning::new_if(mutexes > 0, cx, by)?, mutexes) {
@@ -1038,6 +1040,7 @@ impl Owning {
         }
     }
 
+    #[inline(always)]
     fn new_if(needed: bool, cx: Cx, by: By) -> Result<Owning> {
         if needed { Owning::new(cx, by) } else { Ok(Owning::Nobody) }
     }
@@ -1087,6 +1090,7 @@ pub struct Grant {
     held: AtomicBool,
 }
 
+#[inline(always)]
 fn granted(cx: Cx, target: Target, owning: Owning, taken: Taken) -> Result<Grant> {
     if matches!(owning, Owning::Thread(_)) && target.machine == Machine::Mutex && target.record.depth.load() == 1 {
         owner::note_taken();
@@ -1095,7 +1099,7 @@ fn granted(cx: Cx, target: Target, owning: Owning, taken: Taken) -> Result<Grant
 }
 
 impl Grant {
-    #[inline]
+    #[inline(always)]
     fn new(space: &'static Space, target: Target, owning: Owning, taken: Taken) -> Grant {
         let pinned = !matches!(owning, Owning::Own(_) | Owning::Shared(_)) && index::pin(space, target.at);
         Grant { space, born: space.me(), target, owning, taken, pinned, held: AtomicBool::new(true) }

@@ -16,7 +16,7 @@ use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object
 use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::bucket::Bucket;
 use crate::cell::private::Ordering;
-use crate::cell::{Word64, fence};
+use crate::cell::{Word64, fence, fence_after_swap};
 use crate::dispatch::lock::{self, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
@@ -195,7 +195,7 @@ fn is_needed_by_owner(cx: Cx, at: ObjectRef, target: Target) -> Result<bool> {
 /// After a grant let go of a mutex: leaves it, if we stayed only for that.
 #[inline]
 pub(crate) fn leave_after_release(cx: Cx, at: ObjectRef) {
-    fence(); // SYNC(keep)
+    fence_after_swap(); // SYNC(keep)
     if cx.space.keeps.load(Ordering::Acquire) != 0 {
         let _ = leave_if_unused(cx, at);
     }
@@ -300,9 +300,12 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
         let Some(index) = next.checked_sub(1) else { return Ok(Found::Nothing) };
         let record = arena.object(index)?;
         next = record.chain.load();
+        if record.hash.load() != wanted {
+            continue; // the common case touches one cache line of the record
+        }
         let life = Life(record.life.load());
         let at = ObjectRef { index, generation: life.generation() };
-        if record.hash.load() != wanted || !has_name(cx.space, record, name)? {
+        if !has_name(cx.space, record, name)? {
             continue;
         }
         match life.stage() {

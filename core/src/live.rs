@@ -6,7 +6,7 @@
 //! *Owners.* An owner is gone when the thread behind it is really gone: its own robust word says so. An owner that is no thread (a grant)
 //! is gone when every thread of its process is. Until then a dead process's owner is `Leaving`: one waits, shortly.
 
-use crate::arena::layout::{self, Owner, SEATS, Table};
+use crate::arena::layout::{self, Owner, RING_SEATS, SEATS, Table};
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::cell::Word32;
 use crate::error::Result;
@@ -48,8 +48,11 @@ pub(crate) fn is_dead(space: &Space, process: ProcessRef) -> Result<bool> {
 /// Wakes whoever sleeps on any of a dead process's seats: the kernel woke only one of each, and he may be dead too.
 pub(crate) fn wake_seats(space: &Space, slot: u32) -> Result<()> {
     let record = space.arena.process(slot)?;
-    for seat in &record.seats {
-        futex::wake(seat.low(), i32::MAX);
+    for (i, seat) in record.seats.iter().enumerate() {
+        // Whoever sleeps on one of the others has said so before.
+        if i < RING_SEATS || record.sleepers[i].load() != 0 {
+            futex::wake(seat.low(), i32::MAX);
+        }
     }
     Ok(())
 }

@@ -357,6 +357,14 @@ pub(crate) fn await_end(space: &Space, owner: u32) -> Result<()> {
     Ok(())
 }
 
+/// Gives the processor away a few times: the end of a dying owner is usually that near, on this core or another.
+pub(crate) fn sees_end(space: &Space, owner: u32) -> Result<bool> {
+    Ok(match word_of_end(space, owner)? {
+        Some(word) => robust::sees_death(word),
+        None => true,
+    })
+}
+
 /// The word that will say that a dying owner is gone: its thread's, or that of a thread of its process.
 pub(crate) fn word_of_end(space: &Space, owner: u32) -> Result<Option<&'static Word32>> {
     let record = space.arena.owner(owner)?;

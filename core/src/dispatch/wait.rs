@@ -74,7 +74,16 @@ impl Request<'_> {
 }
 
 /// Takes one object if that needs no waiting; somebody stopped in the middle of a change counts as not free.
+#[inline]
 pub(crate) fn try_one(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
+    match ops::take_fast(Some(target.machine), target.record, owner) {
+        Some(taken) => Ok(Some(taken)),
+        None => try_patiently(cx, target, owner),
+    }
+}
+
+#[cold]
+fn try_patiently(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
     match ops::try_take(cx.hurried(TRY_NS), target, owner) {
         Err(error) if lock::is_busy(&error) => Ok(None),
         other => other,
@@ -92,6 +101,11 @@ pub(crate) fn block(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) 
 
 /// The whole wait, where nothing needs to be waited for.
 pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
+    if let ([target], false) = (request.targets, request.all)
+        && let Some(taken) = ops::take_fast(Some(target.machine), target.record, request.owner)
+    {
+        return Ok(Some(Ended::One(0, taken)));
+    }
     let cx = request.patient(cx);
     if request.targets.len() > MAX_OBJECTS {
         return Err(Error::new(ErrorKind::LimitReached, format!("a wait can name {MAX_OBJECTS} objects at most")));
@@ -281,6 +295,7 @@ impl Entered {
             let Some(owner) = state.owner_index() else { continue };
             match live::vitals(cx.space, owner, |generation| state.owner_generation_is(generation))? {
                 Vitals::Alive => watch.add(owner)?,
+                Vitals::Leaving if ops::sees_end(cx.space, owner)? => return Ok(true),
                 Vitals::Leaving => watch.add_end(owner)?,
                 Vitals::Gone => {
                     ops::abandon(cx, *target, state)?;

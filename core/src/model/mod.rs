@@ -159,6 +159,9 @@ struct Object {
     before: Word64,
     after: Word64,
     target: Word64,
+    /// Robust semaphore: the permits of the one process that uses it here, and what they become.
+    account: Word64,
+    account_after: Word64,
 }
 
 impl Object {
@@ -254,6 +257,8 @@ impl World {
             before: Word64::new(0),
             after: Word64::new(0),
             target: Word64::new(0),
+            account: Word64::new(0),
+            account_after: Word64::new(0),
         };
         let waiter = |(index, &all): (usize, &bool)| Waiter {
             owner: OwnerRef { index: 100 + index as u32, generation: 3 },
@@ -546,6 +551,35 @@ impl Locked<'_> {
             _ => {}
         }
         self.write_state(if happened { after } else { before })?;
+        if happened && intent.decides != Decides::Return {
+            self.settle_account()?;
+        }
+        self.clear()
+    }
+
+    /// Declares what the account will be, where the object has one.
+    fn plan_account(&self, value: u64) -> Step {
+        if self.record().machine == Machine::RobustSemaphore {
+            self.spend()?;
+            self.record().account_after.store(value);
+        }
+        Ok(())
+    }
+
+    fn settle_account(&self) -> Step {
+        if self.record().machine == Machine::RobustSemaphore {
+            self.spend()?;
+            self.record().account.store(self.record().account_after.load());
+        }
+        Ok(())
+    }
+
+    /// Changes state and account together.
+    fn change_with_account(&mut self, value: u64, after: State) -> Step {
+        self.plan_account(value)?;
+        self.declare(Decides::Account, after, 0, 0, 0)?;
+        self.write_state(after)?;
+        self.settle_account()?;
         self.clear()
     }
 
@@ -606,6 +640,7 @@ impl Locked<'_> {
         let Some(taken) = before.take(self.record().machine, waiter.owner) else { return Ok(false) };
         self.spend()?;
         waiter.epoch.store(u64::from(before.epoch()));
+        self.plan_account(self.record().account.load() + 1)?;
         self.declare(Decides::Grant, taken.state, node_of(index, self.object), claim.generation(), 0)?;
         self.write_state(taken.state)?;
         let won = loop {
@@ -615,7 +650,9 @@ impl Locked<'_> {
             }
             claim = waiter.claim();
         };
-        if !won {
+        if won {
+            self.settle_account()?;
+        } else {
             self.write_state(before)?;
         }
         self.clear()?;

@@ -144,6 +144,49 @@ fn planted_sleep_without_the_last_wake_is_caught() {
     at_every_write("the wake", |fuel| poster_dies_before_the_wake(fuel, Some(Bug::NoLastWake)));
 }
 
+// --- accounts of robust semaphores
+
+/// One who holds a permit releases it, and dies; a waiter of the same process gives up at some time. The permit is in the count or
+/// in the account.
+fn robust_poster_dies(fuel: u32, bug: Option<Bug>) -> Outcomes {
+    const ROBUST: [(Machine, State); 2] = [(Machine::RobustSemaphore, State(0)), (Machine::RobustSemaphore, State(0))];
+    let outcomes = Outcomes::default();
+    let note = outcomes.clone();
+    explore(3, move || {
+        let world = Arc::new(World::new(ROBUST, &[false], bug).queued(0, 0));
+        world.objects[0].account.store(1);
+        let poster = {
+            let world = world.clone();
+            thread::spawn(move || {
+                mortal(&world, 2, fuel, |actor| {
+                    let mut locked = world.lock(actor, 0, |state| state)?;
+                    let after = locked.state.post(1, 9).unwrap();
+                    locked.change_with_account(locked.record().account.load() - 1, after)?;
+                    locked.finish(false)
+                })
+            })
+        };
+        world.waiters[0].cancel();
+        let (end, _) = poster.join().unwrap();
+        world.settle(&Actor::new(3), 0).unwrap();
+        let taken = world.waiters[0].take().is_some();
+        assert_eq!(u64::from(world.state(0).count()) + world.objects[0].account.load(), 1, "count and account of one permit");
+        note.note((end, taken));
+    });
+    outcomes
+}
+
+#[test]
+fn a_permit_is_in_the_count_or_in_the_account() {
+    at_every_write("account", |fuel| robust_poster_dies(fuel, None));
+}
+
+#[test]
+#[should_panic(expected = "count and account of one permit")]
+fn planted_distrust_of_an_accounts_intent_is_caught() {
+    at_every_write("account", |fuel| robust_poster_dies(fuel, Some(Bug::DropIntent)));
+}
+
 // --- grants of dead waiters go back
 
 impl World {

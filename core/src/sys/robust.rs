@@ -144,8 +144,22 @@ pub(crate) fn died(word: u32) -> bool {
     word & OWNER_DIED != 0
 }
 
+/// Gives the processor away up to twenty times, until the kernel marks `word`.
+pub(crate) fn sees_death(word: &Word32) -> bool {
+    for _ in 0..20 {
+        if died(word.load()) {
+            return true;
+        }
+        super::process::yield_now();
+    }
+    false
+}
+
 /// Sleeps until the kernel marks `word`, or about a millisecond. The kernel wakes one sleeper; he wakes the others.
 pub(crate) fn await_death(word: &Word32) {
+    if sees_death(word) {
+        return;
+    }
     let seen = word.load();
     if died(seen) || seen & TID == 0 {
         return;
