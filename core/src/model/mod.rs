@@ -12,6 +12,7 @@
 //! kernel's futex (here a lock and a condition), ring and seats, and all that is private to a process.
 
 mod all;
+mod leave;
 mod mutex;
 mod names;
 mod recovery;
@@ -82,7 +83,7 @@ enum Bug {
     SleepPoked,
     /// A waiter that times out leaves the object as it is.
     LeaveUnserved,
-    /// Rows are read without a fence after the own bit was cleared.
+    /// One looks at the other's word without a fence after the store to the own one.
     NoFence,
     /// An object ends without a look at the version of its life.
     EndUnversioned,

@@ -35,8 +35,16 @@ impl Held {
         Row(self.rows[slot].load()).holds(GENERATION, 1)
     }
 
-    /// R1: the bit, then the admission.
+    fn is_held(&self) -> bool {
+        (0..SLOTS).any(|slot| self.is_held_by(slot))
+    }
+
+    /// R1: the bit, then the admission. An object without holders is ending: it is ended, and not joined.
     fn join(&self, actor: &Actor, slot: usize) -> Step<bool> {
+        if !self.is_held() {
+            self.destroy_if_unheld(actor, slot)?;
+            return Ok(false);
+        }
         actor.spend()?;
         let _ = self.rows[slot].update(|row| Some(Row(row).with(GENERATION, 1).0));
         loop {
@@ -68,7 +76,7 @@ impl Held {
                 fence();
             }
             let alone = life.sole() == Some(slot as u32) && !self.is_held_by(slot);
-            if !alone && (0..SLOTS).any(|slot| self.is_held_by(slot)) {
+            if !alone && self.is_held() {
                 return Ok(());
             }
             if self.bug == Some(Bug::EndUnversioned) {
@@ -162,6 +170,25 @@ fn a_death_while_joining_keeps_nothing_alive() {
             assert_eq!(held.life().stage(), Some(Stage::Dying));
         });
         println!("death while joining, at write {fuel}: {runs} schedules");
+    }
+}
+
+/// The last holder dies at every write of its leave. Once its bit is clear, nobody joins.
+#[test]
+fn nobody_joins_what_its_last_holder_left() {
+    for fuel in 0..3 {
+        explore(3, move || {
+            let held = Arc::new(Held::by(&[0], None));
+            let _ = held.leave(&Actor::mortal(1, fuel), 0);
+            let left = !held.is_held();
+            let others = [1, 2].map(|slot| {
+                let held = held.clone();
+                thread::spawn(move || held.join(&Actor::new(1 + slot as u32), slot).unwrap())
+            });
+            let joined = others.map(|o| o.join().unwrap());
+            assert_eq!(joined, [!left, !left]);
+            assert_eq!(held.life().stage(), Some(if left { Stage::Dying } else { Stage::Live }));
+        });
     }
 }
 
