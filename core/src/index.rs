@@ -484,8 +484,13 @@ fn reserve(cx: Cx) -> Result<ObjectRef> {
         if !wrapped && high > 0 && (live > u64::from(high) || live * 4 < u64::from(high) * 3 || high == OBJECTS) {
             *cursor = 0;
             wrapped = true;
-        } else {
-            space.arena.grow(Table::Objects, high)?;
+        } else if let Err(full) = space.arena.grow(Table::Objects, high) {
+            // No room for more: the last free record will do.
+            if wrapped {
+                return Err(full);
+            }
+            *cursor = 0;
+            wrapped = true;
         }
     }
 }

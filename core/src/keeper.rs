@@ -258,10 +258,20 @@ extern "C" fn leave_all() {
 
 fn leave(space: &'static Space) -> Result<()> {
     let me = space.me();
-    let arena = &space.arena;
     space.arena.gate.leave();
-    arena.process(me.slot)?.life.store(u64::from(me.generation) << 32 | process_state::LEAVING);
+    space.arena.process(me.slot)?.life.store(u64::from(me.generation) << 32 | process_state::LEAVING);
     fence(); // two that leave at once: at least one sees the other LEAVING
+    close_if_empty(space)
+}
+
+/// Removes a file that nobody has joined.
+pub(crate) fn remove_if_empty(space: &'static Space) {
+    let _ = close_if_empty(space);
+}
+
+/// Closes the arena and removes its file, if every process in it is dead or leaving.
+fn close_if_empty(space: &'static Space) -> Result<()> {
+    let arena = &space.arena;
     let life = file::life(arena);
     for slot in 0..arena.high_water(Table::Processes) {
         let record = arena.process(slot)?;

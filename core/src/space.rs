@@ -139,7 +139,12 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
             keeps: AtomicU32::new(0),
             child: AtomicU64::new(0),
         }));
-        if keeper::start(space, None)? {
+        // What a blocked call needs is there from the beginning: a file system that is full later fails creations, not waits.
+        let joined = space.arena.begin_tables().and_then(|()| keeper::start(space, None));
+        if joined.is_err() {
+            keeper::remove_if_empty(space); // we may have made the file
+        }
+        if joined? {
             space.arena.gate.open();
             let _ = place.set(space);
             return Ok(space);

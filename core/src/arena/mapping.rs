@@ -147,6 +147,12 @@ impl Arena {
         self.usable[table as usize].load(Ordering::Acquire)
     }
 
+    /// Puts memory behind the first chunk of every table that calls need besides objects.
+    pub(crate) fn begin_tables(&self) -> Result<()> {
+        let needed = [Table::Processes, Table::Owners, Table::Waiters, Table::Nodes];
+        needed.into_iter().filter(|&table| self.high_water(table) == 0).try_for_each(|table| self.grow(table, 0))
+    }
+
     /// Puts memory behind the next chunk of a table, unless somebody has grown it beyond `seen` meanwhile.
     pub(crate) fn grow(&self, table: Table, seen: u32) -> Result<()> {
         let Extent { offset, stride, capacity } = extent(table);
