@@ -137,10 +137,11 @@ pub(crate) fn leave(cx: Cx, at: ObjectRef) -> Result<()> {
         return Ok(());
     }
     held.count -= 1;
-    if held.count > 0 || keeps_for_owner(cx, at)? {
+    if held.count > 0 {
         return Ok(());
     }
-    leave_set(cx, at)
+    held.kept = keeps_for_owner(cx, at)?;
+    if held.kept { Ok(()) } else { leave_set(cx, at) }
 }
 
 fn leave_quietly(cx: Cx, at: ObjectRef) {
@@ -149,8 +150,9 @@ fn leave_quietly(cx: Cx, at: ObjectRef) {
 
 /// Leaves an object that was kept only for its owner (see [`keeps_for_owner`]).
 pub(crate) fn leave_if_unused(cx: Cx, at: ObjectRef) -> Result<()> {
-    let held = cx.space.references.lock(at.index);
-    if held.count == 0 && held.generation == at.generation && refs::is_held(cx.space, at.index, Some(cx.space.me()))? {
+    let mut held = cx.space.references.lock(at.index);
+    if held.count == 0 && held.generation == at.generation && held.kept {
+        held.kept = false;
         cx.space.keeps.fetch_sub(1, Ordering::AcqRel);
         return leave_set(cx, at);
     }
@@ -366,6 +368,12 @@ fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Resul
     if held.count > 0 {
         return Ok(false); // the record is another object by now, and ours
     }
+    if held.kept && held.generation == at.generation {
+        // We never left: the handle is open again.
+        *held = refs::Count { generation: at.generation, count: 1, kept: false };
+        cx.space.keeps.fetch_sub(1, Ordering::AcqRel);
+        return Ok(true);
+    }
     let me = cx.space.me();
     let fresh = refs::set_bit(cx.space, me, at.index)?;
     loop {
@@ -381,7 +389,7 @@ fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Resul
             Err(met) => life = Life(met),
         }
     }
-    *held = refs::Count { generation: at.generation, count: 1 };
+    *held = refs::Count { generation: at.generation, count: 1, kept: false };
     let target = ops::target_at(cx.space, at)?;
     if target.machine == Machine::RobustSemaphore
         && let Err(error) = open_account(cx, target)
@@ -539,7 +547,7 @@ fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'
 
 /// RESERVED to LIVE; ours from here on.
 fn publish(cx: Cx, at: ObjectRef, record: &'static Object, what: Blueprint) -> Result<Target> {
-    *cx.space.references.lock(at.index) = refs::Count { generation: at.generation, count: 1 };
+    *cx.space.references.lock(at.index) = refs::Count { generation: at.generation, count: 1, kept: false };
     record.life.store(Life(record.life.load()).publish().0);
     let target = Target { record, at, machine: what.machine };
     if what.machine == Machine::RobustSemaphore {

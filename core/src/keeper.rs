@@ -300,7 +300,10 @@ unsafe extern "C" fn before_fork() {
         space.child.store(child.map_or(0, ProcessRef::pack), Ordering::Release);
         space.arena.hold(&mut guards);
     }
-    guards.keep();
+    if !guards.keep() {
+        // A fork from a thread's last destructors: the child gets no place, and says so.
+        space::all().for_each(|space| space.child.store(0, Ordering::Release));
+    }
 }
 
 unsafe extern "C" fn after_fork_in_parent() {

@@ -38,14 +38,16 @@ impl Guards {
         self.0.push(Box::new(lock.lock()));
     }
 
-    /// Puts the guards by until [`Guards::release`], on the same thread of either process.
-    pub(crate) fn keep(self) {
-        HELD.with_borrow_mut(|held| held.0.extend(self.0));
+    /// Puts the guards by until [`Guards::release`], on the same thread of either process. False, and the locks are open, where the thread is so near
+    /// its end that it has no place for them.
+    pub(crate) fn keep(self) -> bool {
+        HELD.try_with(|held| held.borrow_mut().0.extend(self.0)).is_ok()
     }
 
     /// Drops the guards, last taken first.
     pub(crate) fn release() {
-        let mut guards = HELD.with_borrow_mut(std::mem::take);
-        while guards.0.pop().is_some() {}
+        if let Ok(mut guards) = HELD.try_with(|held| std::mem::take(&mut *held.borrow_mut())) {
+            while guards.0.pop().is_some() {}
+        }
     }
 }

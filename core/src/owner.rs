@@ -11,7 +11,7 @@
 use crate::arena::layout::{Owner, Process, Table};
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::error::{Error, ErrorKind, Result};
-use crate::live::{self, owner_kind};
+use crate::live::{self, Vitals, owner_kind};
 use crate::ops;
 use crate::space::{Cx, Space};
 use crate::sys::{process, robust};
@@ -145,7 +145,11 @@ fn sibling(space: &'static Space) -> Result<Option<OwnerRef>> {
         if live::is_dead(space, process)? {
             continue;
         }
-        let is_mine = |owner: &Owner| owner.life.load() & owner_kind::MASK == owner_kind::THREAD && owner.tid.load() == process::tid();
+        let is_mine = |owner: &Owner| {
+            owner.life.load() & owner_kind::MASK == owner_kind::THREAD
+                && owner.tid.load() == process::tid()
+                && !robust::died(live::thread_word(owner).load())
+        };
         if let Some((index, owner)) = live::owners_of(space, process).find(|(_, owner)| is_mine(owner)) {
             return Ok(Some(OwnerRef { index, generation: (owner.life.load() >> 32) as u32 }));
         }
@@ -228,7 +232,9 @@ impl Drop for Records {
             if cx.space.check().is_err() {
                 continue;
             }
-            if held > 0 {
+            // Once the sibling copy has given the record up, others may have taken over what it held.
+            let is_believed = standing != Standing::Sibling || live::owner_vitals(cx.space, cx.op) == Ok(Vitals::Alive);
+            if held > 0 && is_believed {
                 ops::abandon_all(cx);
             }
             if spare != 0 && std::ptr::from_ref(cx.space) as usize == used_last {

@@ -35,6 +35,8 @@ const STRIPES: u32 = 16;
 pub(crate) struct Count {
     pub(crate) generation: u32,
     pub(crate) count: u32,
+    /// We stay in the holder set although the count is 0 (`index.rs`).
+    pub(crate) kept: bool,
 }
 
 /// The count of one object, locked.

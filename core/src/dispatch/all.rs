@@ -36,7 +36,7 @@ impl AllLock {
         for round in 0u32.. {
             let holder = word.load();
             let Some(op) = OwnerRef::unpack(holder) else {
-                if word.cas(0, cx.op.pack()).is_ok() {
+                if word.cas(holder, cx.op.pack()).is_ok() {
                     return Ok(AllLock(cx));
                 }
                 continue;

@@ -218,6 +218,9 @@ impl Locked {
         let is_event = matches!(self.target.machine, Machine::ManualEvent | Machine::AutoEvent);
         let state = if is_event && self.state.is_pulsed() { self.state.reset() } else { self.state };
         let word = Word::new(state).unlocked(record.head.load() != 0, record.alls.load() != 0, self.poked);
+        if record.target.load() != 0 {
+            record.target.store(0); // an error came between an intent and its end; it must not outlive the lock
+        }
         record.word.store(word.0); // SYNC(lock)
     }
 
