@@ -87,7 +87,7 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
     let stat = file.stat().map_err(|e| Error::system(&format!("cannot stat {}", path.display()), e))?;
     check_owner(path, &stat)?;
     check_file_system(path, &file)?;
-    let mut head = [0u8; 64];
+    let mut head = [0u8; 80];
     let whole = file.read_at(&mut head, 0).map_err(|e| Error::system(&format!("cannot read {}", path.display()), e))?;
     let word = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
     let damaged = |what: &str| {
@@ -123,7 +123,7 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
 }
 
 /// Capacities that lie within the bytes read.
-fn capacity(head: &[u8; 64], i: usize) -> Option<u32> {
+fn capacity(head: &[u8; 80], i: usize) -> Option<u32> {
     let at = 48 + 4 * i;
     head.get(at..at + 4).map(|b| u32::from_le_bytes(b.try_into().expect("four bytes")))
 }
