@@ -82,13 +82,22 @@ class Grant {
   /** Has the collector tell us of this grant, unless it is released already. */
   static register(grant) {
     if (grant.#slot === RELEASED) return
-    collected.register(grant, { slot: grant.#slot, mutex: grant.#object[LOST] }, grant)
+    collected.register(grant, { slot: grant.#slot, mutex: lostName(grant.#object) }, grant)
     grant.#object = null
   }
 }
 
 const { register } = Grant
 delete Grant.register
+
+/** How a warning names the object; a Proxy of a handle cannot be asked. */
+function lostName(object) {
+  try {
+    return object[LOST]
+  } catch {
+    return 'a mutex'
+  }
+}
 
 function grown() {
   awaited = false

@@ -68,4 +68,4 @@ class Handle {
 const isHandle = Handle.is
 delete Handle.is
 
-module.exports = { Handle, Opened, SLOT, isHandle }
+module.exports = { CLOSED, Handle, Opened, SLOT, isHandle }

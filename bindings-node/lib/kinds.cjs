@@ -4,7 +4,7 @@
 const { addon } = require('./addon.cjs')
 const { flagOf, nameOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
 const { LOST, grantOf, newest } = require('./grant.cjs')
-const { Handle, Opened, SLOT } = require('./handle.cjs')
+const { CLOSED, Handle, Opened, SLOT } = require('./handle.cjs')
 const { placeOf } = require('./namespace.cjs')
 const { pend } = require('./pending.cjs')
 
@@ -29,7 +29,7 @@ const alone = new Int32Array(1)
 
 /** Starts a wait for one object. The addon copies the list before it returns, so one list serves all. */
 function startAlone(handle, timeout) {
-  alone[0] = handle[SLOT]
+  alone[0] = handle[SLOT] ?? CLOSED // an object that no constructor made has none
   return addon.start(alone, false, timeout)
 }
 

@@ -12,13 +12,13 @@
 
 use crate::aio::Ticket;
 use crate::bracket;
-use crate::error::OrRaise;
+use crate::error::{OrRaise, warn};
 use crate::grant::Grant;
 use crate::handle::Handle;
 use crate::wait::WaitResult;
 use byname::Timeout;
 use byname::engine::{self, By, HandleRef, Mode, Outcome, PendingWait, Satisfied};
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyTraceback, PyWeakrefReference};
 use std::sync::{Mutex, PoisonError};
@@ -177,6 +177,16 @@ impl Coroutine {
 /// The one grant of a wait for a mutex or a semaphore.
 fn grant(py: Python<'_>, satisfied: Option<Satisfied>) -> PyResult<Option<Py<Grant>>> {
     satisfied.and_then(|mut satisfied| satisfied.grants.pop()).map(|grant| Py::new(py, Grant::new(grant, BY))).transpose()
+}
+
+impl Drop for Coroutine {
+    /// As with every coroutine: one that nobody awaited did nothing, and that is nearly always a mistake.
+    fn drop(&mut self) {
+        if matches!(*self.state.lock().unwrap_or_else(PoisonError::into_inner), State::Fresh) {
+            let text = format!("coroutine '{}' was never awaited", self.name);
+            Python::try_attach(|py| warn(py, &py.get_type::<PyRuntimeWarning>(), &text));
+        }
+    }
 }
 
 #[pymethods]

@@ -5,6 +5,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use std::ffi::CString;
 
 /// The classes in the order of [`KINDS`].
 static CLASSES: PyOnceLock<Vec<Py<PyType>>> = PyOnceLock::new();
@@ -76,7 +77,24 @@ fn new(py: Python<'_>, row: &KindInfo, message: &str, win32: u32, errno: Option<
         exception.setattr("errno", errno)?;
     }
     exception.setattr("win32", win32)?;
+    // What is being handled, say in the body of a `with` whose end raises, stays visible behind the new exception.
+    let handled = py.import("sys")?.call_method0("exc_info")?.get_item(1)?;
+    if !handled.is_none() {
+        exception.setattr("__context__", handled)?;
+    }
     Ok(PyErr::from_value(exception))
+}
+
+/// Warns from a destructor. Objects are also collected while an exception is on its way: it waits meanwhile.
+pub(crate) fn warn(py: Python<'_>, class: &Bound<'_, PyType>, text: &str) {
+    let raised = PyErr::take(py);
+    let text = CString::new(text).unwrap_or_default();
+    if let Err(error) = PyErr::warn(py, class, &text, 1) {
+        error.write_unraisable(py, None);
+    }
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
 }
 
 /// `or_raise`: the core's result as Python's.

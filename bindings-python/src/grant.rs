@@ -1,12 +1,11 @@
 //! Grants: one acquisition of a mutex or a semaphore, as an object.
 
 use crate::coroutine::Coroutine;
-use crate::error::OrRaise;
+use crate::error::{OrRaise, warn};
 use byname::engine::{self, By, Kind};
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use std::ffi::CString;
 
 /// One acquisition of a mutex or a semaphore.
 ///
@@ -15,7 +14,7 @@ use std::ffi::CString;
 /// for what that thread holds.
 ///
 /// A grant collected as garbage while it still owns a mutex abandons the mutex, with a ResourceWarning; a plain
-/// semaphore's unit stays taken, a robust one's comes back.
+/// semaphore's unit stays taken, a robust one's comes back, with a ResourceWarning, too.
 ///
 /// >>> import byname
 /// >>> semaphore = byname.Semaphore("two at a time", initial=2, maximum=2)
@@ -44,22 +43,15 @@ impl Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        if self.itself && self.inner.kind() == Kind::Mutex && self.inner.is_held() {
+        let lost = match self.inner.kind() {
+            Kind::Mutex if self.itself => "a grant of a mutex was never released; the mutex is abandoned",
+            Kind::Semaphore if self.inner.is_robust() => "a grant of a robust semaphore was never released; the unit comes back",
+            _ => return,
+        };
+        if self.inner.is_held() {
             // Fails only while the interpreter ends, when warnings go nowhere.
-            Python::try_attach(warn);
+            Python::try_attach(|py| warn(py, &py.get_type::<PyResourceWarning>(), lost));
         }
-    }
-}
-
-/// Says that a grant is lost. Objects are also collected while an exception is on its way: it waits meanwhile.
-fn warn(py: Python<'_>) {
-    let raised = PyErr::take(py);
-    let text = CString::from(c"a grant of a mutex was never released; the mutex is abandoned");
-    if let Err(error) = PyErr::warn(py, &py.get_type::<PyResourceWarning>(), &text, 1) {
-        error.write_unraisable(py, None);
-    }
-    if let Some(raised) = raised {
-        raised.restore(py);
     }
 }
 

@@ -374,8 +374,17 @@ impl Drop for Handle {
 
 /// A checked reference to a handle: a slot and a generation, usable from any thread. Every call on a closed or wild one is
 /// Closed, never undefined.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct HandleRef(Entry);
+
+impl std::fmt::Debug for HandleRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.kind(), self.name()) {
+            (Ok(kind), Ok(name)) => write!(f, "{kind:?}({})", name.as_deref().map_or("unnamed".to_owned(), name::quoted)),
+            _ => f.write_str("closed"),
+        }
+    }
+}
 
 /// Asked about every 50 ms, and after each signal, while a call blocks; `true` ends the call with [`Outcome::Interrupted`] and nothing
 /// consumed. `None`: never.
@@ -631,7 +640,7 @@ impl HandleRef {
         if n < 1 {
             return Err(Error::invalid_argument(format!("a semaphore cannot be released {n} times; release 1 or more")));
         }
-        ops::post(owner::current(opened.space)?, opened.target, u32::try_from(n).unwrap_or(u32::MAX))
+        ops::post(owner::current(opened.space)?, opened.target, n)
     }
 
     /// Sets an event.
@@ -1108,6 +1117,11 @@ impl Grant {
     /// Of what it is a grant.
     pub fn kind(&self) -> Kind {
         Kind::of(self.target.machine)
+    }
+
+    /// Whether it is a permit that comes back when it is dropped.
+    pub fn is_robust(&self) -> bool {
+        self.target.machine == Machine::RobustSemaphore
     }
 
     /// Its fence number.

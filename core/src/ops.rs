@@ -238,10 +238,10 @@ pub(crate) fn reset(cx: Cx, target: Target) -> Result<()> {
 }
 
 /// Adds permits; says how many there were. The permits come out of this process's account where it has some.
-pub(crate) fn post(cx: Cx, target: Target, n: u32) -> Result<u32> {
+pub(crate) fn post(cx: Cx, target: Target, n: i64) -> Result<u32> {
     let maximum = target.record.maximum.load();
     let posted = |state: State| {
-        state.post(n, maximum).ok_or_else(|| {
+        u32::try_from(n).ok().and_then(|n| state.post(n, maximum)).ok_or_else(|| {
             Error::new(
                 ErrorKind::TooManyPosts,
                 format!("releasing {n} would lift the count from {} over the maximum {maximum}; nothing was released", state.count()),
@@ -254,7 +254,7 @@ pub(crate) fn post(cx: Cx, target: Target, n: u32) -> Result<u32> {
     signal(cx, target, false, posted).map(State::count)
 }
 
-fn post_robust(cx: Cx, target: Target, n: u32, posted: impl Fn(State) -> Result<State>) -> Result<u32> {
+fn post_robust(cx: Cx, target: Target, n: i64, posted: impl Fn(State) -> Result<State>) -> Result<u32> {
     let (all, mut locked) = lock_with_all(cx, target)?;
     let before = locked.state;
     match posted(before) {
@@ -264,7 +264,7 @@ fn post_robust(cx: Cx, target: Target, n: u32, posted: impl Fn(State) -> Result<
         }
         Ok(after) => match locked.account(cx.space.me())? {
             Some((index, account)) => {
-                let left = account.value.load().saturating_sub(u64::from(n));
+                let left = account.value.load().saturating_sub(n.unsigned_abs());
                 locked.change_with_account(index, account, left, after);
             }
             None => locked.write_state(after),

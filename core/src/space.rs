@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// A namespace that this process has attached.
-#[derive(Debug)]
 pub(crate) struct Space {
     pub(crate) arena: Arena,
     pub(crate) session: Option<String>,
@@ -33,6 +32,12 @@ pub(crate) struct Space {
     pub(crate) keeps: AtomicU32,
     /// The slot kept for the child of a fork in progress.
     pub(crate) child: AtomicU64,
+}
+
+impl std::fmt::Debug for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Space").field(&self.arena.path).finish()
+    }
 }
 
 impl Space {

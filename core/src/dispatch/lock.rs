@@ -35,11 +35,17 @@ pub(crate) mod node_kind {
 }
 
 /// An object that a call works on: the record and where it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) record: &'static Object,
     pub(crate) at: ObjectRef,
     pub(crate) machine: Machine,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {}", self.machine, self.at.index)
+    }
 }
 
 impl Target {
