@@ -513,3 +513,10 @@ for _ in range(3):
 """
     with Child(code) as child:
         child.end()
+
+
+def test_forgotten_await_warns(name):
+    mutex = byname.Mutex(name)
+    with pytest.warns(RuntimeWarning, match="acquire_async.* was never awaited"):
+        mutex.acquire_async()
+    assert mutex.owner is None, "and it did nothing"

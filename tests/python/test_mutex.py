@@ -210,3 +210,11 @@ def test_direct_methods_count_references_right(name):
     use()
     after = [sys.getrefcount(value) for value in counted]
     assert all(now - then < 100 for now, then in zip(after, before)), (before, after)
+
+
+def test_exception_of_the_body_stays_behind_that_of_the_end(name):
+    with pytest.raises(byname.NotOwnerError) as raised:
+        with byname.Mutex(name) as mutex:
+            mutex.release()
+            raise LookupError("the body's")
+    assert isinstance(raised.value.__context__, LookupError)

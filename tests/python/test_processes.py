@@ -283,10 +283,10 @@ def test_robust_units_of_the_killed_come_back(name):
         waiter = Thread(s.acquire)
         until_waiting(1)
         child.kill()
-        grant = waiter.result()
-        assert grant.abandoned
-        with s.acquire(timeout=60):
-            pass
+        with waiter.result() as grant:
+            assert grant.abandoned
+            with s.acquire(timeout=60):
+                pass
 
 
 def test_signal_of_the_killed_stays(name):

@@ -108,7 +108,8 @@ def test_unit_of_a_forgotten_grant_of_a_robust_one_comes_back(name):
     s = byname.Semaphore(name, 1, 1, robust=True)
     grant = Thread(s.acquire).result()
     assert s.available == 0, "it is no thread's"
-    del grant
+    with pytest.warns(ResourceWarning, match="the unit comes back"):
+        del grant
     with s.acquire(timeout=60) as grant:
         assert grant.abandoned
     with s.acquire() as grant:
