@@ -1,7 +1,8 @@
 //! Grants: one acquisition of a mutex or a semaphore, as an object.
 
 use crate::coroutine::Coroutine;
-use crate::error::{OrRaise, warn};
+use crate::error::{self, OrRaise, warn};
+use byname::ErrorKind;
 use byname::engine::{self, By, Kind};
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
@@ -38,6 +39,16 @@ impl Grant {
     /// Releases it if it was not released yet: the end of a bracket.
     pub(crate) fn end(&self) -> PyResult<()> {
         if self.inner.is_held() { self.release() } else { Ok(()) }
+    }
+}
+
+impl Grant {
+    /// A bracket over what was released already would guard nothing.
+    fn check_held(&self, py: Python<'_>) -> PyResult<()> {
+        if self.inner.is_held() {
+            return Ok(());
+        }
+        Err(error::of_kind(py, ErrorKind::NotOwner, "the grant was released already; acquire again to enter another bracket"))
     }
 }
 
@@ -81,8 +92,9 @@ impl Grant {
         self.inner.release().or_raise()
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
+        slf.get().check_held(slf.py())?;
+        Ok(slf)
     }
 
     #[pyo3(signature = (*_exception))]
@@ -90,8 +102,9 @@ impl Grant {
         self.end()
     }
 
-    fn __aenter__(slf: Py<Self>) -> Coroutine {
-        Coroutine::ready("Grant.__aenter__", slf.into_any())
+    fn __aenter__(slf: Bound<'_, Self>) -> PyResult<Coroutine> {
+        slf.get().check_held(slf.py())?;
+        Ok(Coroutine::ready("Grant.__aenter__", slf.into_any().unbind()))
     }
 
     #[pyo3(signature = (*_exception))]

@@ -556,7 +556,7 @@ impl HandleRef {
         let cx = owner::current(opened.space)?;
         match wait::try_one(cx, opened.target, cx.op)? {
             Some(taken) => Ok(Outcome::Got(acquired(opened.target, taken))),
-            None => block(cx, opened.target, timeout, interrupt),
+            None => block(cx, opened.target, timeout, interrupt).map_err(|e| opened.blame(e)),
         }
     }
 
@@ -577,7 +577,7 @@ impl HandleRef {
     fn release_slowly(self) -> Result<()> {
         let opened = self.of_kind(Kind::Mutex, 0)?;
         let cx = owner::current(opened.space)?;
-        if ops::release(cx, opened.target, cx.op)? {
+        if ops::release(cx, opened.target, cx.op).map_err(|e| opened.blame(e))? {
             owner::note_released();
         }
         Ok(())
@@ -589,7 +589,7 @@ impl HandleRef {
         let cx = owner::current(opened.space)?;
         ops::held(cx, opened.target, cx.op)?
             .map(|taken| Acquired { fence: taken.fence, abandoned: taken.abandoned })
-            .ok_or_else(|| Error::new(ErrorKind::NotOwner, "the calling thread does not own the mutex; acquire it first"))
+            .ok_or_else(|| opened.blame(Error::new(ErrorKind::NotOwner, "the calling thread does not own it; acquire it first")))
     }
 
     /// A wait with time-out zero whose result is a grant.
@@ -638,9 +638,9 @@ impl HandleRef {
     fn post_slowly(self, n: i64) -> Result<u32> {
         let opened = self.of_kind(Kind::Semaphore, right::MODIFY)?;
         if n < 1 {
-            return Err(Error::invalid_argument(format!("a semaphore cannot be released {n} times; release 1 or more")));
+            return Err(opened.blame(Error::invalid_argument(format!("it cannot be released {n} times; release 1 or more"))));
         }
-        ops::post(owner::current(opened.space)?, opened.target, n)
+        ops::post(owner::current(opened.space)?, opened.target, n).map_err(|e| opened.blame(e))
     }
 
     /// Sets an event.
@@ -715,11 +715,23 @@ impl HandleRef {
     }
 }
 
+impl Opened {
+    /// An error of a call on this object says which it was.
+    #[cold]
+    fn blame(&self, error: Error) -> Error {
+        let is_ours = matches!(
+            error.kind(),
+            ErrorKind::NotOwner | ErrorKind::TooManyPosts | ErrorKind::WouldDeadlock | ErrorKind::LimitReached | ErrorKind::InvalidArgument
+        );
+        if is_ours { error.about(&index::describe(self.space, self.target)) } else { error }
+    }
+}
+
 #[cold]
 fn wrong_kind(opened: Opened, wanted: Kind) -> Error {
     Error::new(
         ErrorKind::WrongKind,
-        format!("the handle is {}, and the call needs {}", Kind::of(opened.target.machine).noun(), wanted.noun()),
+        format!("the handle is of the {}, and the call needs {}", index::describe(opened.space, opened.target), wanted.noun()),
     )
 }
 
@@ -827,7 +839,9 @@ fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Tar
     if objects.is_empty() {
         return Err(Error::invalid_argument("a wait needs at least one object"));
     }
-    let opened = objects.iter().map(|o| o.0.open(right::SYNCHRONIZE)).collect::<Result<Vec<_>>>()?;
+    let open =
+        |(i, object): (usize, &HandleRef)| object.0.open(right::SYNCHRONIZE).map_err(|e| e.about(&format!("object {i} of the list")));
+    let opened = objects.iter().enumerate().map(open).collect::<Result<Vec<_>>>()?;
     let space = opened[0].space;
     if opened.iter().any(|o| !std::ptr::eq(o.space, space)) {
         return Err(Error::new(
@@ -1153,6 +1167,7 @@ impl Grant {
             Kind::Semaphore => ops::post(cx, self.target, 1).map(|_| false),
             _ => ops::release_by(cx, self.target, self.owning.owner(cx)),
         };
+        let released = released.map_err(|e| e.about(&index::describe(self.space, self.target)));
         match (&released, &self.owning) {
             (Ok(true), Owning::Thread(_)) => owner::note_released(),
             (_, owning) => owning.free(self.space),

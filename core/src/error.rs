@@ -133,6 +133,12 @@ impl Error {
         Error(Box::new(Details { kind, win32: kind.info().win32[0], errno: None, message: message.into() }))
     }
 
+    /// The same error with its object named.
+    pub(crate) fn about(mut self, subject: &str) -> Self {
+        self.0.message = format!("{subject}: {}", self.0.message).into();
+        self
+    }
+
     /// The same error under another of its kind's numbers.
     pub(crate) fn numbered(mut self, win32: u32) -> Self {
         debug_assert!(self.0.kind.info().win32.contains(&win32));

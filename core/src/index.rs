@@ -97,7 +97,7 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
             Found::Here(found) if is(found.machine) => return Ok(found),
             Found::Here(found) => {
                 leave_quietly(cx, found.at);
-                return Err(other_kind(name));
+                return Err(other_kind(name, found.machine));
             }
             Found::LookAgain => continue,
             Found::Nothing => {}
@@ -418,13 +418,13 @@ fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
         Machine::ManualEvent | Machine::AutoEvent => 1,
         Machine::Semaphore | Machine::RobustSemaphore => 2,
     };
-    if family(found.machine) == family(wanted) { Ok(found) } else { Err(other_kind(name)) }
+    if family(found.machine) == family(wanted) { Ok(found) } else { Err(other_kind(name, found.machine)) }
 }
 
-fn other_kind(name: &str) -> Error {
+fn other_kind(name: &str, found: Machine) -> Error {
     Error::new(
         ErrorKind::WrongKind,
-        format!("the name {} belongs to an object of another kind; all kinds share one name space, use another name", quoted(name)),
+        format!("the name {} belongs to a {}; all kinds share one name space, use another name", quoted(name), found.noun()),
     )
 }
 
@@ -646,6 +646,14 @@ fn has_name(space: &Space, record: &'static Object, name: &str) -> Result<bool> 
     let words = name_words(space, record)?;
     Ok(name.as_bytes().chunks(8).zip(words).all(|(bytes, word)| word.load().to_le_bytes()[..bytes.len()] == *bytes)
         && name.len() <= words.len() * 8)
+}
+
+/// An object as messages name it.
+pub(crate) fn describe(space: &Space, target: Target) -> String {
+    match name_of(space, target.record) {
+        Ok(Some(name)) => format!("{} {}", target.machine.noun(), quoted(&name)),
+        _ => format!("unnamed {}", target.machine.noun()),
+    }
 }
 
 /// The leaf that an object is stored under.

@@ -198,7 +198,7 @@ pub(crate) fn release(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
 
 #[cold]
 fn not_owner() -> Error {
-    Error::new(ErrorKind::NotOwner, "the caller does not own the mutex; release it from the thread, or through the grant, that acquired it")
+    Error::new(ErrorKind::NotOwner, "the caller does not own it; release it from the thread, or through the grant, that acquired it")
 }
 
 /// Sets an event.

@@ -192,8 +192,10 @@ pub(crate) fn named(session: &str) -> Result<&'static Space> {
     attach(directory(), Some(session))
 }
 
+/// A relative `BYNAME_DIR` counts from where the program was when it first used it.
 fn directory() -> PathBuf {
-    variable("BYNAME_DIR").map_or_else(|| Path::new("/dev/shm").to_owned(), PathBuf::from)
+    let chosen = variable("BYNAME_DIR").map(PathBuf::from);
+    chosen.map_or_else(|| Path::new("/dev/shm").to_owned(), |dir| std::path::absolute(&dir).unwrap_or(dir))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -117,3 +117,11 @@ def test_unit_of_a_forgotten_grant_of_a_robust_one_comes_back(name):
     with s:
         assert s.available == 0
     assert s.available == 1
+
+
+def test_released_grant_guards_nothing(name):
+    grant = byname.Semaphore(name, 1, 1).acquire()
+    grant.release()
+    with pytest.raises(byname.NotOwnerError, match="released already"):
+        with grant:
+            pytest.fail("the body must not run")

@@ -44,6 +44,15 @@ impl Machine {
         }
     }
 
+    /// What people call it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Machine::Mutex => "mutex",
+            Machine::ManualEvent | Machine::AutoEvent => "event",
+            Machine::Semaphore | Machine::RobustSemaphore => "semaphore",
+        }
+    }
+
     #[inline]
     pub(crate) fn from_code(code: u32) -> Option<Machine> {
         match code {
