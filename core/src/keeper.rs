@@ -188,6 +188,7 @@ fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
         }
         if live::is_dead(space, neighbour)? {
             reaped = true;
+            process::yield_now(); // whoever was blocked on what the dead one owned was woken, too, and needs less than a burial
             if !recover::reap(cx, neighbour)? {
                 until = until.min(Deadline::at(clock::now() + SOON_NS));
             }

@@ -84,16 +84,21 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
 /// How long the reaper waits for any one lock before it goes on to the next.
 const PATIENCE_NS: u64 = 5_000_000;
 
-/// The records of a process in a table that is dealt in blocks.
-fn blocks(space: &'static Space, table: Table, process: ProcessRef) -> impl Iterator<Item = u32> {
+/// The block words of a table that is dealt in blocks, as far as it has grown, and the size of a block.
+fn dealt(space: &'static Space, table: Table) -> (&'static [Word64], u32) {
     let fixed = space.arena.fixed();
     let (words, per_block): (&'static [Word64], u32) = match table {
         Table::Owners => (&fixed.owner_blocks, layout::OWNERS_PER_BLOCK),
         Table::Waiters => (&fixed.waiter_blocks, layout::WAITERS_PER_BLOCK),
         _ => (&fixed.node_blocks, layout::NODES_PER_BLOCK),
     };
-    let used = (space.arena.high_water(table) / per_block) as usize;
-    let mine = words[..used].iter().enumerate().filter(move |(_, word)| word.load() == process.pack());
+    (&words[..(space.arena.high_water(table) / per_block) as usize], per_block)
+}
+
+/// The records of a process in a table that is dealt in blocks.
+fn blocks(space: &'static Space, table: Table, process: ProcessRef) -> impl Iterator<Item = u32> {
+    let (words, per_block) = dealt(space, table);
+    let mine = words.iter().enumerate().filter(move |(_, word)| word.load() == process.pack());
     mine.flat_map(move |(block, _)| block as u32 * per_block..(block as u32 + 1) * per_block)
 }
 
@@ -273,8 +278,8 @@ fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<bool> {
         }
         let _ = owner.life.cas(life, life & !owner_kind::MASK | owner_kind::FREE);
     }
-    let fixed = space.arena.fixed();
-    for words in [&fixed.node_blocks[..], &fixed.waiter_blocks[..], &fixed.owner_blocks[..]] {
+    for table in [Table::Nodes, Table::Waiters, Table::Owners] {
+        let (words, _) = dealt(space, table);
         for word in words.iter().filter(|w| w.load() == dead.pack()) {
             let _ = word.cas(dead.pack(), 0);
         }
