@@ -25,6 +25,7 @@ from worker import GENESIS, fnv1a
 
 LANGUAGES = ("python", "c", "rust", "node")  # in the order of their first chunks: a single chunk is the victim's
 AT_A_TIME = 2  # workers that the gate lets in
+GATE_LIMIT = 60.0  # seconds until a permit that is not back counts as lost
 HAND = 8  # chunks that each worker owns from the beginning
 TIME_LIMIT = float(os.environ.get("DEMO_TIME_LIMIT", "300"))  # seconds; far more than any of this takes
 
@@ -293,8 +294,13 @@ class Conductor:
         return check(words == alone, f"{number(words)} words, as one process counts", f"one process counts {number(alone)}")
 
     def check_gate(self):
-        free = self.gate.available
-        return check(free == AT_A_TIME, "all permits are back at the gate", f"{free} of {AT_A_TIME}")
+        """Goes through the gate itself: when the dead one's permit came back after everybody else had passed, the conductor is the next, and told."""
+        permits = [self.gate.acquire(timeout=GATE_LIMIT) for _ in range(AT_A_TIME)]
+        back = [permit for permit in permits if permit]
+        self.told_at_gate = sum(permit.abandoned for permit in back)
+        for permit in back:
+            permit.release()
+        return check(len(back) == AT_A_TIME, "all permits are back at the gate", f"{len(back)} of {AT_A_TIME}")
 
     def check_languages(self, book):
         busy = {entry.language for entry in book.entries}
@@ -305,7 +311,7 @@ class Conductor:
 
     def check_death(self):
         told = sum(worker.abandoned for worker in self.workers)
-        returned = sum(worker.permits for worker in self.workers)
+        returned = self.told_at_gate + sum(worker.permits for worker in self.workers)
         killed = self.victim.killed
         noticed = killed and told == 1 and self.heir and self.heir.language != "python" and self.repaired == len(self.cut)
         return all(
