@@ -56,7 +56,10 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
             Found::Here(found) => {
                 break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
             }
-            Found::LookAgain => continue,
+            Found::LookAgain => {
+                cx.space.check()?;
+                continue;
+            }
             Found::Nothing => {}
         }
         if Bucket(seen).is_locked() {
@@ -99,7 +102,10 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
                 leave_quietly(cx, found.at);
                 return Err(other_kind(name, found.machine));
             }
-            Found::LookAgain => continue,
+            Found::LookAgain => {
+                cx.space.check()?;
+                continue;
+            }
             Found::Nothing => {}
         }
         if Bucket(seen).is_locked() {
