@@ -6,7 +6,7 @@
 //!
 //! *Order.*
 //! ```text
-//! R1 wake all seats             the kernel woke one sleeper of each, who may be dead too
+//! R1 wake seats with a sleeper  the kernel woke one sleeper of each, who may be dead too
 //! R2 every thread's end         until then: not now, come back
 //! R3 waiters                    WAITING -> DEAD; granted, not taken -> given back
 //! R4 objects of the row         unlock and finish; abandon; permits back; serve the others; leave the holder set
