@@ -17,7 +17,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Guards, Lock};
 use crate::space::Space;
 use std::collections::VecDeque;
-use std::sync::OnceLock;
 
 /// What a handle may do, and what is known of it.
 pub(crate) mod right {
@@ -34,28 +33,35 @@ pub(crate) mod right {
 /// One entry of the table.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    index: u32,
     tag: AtomicU64,
     at: AtomicU64,
     record: Place<Object>,
     space: Place<Space>,
 }
 
-const CHUNK: u32 = 256;
-const CHUNKS: usize = 4096;
+/// How many handles a process can have.
+const SLOTS: usize = 1 << 20;
 
-static TABLE: [OnceLock<Box<[Slot]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
-static FREE: Lock<Free> = Lock::new(Free { slots: VecDeque::new(), chunks: 0, open: 0 });
+/// All zero, so it takes memory only as far as it was ever used.
+static TABLE: [Slot; SLOTS] =
+    [const { Slot { tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() } }; SLOTS];
+static FREE: Lock<Free> = Lock::new(Free { slots: VecDeque::new(), fresh: 0, open: 0 });
 
 struct Free {
     slots: VecDeque<u32>,
-    chunks: u32,
+    /// Slots from here on were never used.
+    fresh: u32,
     open: usize,
 }
 
-/// Where ids lead that never were handles.
-static NOWHERE: Slot =
-    Slot { index: u32::MAX, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
+impl Slot {
+    fn index(&self) -> usize {
+        (std::ptr::from_ref(self).addr() - TABLE.as_ptr().addr()) / size_of::<Slot>()
+    }
+}
+
+/// How many slots become usable at a time.
+const CHUNK: u32 = 256;
 
 /// A slot at a generation.
 #[derive(Debug, Clone, Copy)]
@@ -76,20 +82,17 @@ pub(crate) struct Opened {
 pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Result<Entry> {
     let mut free = FREE.lock();
     if free.slots.is_empty() {
-        if free.chunks as usize == CHUNKS {
+        if free.fresh as usize == SLOTS {
             return Err(Error::new(ErrorKind::LimitReached, "this process has 1048576 handles open, the limit; close some").numbered(4));
         }
-        let first = free.chunks * CHUNK;
-        let fresh =
-            |i| Slot { index: first + i, tag: AtomicU64::new(0), at: AtomicU64::new(0), record: Place::empty(), space: Place::empty() };
-        let _ = TABLE[free.chunks as usize].set((0..CHUNK).map(fresh).collect());
+        let first = free.fresh;
         free.slots.extend(first..first + CHUNK);
-        free.chunks += 1;
+        free.fresh += CHUNK;
     }
     let index = free.slots.pop_front().unwrap_or(0);
     free.open += 1;
     drop(free);
-    let slot = slot_at(index).unwrap_or(&NOWHERE);
+    let slot = &TABLE[index as usize];
     let generation = ((slot.tag.load(Ordering::Acquire) >> 32) as u32).max(1);
     slot.at.store(target.at.pack(), Ordering::Release);
     slot.record.set(target.record);
@@ -99,19 +102,17 @@ pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Resu
     Ok(Entry { slot, generation })
 }
 
-#[inline]
-fn slot_at(index: u32) -> Option<&'static Slot> {
-    TABLE.get((index / CHUNK) as usize)?.get()?.get((index % CHUNK) as usize)
-}
-
 impl Entry {
     #[inline]
     pub(crate) fn from_id(id: u64) -> Entry {
-        Entry { slot: slot_at(id as u32).unwrap_or(&NOWHERE), generation: (id >> 32) as u32 }
+        match TABLE.get(id as u32 as usize) {
+            Some(slot) => Entry { slot, generation: (id >> 32) as u32 },
+            None => Entry { slot: &TABLE[0], generation: 0 }, // a generation that no handle has
+        }
     }
 
     pub(crate) fn id(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.slot.index)
+        u64::from(self.generation) << 32 | self.slot.index() as u64
     }
 
     /// The handle at a glance: its tag, where it leads; `None` whatever is wrong ([`Self::open`] says what).
@@ -165,7 +166,7 @@ impl Entry {
             return Err(Error::closed());
         }
         let mut free = FREE.lock();
-        free.slots.push_back(self.slot.index);
+        free.slots.push_back(self.slot.index() as u32);
         free.open -= 1;
         drop(free);
         space.zip(at).ok_or_else(Error::closed)

@@ -14,17 +14,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::live::{self, Vitals, owner_kind};
 use crate::ops;
 use crate::space::{Cx, Space};
-use crate::sys::{process, robust};
-use std::cell::{Cell, RefCell};
+use crate::sys::{process, robust, thread};
+use std::cell::RefCell;
 
 const NOBODY: OwnerRef = OwnerRef { index: 0, generation: 0 };
 
 thread_local! {
-    static CURRENT: Cell<Current> = const { Cell::new(Current { space: 0, op: NOBODY, held: 0, spare: 0 }) };
     static RECORDS: RefCell<Records> = const { RefCell::new(Records { all: Vec::new(), is_keeper: false }) };
 }
 
-/// What the uncontended calls of a thread need of it.
+/// What the uncontended calls of a thread need of it; zero in a new thread.
 #[derive(Clone, Copy)]
 struct Current {
     /// The namespace used last (its address), and this thread's record in it.
@@ -34,6 +33,29 @@ struct Current {
     held: u32,
     /// A grant's record of that namespace that this thread gave back last, or 0: the next grant of the thread takes it without a lock.
     spare: u32,
+}
+
+impl Current {
+    const NONE: Current = Current { space: 0, op: NOBODY, held: 0, spare: 0 };
+
+    #[inline(always)]
+    fn get() -> Current {
+        thread::words(|[space, op, counts]| Current {
+            space: space.get() as usize,
+            op: OwnerRef { index: op.get() as u32, generation: (op.get() >> 32) as u32 },
+            held: counts.get() as u32,
+            spare: (counts.get() >> 32) as u32,
+        })
+    }
+
+    #[inline(always)]
+    fn set(self) {
+        thread::words(|[space, op, counts]| {
+            space.set(self.space as u64);
+            op.set(u64::from(self.op.generation) << 32 | u64::from(self.op.index));
+            counts.set(u64::from(self.spare) << 32 | u64::from(self.held));
+        });
+    }
 }
 
 /// All records of one thread. Dropped when the thread ends.
@@ -65,7 +87,7 @@ pub(crate) fn current(space: &'static Space) -> Result<Cx> {
 /// The calling thread as owner, if it used the namespace last.
 #[inline(always)]
 pub(crate) fn cached(space: &'static Space) -> Option<OwnerRef> {
-    let current = CURRENT.get();
+    let current = Current::get();
     (current.space == std::ptr::from_ref(space) as usize).then_some(current.op)
 }
 
@@ -92,7 +114,7 @@ fn find(space: &'static Space) -> Result<Cx> {
 }
 
 fn remember(space: usize, op: OwnerRef) {
-    CURRENT.set(Current { space, op, ..CURRENT.get() });
+    Current { space, op, ..Current::get() }.set();
 }
 
 fn register(space: &'static Space) -> Result<OwnerRef> {
@@ -160,9 +182,9 @@ fn sibling(space: &'static Space) -> Result<Option<OwnerRef>> {
 /// An owner of its own for one acquisition; `home` is the thread that must not block on it, or 0.
 #[inline]
 pub(crate) fn new_grant(cx: Cx, home: u32) -> Result<OwnerRef> {
-    let current = CURRENT.get();
+    let current = Current::get();
     let index = if current.spare != 0 && current.space == std::ptr::from_ref(cx.space) as usize {
-        CURRENT.set(Current { spare: 0, ..current });
+        Current { spare: 0, ..current }.set();
         current.spare
     } else {
         cx.space.pools.lock().take_owner(&cx.space.arena, cx.space.me())?
@@ -176,9 +198,9 @@ pub(crate) fn new_grant(cx: Cx, home: u32) -> Result<OwnerRef> {
 #[inline]
 pub(crate) fn free_grant(space: &'static Space, owner: OwnerRef) {
     retire(space, owner);
-    let current = CURRENT.get();
+    let current = Current::get();
     if current.spare == 0 && current.space == std::ptr::from_ref(space) as usize {
-        CURRENT.set(Current { spare: owner.index, ..current });
+        Current { spare: owner.index, ..current }.set();
     } else {
         space.pools.lock().give_owner(owner.index);
     }
@@ -186,9 +208,9 @@ pub(crate) fn free_grant(space: &'static Space, owner: OwnerRef) {
 
 /// Gives the thread's spare record back.
 pub(crate) fn give_spare_back() {
-    let current = CURRENT.get();
+    let current = Current::get();
     if current.spare != 0 {
-        CURRENT.set(Current { spare: 0, ..current });
+        Current { spare: 0, ..current }.set();
         let _ = RECORDS.try_with(|records| {
             let records = records.borrow();
             let home = records.all.iter().find(|(cx, _)| std::ptr::from_ref(cx.space) as usize == current.space);
@@ -207,27 +229,27 @@ fn retire(space: &'static Space, owner: OwnerRef) {
 /// The calling thread owns one mutex more.
 #[inline]
 pub(crate) fn note_taken() {
-    let current = CURRENT.get();
-    CURRENT.set(Current { held: current.held + 1, ..current });
+    let current = Current::get();
+    Current { held: current.held + 1, ..current }.set();
 }
 
 /// The calling thread owns one mutex less.
 #[inline]
 pub(crate) fn note_released() {
-    let current = CURRENT.get();
-    CURRENT.set(Current { held: current.held.saturating_sub(1), ..current });
+    let current = Current::get();
+    Current { held: current.held.saturating_sub(1), ..current }.set();
 }
 
 /// In the child of a fork: this thread's records were the parent's.
 pub(crate) fn forget() {
-    CURRENT.set(Current { space: 0, op: NOBODY, held: 0, spare: 0 });
+    Current::NONE.set();
     let _ = RECORDS.try_with(|records| records.borrow_mut().all.clear());
 }
 
 impl Drop for Records {
     fn drop(&mut self) {
-        let Current { space: used_last, spare, held, .. } = CURRENT.get();
-        CURRENT.set(Current { space: 0, op: NOBODY, held: 0, spare: 0 });
+        let Current { space: used_last, spare, held, .. } = Current::get();
+        Current::NONE.set();
         for (cx, standing) in self.all.drain(..) {
             if cx.space.check().is_err() {
                 continue;

@@ -13,6 +13,7 @@ pub(crate) mod futex;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod robust;
+pub(crate) mod thread;
 
 /// The calling thread's last system error.
 pub(crate) fn errno() -> i32 {
