@@ -1,8 +1,8 @@
 /* What the benchmark programs share: the clock, medians, errors, and the one line each figure is printed as.
  *
  * Every program measures byname and its reference in turn, slice by slice, in one run, and prints a line
- * "<row> <ours|reference> <value>" for each slice. run.py pins the programs, runs them in rounds and takes the
- * medians. Nothing here pins or spins. */
+ * "<row> <ours|reference|name of a rival> <value>" for each slice. run.py pins the programs, runs them in rounds and
+ * takes the medians. Programs about several cores spread their processes over those that run.py leaves them. */
 #ifndef BYNAME_BENCH_H
 #define BYNAME_BENCH_H
 
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -85,6 +86,17 @@ static inline void init_robust(pthread_mutex_t *mutex) {
 
 static inline long futex(atomic_uint *word, int op, unsigned value) {
     return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
+/* Moves the caller to the `index`th of the cores that it may use, counted round. */
+static inline void pin(size_t index) {
+    cpu_set_t all, one;
+    zero(sched_getaffinity(0, sizeof all, &all), "sched_getaffinity");
+    size_t skip = index % (size_t)CPU_COUNT(&all), cpu = 0;
+    while (!CPU_ISSET(cpu, &all) || skip-- > 0) cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    zero(sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
 }
 
 /* A child that must not outlive the program that measures. */

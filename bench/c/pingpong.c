@@ -1,6 +1,7 @@
-/* W3, W5: a round trip through two signals between two processes on one core, each sleeping until it is signalled.
+/* W3, W3x, W5: a round trip through two signals between two processes, each waiting until it is signalled.
  *
  *   pingpong N SLICES          N = 0: W3, a plain wait. N > 0: W5-N, a wait for any of N, of which the peer sets the last.
+ *   pingpong x SLICES          W3x: W3 with the two processes on different cores.
  *
  * Reference: two words, FUTEX_WAIT and FUTEX_WAKE (N = 0), or futex_waitv over N words on the measuring side. The
  * figure of a slice is the median round trip. */
@@ -29,7 +30,8 @@ static struct words {
 } * words;
 static byname_handle ping[MOST], pong;
 static size_t n; /* objects the measuring side waits for; 1 where W3 waits for one alone */
-static int many; /* W5 */
+static int many;  /* W5 */
+static int apart; /* W3x */
 
 static void send(atomic_uint *word) {
     atomic_store(word, 1);
@@ -102,7 +104,8 @@ static void answer_reference(size_t trips) {
 
 int main(int argc, char **argv) {
     if (argc != 3 && argc != 4) die("usage: pingpong N SLICES");
-    n = (size_t)number(argv[1]);
+    apart = strcmp(argv[1], "x") == 0;
+    n = apart ? 0 : (size_t)number(argv[1]);
     if (n > MOST) die("at most %d objects", MOST);
     many = n > 0;
     n += !many;
@@ -110,6 +113,7 @@ int main(int argc, char **argv) {
     size_t trips = (size_t)(slices + 1) * TRIPS; /* one slice to warm up */
     if (argc == 4) {
         die_with_parent();
+        if (apart) pin(1);
         answer(trips);
         return 0;
     }
@@ -119,6 +123,7 @@ int main(int argc, char **argv) {
     pid_t reference = fork();
     if (reference == 0) {
         die_with_parent();
+        if (apart) pin(1);
         answer_reference(trips);
         _exit(0);
     }
@@ -127,11 +132,12 @@ int main(int argc, char **argv) {
         execl("/proc/self/exe", argv[0], argv[1], argv[2], "peer", (char *)NULL);
         die("exec: %s", strerror(errno));
     }
+    if (apart) pin(0);
     open_events();
     for (size_t i = 0; i < TRIPS; i++) our_trip(), reference_trip();
     char row[20];
     if (many) snprintf(row, sizeof row, "W5-%zu", n);
-    else snprintf(row, sizeof row, "W3");
+    else snprintf(row, sizeof row, apart ? "W3x" : "W3");
     for (long slice = 0; slice < slices; slice++) {
         measure(row, "ours", our_trip);
         measure(row, "reference", reference_trip);
