@@ -99,9 +99,10 @@ static void play(size_t side, size_t me) {
     sides[side].open();
     for (unsigned seen = 0;; seen++) {
         until_changed(&state->turn, seen);
-        if (state->timed != LEAVE) sides[side].contend(side, me);
+        int leaves = state->timed == LEAVE; /* read now: after `done` the next slice may have begun */
+        if (!leaves) sides[side].contend(side, me);
         if (atomic_fetch_add(&state->done, 1) + 1 == count) futex(&state->done, FUTEX_WAKE, 1);
-        if (state->timed == LEAVE) return;
+        if (leaves) return;
     }
 }
 

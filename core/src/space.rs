@@ -7,6 +7,7 @@ use crate::arena::mapping::{Arena, Place};
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::asyncs::Asyncs;
 use crate::cell::private::{AtomicU32, AtomicU64, Ordering};
+use crate::dispatch::spin::Evidence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
 use crate::keeper;
@@ -28,6 +29,7 @@ pub(crate) struct Space {
     pub(crate) references: References,
     pub(crate) asyncs: Asyncs,
     pub(crate) vacancies: Vacancies,
+    pub(crate) evidence: Evidence,
     /// In how many holder sets we stay for an owner's sake (`index.rs`): who releases then looks whether it may leave.
     pub(crate) keeps: AtomicU32,
     /// The slot kept for the child of a fork in progress.
@@ -141,6 +143,7 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
             references: References::default(),
             asyncs: Asyncs::default(),
             vacancies: Vacancies::default(),
+            evidence: Evidence::default(),
             keeps: AtomicU32::new(0),
             child: AtomicU64::new(0),
         }));

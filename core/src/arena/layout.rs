@@ -10,7 +10,7 @@ use crate::cell::{Word32, Word64};
 /// First eight bytes of every arena.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"byname\0\x1a");
 /// The number of this layout.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 pub(crate) const PROCESSES: u32 = 4096;
 pub(crate) const OWNERS: u32 = 65_536;
@@ -101,7 +101,9 @@ pub(crate) struct Owner {
     pub(crate) pending_bucket: Word64,
     /// A robust pthread mutex that the thread holds for life.
     pub(crate) lock: [Word64; 8],
-    _rest: [Word64; 4],
+    /// A hint: where the thread ran last and whether it sleeps; see `spin.rs`.
+    pub(crate) place: Word64,
+    _rest: [Word64; 3],
 }
 
 /// One wait in progress.
@@ -117,7 +119,10 @@ pub(crate) struct Waiter {
     /// The first of this waiter's nodes, plus one.
     pub(crate) first_node: Word32,
     pub(crate) flags: Word32,
-    _rest: [Word64; 4],
+    /// Hints: the op (index plus one) whose thread waits here, and the op that ended the wait; see `spin.rs`.
+    pub(crate) sleeper: Word32,
+    pub(crate) ended_by: Word32,
+    _rest: [Word64; 3],
 }
 
 /// A waiter's place in the queue of one object; or a process's account with one robust semaphore.
@@ -267,8 +272,8 @@ macro_rules! layout {
 layout! {
     Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120 }
     Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424 }
-    Owner: 128 { life @ 0, tid @ 8, word_offset @ 12, pending_object @ 16, pending_bucket @ 24, lock @ 32 }
-    Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28 }
+    Owner: 128 { life @ 0, tid @ 8, word_offset @ 12, pending_object @ 16, pending_bucket @ 24, lock @ 32, place @ 96 }
+    Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28, sleeper @ 32, ended_by @ 36 }
     Node: 64 { object @ 0, waiter @ 8, prev @ 16, next @ 20, ticket @ 24, sibling @ 32, ordinal @ 36, news @ 40, kind @ 44, value @ 48, value_after @ 56 }
     Object: 256 { life @ 0, word @ 8, before @ 16, after @ 24, target @ 32, head @ 40, tail @ 44, fence @ 48, depth @ 56, news @ 60, kind @ 64, maximum @ 68,
         next_ticket @ 72, hash @ 80, chain @ 84, name_len @ 88, long_name @ 92, accounts @ 96, alls @ 100, name @ 104 }
@@ -410,12 +415,14 @@ mod tests {
         owner.pending_bucket.store(0xffff + 1);
         owner.lock[0].store(0x0102_0304_0506_0708);
         owner.lock[7].store(0x1112_1314_1516_1718);
+        owner.place.store(1 << 63 | 3);
         golden(
             owner,
             "000  0100000045230100 0110000004000000
              010  6845030021430000 0000010000000000
              020  0807060504030201 0000000000000000
-             050  0000000000000000 1817161514131211",
+             050  0000000000000000 1817161514131211
+             060  0300000000000080 0000000000000000",
         );
     }
 
@@ -428,10 +435,13 @@ mod tests {
         waiter.since.store(0x3333_3333_3333);
         waiter.first_node.store(0x5_678a);
         waiter.flags.store(1);
+        waiter.sleeper.store(0x1235);
+        waiter.ended_by.store(0x1236);
         golden(
             waiter,
             "000  0665870922222222 3512000045230100
-             010  3333333333330000 8a67050001000000",
+             010  3333333333330000 8a67050001000000
+             020  3512000036120000 0000000000000000",
         );
         assert_eq!(waiting.poke().unwrap().0, 0x2222_2222_0000_0009);
         assert_eq!(waiting.grant_all(0x0045_1234).unwrap().0, 0x2222_2222_4512_3403);

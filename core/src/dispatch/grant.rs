@@ -18,6 +18,7 @@
 use super::all::{self, AllLock};
 use super::claim::{Claim, Decides, Intended};
 use super::lock::{Locked, node_kind};
+use super::spin;
 use super::word::{Machine, State};
 use crate::arena::layout::{Node, Table, Waiter};
 use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
@@ -55,6 +56,7 @@ impl Wakes {
 pub(crate) fn wake(space: &Space, at: WaiterRef) {
     let Ok(waiter) = space.arena.waiter(at.index) else { return };
     if waiter.flags.load() & WAITER_ASYNC == 0 {
+        spin::will_run(space, waiter.sleeper.load());
         futex::wake(waiter.claim.low(), 1);
     } else if let Some(process) = live::process_of_waiter(space, at.index) {
         let word = at.index / 64;
@@ -196,6 +198,7 @@ impl Locked {
         }
         node.news.store(u32::from(taken.abandoned));
         node.value.store(u64::from(before.epoch()));
+        waiter.ended_by.store(spin::tag(self.cx.op));
         Intent::declare(self, Decides::Grant, taken.state, index, at.generation, 0);
         self.write_state(taken.state);
         let won = loop {

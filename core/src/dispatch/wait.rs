@@ -13,6 +13,7 @@ use super::all;
 use super::claim::{Claim, MAX_OBJECTS, Phase};
 use super::grant::WAITER_ASYNC;
 use super::lock::{self, NoLock, Target};
+use super::spin;
 use super::word::{Machine, State};
 use crate::arena::layout::{RING_SEATS, SEATS, Waiter};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
@@ -193,6 +194,7 @@ impl Entered {
             record.since.store(clock::now()); // for the hand-off
         }
         record.flags.store(flags);
+        record.sleeper.store(if flags & WAITER_ASYNC == 0 { spin::tag(cx.op) } else { 0 });
         let mut sibling = 0;
         for (ordinal, &index) in wait.nodes.iter().enumerate().rev() {
             let node = arena.node(index)?;
@@ -247,6 +249,9 @@ impl Entered {
     /// Sleeps until the claim is decided. `true`: by an interrupt of ours.
     fn sleep(&self, cx: Cx, request: Request<'_>, interrupt: &mut Interrupt<'_>) -> Result<bool> {
         let mut seen = self.begun;
+        if spin::watch(cx, request.targets, request.deadline, || !self.claim().is_waiting()) {
+            return Ok(false);
+        }
         loop {
             let claim = self.claim();
             if !claim.is_waiting() {
@@ -264,7 +269,10 @@ impl Entered {
             }
             let slice = if interrupt.is_some() { Deadline::at(clock::now() + SLICE_NS) } else { Deadline::NEVER };
             let belt = if watch.is_needed { Deadline::at(clock::now() + BELT_NS) } else { Deadline::NEVER };
-            let woken = watch.sleep(self.record, claim, request.deadline.min(slice).min(belt))?;
+            spin::falls_asleep(cx);
+            let woken = watch.sleep(self.record, claim, request.deadline.min(slice).min(belt));
+            spin::runs(cx);
+            let woken = woken?;
             if woken == Woken::TimedOut && request.deadline.passed() {
                 self.cancel();
                 return Ok(false);
@@ -331,7 +339,10 @@ impl Entered {
             if news == RECURSED { ops::recurse(targets[index]) } else { Ok(ops::took(targets[index], news == 1)) }
         };
         let ended = match claim.phase() {
-            Phase::Granted(index) if (index as usize) < targets.len() => Ended::One(index as usize, one(index as usize)?),
+            Phase::Granted(index) if (index as usize) < targets.len() => {
+                cx.space.evidence.was_granted(targets[index as usize].at.index, self.record.ended_by.load());
+                Ended::One(index as usize, one(index as usize)?)
+            }
             Phase::GrantedAll(_) => Ended::All((0..targets.len()).map(one).collect::<Result<_>>()?),
             Phase::Cancelled => return Ok(Ended::TimedOut),
             _ => return Err(arena.corrupted(&format!("a claim {:#x}", claim.0))),

@@ -29,6 +29,12 @@ pub(crate) fn forget_tid() {
     TID.with(|cached| cached.store(0, Ordering::Relaxed));
 }
 
+/// The core that the calling thread runs on, as of now.
+pub(crate) fn core() -> u32 {
+    // SAFETY: takes nothing; a failure is the negative that becomes an impossible core.
+    unsafe { libc::sched_getcpu() as u32 }
+}
+
 /// The effective user.
 pub(crate) fn euid() -> u32 {
     // SAFETY: takes nothing, cannot fail.
