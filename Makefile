@@ -80,7 +80,7 @@ test-python: ## the Python package
 	$(PY) -m pytest -q tests/python
 test-node: ## the Node package
 	node --test tests/node/*.test.mjs
-test-c: ## the C library, as C99 and C++17
+test-c: ## the C library, as C99 and C++17, also under sanitizers
 	bash tests/c/run.sh "$(TEST_PREFIX)"
 test-readme: ## the examples of README.md, as they stand there
 	$(PYTHON) tools/try_readme.py "$(TARGET)" "$(TEST_PREFIX)" $(PY)
@@ -94,10 +94,15 @@ kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
 
 # The short form is part of each language's tests.
-.PHONY: cancel cancel-python
-cancel: cancel-python ## COUNT waits (default a million) that are cancelled while they are granted, in each language
+.PHONY: cancel cancel-python cancel-c cancel-rust
+cancel: cancel-python cancel-c cancel-rust ## COUNT waits (default a million) that are cancelled while they are granted, in each language
 cancel-python: build ## the same in Python
 	COUNT=$(COUNT) BYNAME_TEST_PATIENCE=7200 $(NO_LITTER) $(PY) -m pytest -q -s tests/python/test_cancel.py
+cancel-rust: tools-there ## COUNT futures dropped and time-outs passing (default a million) at the instant of the grant
+	COUNT=$(COUNT) $(NO_LITTER) cargo test --locked --release -p byname --test cancel -- --nocapture
+cancel-c: build ## COUNT time-outs (default a million) that race with the grant, in C
+	$(CC) -std=c99 -O2 -pthread "-I$(TEST_PREFIX)/include" tests/c/cancel.c "-L$(TEST_PREFIX)/lib" "-Wl,-rpath,$(TEST_PREFIX)/lib" -lbyname -o "$(TARGET)/cancel-c"
+	COUNT=$(COUNT) $(NO_LITTER) "$(TARGET)/cancel-c"
 
 .PHONY: loom
 loom: ## the word machines under the model checker
