@@ -21,8 +21,11 @@ const window = addon.setup(ByNameError, () => {}, () => drain())
 
 module.exports = {
   addon,
-  /** What the last grant brought: the low and the high half of its fence, and whether its mutex was abandoned. */
-  news: new Uint32Array(window),
+  /**
+   * What the quickest calls take and give without an argument or a result: a slot; and with a grant's, the low and the high half of
+   * its fence, and whether its mutex was abandoned. Each call says what it takes from here, and what it leaves.
+   */
+  desk: new Uint32Array(window),
   /** Names the function that takes the keys of finished waits from the addon's mailbox. */
   drainWith(take) { drain = take },
 }

@@ -6,14 +6,14 @@
 // acquiring and releasing together, and garbage collection can speak only between turns of the event loop, so a grant is registered
 // at the end of the turn, if it is still held then: `young` keeps those of the current turn alive.
 
-const { addon, news } = require('./addon.cjs')
+const { addon, desk } = require('./addon.cjs')
 const { wrongType } = require('./errors.cjs')
 const { setImmediate } = require('node:timers')
 const { inspect } = require('node:util')
 
 const { release } = addon
 const KEY = Symbol('made by byname')
-const RELEASED = -1
+const RELEASED = 0
 /** The property under which an object says how to speak of it when a grant of it was lost; undefined: not at all. */
 const LOST = Symbol('lost')
 
@@ -60,7 +60,8 @@ class Grant {
   }
 
   release() {
-    release(this.#slot)
+    desk[0] = this.#slot
+    release()
     this.#slot = RELEASED
     if (young[young.length - 1] === this) young.pop()
     else if (this.#object === null) collected.unregister(this)
@@ -114,9 +115,10 @@ function nurse(grant) {
   return grant
 }
 
-/** The grant in `slot` that the addon has just made, with its news in the window. */
-function newest(slot, object) {
-  return nurse(new Grant(KEY, slot, news[0], news[1], news[2], object))
+/** The grant of `object` that lies on the desk; `null` if none does. */
+function newest(object) {
+  const slot = desk[0]
+  return slot === 0 ? null : nurse(new Grant(KEY, slot, desk[1], desk[2], desk[3], object))
 }
 
 /** A grant whose news came otherwise. */

@@ -1,13 +1,13 @@
 'use strict'
 // What every kind of handle has in common.
 
-const { addon } = require('./addon.cjs')
+const { addon, desk } = require('./addon.cjs')
 const { wrongType } = require('./errors.cjs')
 const { inspect } = require('node:util')
 
 /** The property that holds a handle's slot in the addon. */
 const SLOT = Symbol('slot')
-const CLOSED = -1
+const CLOSED = 0
 
 /** A slot that a constructor takes over instead of making one. */
 class Opened {
@@ -99,4 +99,11 @@ class Handle {
 const isHandle = Handle.is
 delete Handle.is
 
-module.exports = { CLOSED, Handle, Opened, SLOT, isHandle }
+/** Lays a handle's slot on the desk, for the call that follows. */
+function ask(handle) {
+  const slot = handle[SLOT]
+  if (slot === undefined) throw wrongType('this', 'made by its constructor', handle)
+  desk[0] = slot
+}
+
+module.exports = { Handle, Opened, SLOT, ask, isHandle }

@@ -1,10 +1,10 @@
 'use strict'
 // The kinds of objects.
 
-const { addon } = require('./addon.cjs')
+const { addon, desk } = require('./addon.cjs')
 const { flagOf, nameOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
 const { LOST, grantOf, newest } = require('./grant.cjs')
-const { CLOSED, Handle, Opened, SLOT } = require('./handle.cjs')
+const { Handle, Opened, SLOT, ask } = require('./handle.cjs')
 const { placeOf } = require('./namespace.cjs')
 const { pend } = require('./pending.cjs')
 
@@ -25,28 +25,43 @@ function opened(kind, name, options) {
   return new Opened(addon.open(kind, ...placed(name, optionsOf(options))))
 }
 
-const alone = new Int32Array(1)
+/** Starts to acquire a lock; undefined: its grant lies on the desk. */
+function startAcquire(lock, timeout) {
+  ask(lock)
+  return addon.startAcquire(timeout)
+}
 
-/** Starts a wait for one object. The addon copies the list before it returns, so one list serves all. */
-function startAlone(handle, timeout) {
-  alone[0] = handle[SLOT] ?? CLOSED // an object that no constructor made has none
+const acquired = (lock, news) => (news === undefined ? newest(lock) : news && grantOf(news[2], news[3], news[4], news[5], lock))
+
+/** The slot on the desk, as a list of one. */
+const alone = desk.subarray(0, 1)
+
+/** Starts a wait for an event. */
+function startWait(event, timeout) {
+  ask(event)
   return addon.start(alone, false, timeout)
 }
+
+const happened = (event, news) => news !== null
 
 /** What a mutex and a semaphore have in common: they are acquired, and an acquisition is a grant. */
 class Lock extends Handle {
   acquire(options) {
-    return pend(options, (timeout) => startAlone(this, timeout), (news) => news && grantOf(news[2], news[3], news[4], news[5], this))
+    return pend(this, options, startAcquire, acquired)
   }
 
   tryAcquire() {
-    const slot = tryAcquire(this[SLOT])
-    return slot < 0 ? null : newest(slot, this)
+    ask(this)
+    tryAcquire()
+    return newest(this)
   }
 
   acquireSync(options) {
-    const slot = options === undefined ? acquire(this[SLOT]) : acquireFor(this[SLOT], timeoutOf(options))
-    return slot < 0 ? null : newest(slot, this)
+    const timeout = timeoutOf(options)
+    ask(this)
+    if (timeout === Infinity) acquire()
+    else acquireFor(timeout)
+    return newest(this)
   }
 
   get [LOST]() {
@@ -68,9 +83,8 @@ class Mutex extends Lock {
       return
     }
     const chosen = optionsOf(options)
-    const [slot, grant] = addon.createMutex(...placed(name, chosen), flagOf(chosen, 'initiallyOwned'))
-    super(slot)
-    if (grant >= 0) this.#initialGrant = newest(grant, this)
+    super(addon.createMutex(...placed(name, chosen), flagOf(chosen, 'initiallyOwned')))
+    this.#initialGrant = newest(this)
   }
 
   static open(name, options) {
@@ -132,7 +146,7 @@ class Event extends Handle {
   }
 
   wait(options) {
-    return pend(options, (timeout) => startAlone(this, timeout), (news) => news !== null)
+    return pend(this, options, startWait, happened)
   }
 
   waitSync(options) {

@@ -36,8 +36,9 @@ class Watch {
 }
 
 class Pending {
-  constructor(key, finish, signal, resolve, reject) {
+  constructor(key, subject, finish, signal, resolve, reject) {
     this.key = key
+    this.subject = subject
     this.finish = finish
     this.signal = signal
     this.resolve = resolve
@@ -68,7 +69,7 @@ class Pending {
     }
     if (news === undefined) return
     this.#leave()
-    this.resolve(this.finish(news))
+    this.resolve(this.finish(this.subject, news))
   }
 
   #leave() {
@@ -82,16 +83,16 @@ drainWith(() => {
 })
 
 /**
- * Waits as `options` say. `begin(timeout)` starts it and returns the outcome or a key; `finish` turns an outcome into
- * what the caller gets.
+ * Waits for `subject` as `options` say. `begin(subject, timeout)` starts it and returns the outcome or a key;
+ * `finish(subject, outcome)` is what the caller gets.
  */
-async function pend(options, begin, finish) {
+async function pend(subject, options, begin, finish) {
   const timeout = timeoutOf(options)
   const signal = signalOf(options)
   if (signal?.aborted) throw signal.reason
-  const started = begin(timeout)
-  if (typeof started !== 'number') return finish(started)
-  return new Promise((resolve, reject) => new Pending(started, finish, signal, resolve, reject))
+  const started = begin(subject, timeout)
+  if (typeof started !== 'number') return finish(subject, started)
+  return new Promise((resolve, reject) => new Pending(started, subject, finish, signal, resolve, reject))
 }
 
 module.exports = { pend }

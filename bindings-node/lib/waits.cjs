@@ -59,17 +59,19 @@ function handlesOf(objects) {
   return Array.from(objects, (object, index) => handleOf(object, `objects[${index}]`))
 }
 
-const slotsOf = (handles) => Int32Array.from(handles, (handle) => handle[SLOT])
+const slotsOf = (handles) => Uint32Array.from(handles, (handle) => handle[SLOT])
+
+const won = (objects, news) => news && new WaitResult(objects, news)
 
 async function waitFor(objects, all, options) {
-  const handles = handlesOf(objects)
-  return pend(options, (timeout) => addon.start(slotsOf(handles), all, timeout), (news) => news && new WaitResult(handles, news))
+  const begin = (handles, timeout) => addon.start(slotsOf(handles), all, timeout)
+  return pend(handlesOf(objects), options, begin, won)
 }
 
 function waitForSync(objects, all, options) {
   const handles = handlesOf(objects)
   const news = addon.wait(slotsOf(handles), all, timeoutOf(options))
-  return news && new WaitResult(handles, news)
+  return won(handles, news)
 }
 
 const waitAny = (objects, options) => waitFor(objects, false, options)
@@ -80,14 +82,15 @@ const waitAllSync = (objects, options) => waitForSync(objects, true, options)
 async function signalAndWait(signal, object, options) {
   handleOf(signal, 'signal')
   handleOf(object, 'object')
-  return pend(options, (timeout) => addon.startSignalAndWait(signal[SLOT], object[SLOT], timeout), (news) => news && new WaitResult([object], news))
+  const begin = ([object], timeout) => addon.startSignalAndWait(signal[SLOT], object[SLOT], timeout)
+  return pend([object], options, begin, won)
 }
 
 function signalAndWaitSync(signal, object, options) {
   handleOf(signal, 'signal')
   handleOf(object, 'object')
   const news = addon.signalAndWait(signal[SLOT], object[SLOT], timeoutOf(options))
-  return news && new WaitResult([object], news)
+  return won([object], news)
 }
 
 module.exports = { WaitResult, signalAndWait, signalAndWaitSync, waitAll, waitAllSync, waitAny, waitAnySync }

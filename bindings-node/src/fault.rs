@@ -57,7 +57,7 @@ fn raise(js: Js<'_>, state: Option<&State>, kind: ErrorKind, win32: u32, errno: 
         js.make_text(code)?,
         js.make_number(win32.into())?,
         match errno {
-            Some(errno) => js.make_int(errno)?,
+            Some(errno) => js.make_number(errno.into())?,
             None => js.make_null()?,
         },
     ];

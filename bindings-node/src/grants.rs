@@ -2,7 +2,6 @@
 
 use crate::convert;
 use crate::fault::Fault;
-use crate::handles::handle;
 use crate::js::{Js, Reply, Value};
 use crate::state::State;
 use byname::engine::{By, Grant, HandleRef, Outcome};
@@ -11,48 +10,58 @@ use byname::{ErrorKind, Timeout};
 /// In Node the grant is always the owner; bound to its thread, so that the loop cannot freeze itself waiting for it.
 pub(crate) const OWNER: By = By::Grant { bound: true };
 
-/// What JavaScript reads when nothing was acquired.
-const NOTHING: i32 = -1;
-
-/// Keeps a grant for JavaScript: its slot.
+/// Lays what an acquisition gave on the desk.
 #[inline]
-pub(crate) fn given<'s>(js: Js<'s>, state: &State, grant: Option<Grant>) -> Reply<'s> {
-    js.make_int(grant.map_or(NOTHING, |grant| state.give(grant)))
-}
-
-/// `tryAcquire(slot) -> grant slot | -1`
-#[inline]
-pub(crate) fn try_acquire<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    given(js, state, handle(js, state, slot)?.try_grant(OWNER)?)
-}
-
-/// `acquire(slot) -> grant slot`: blocks the thread for as long as it takes.
-#[inline]
-pub(crate) fn acquire<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    blocking(js, state, handle(js, state, slot)?, Timeout::INFINITE)
-}
-
-/// `acquireFor(slot, timeout) -> grant slot | -1`: blocks the thread.
-pub(crate) fn acquire_for<'s>(js: Js<'s>, state: &State, [slot, timeout]: [Value<'s>; 2]) -> Reply<'s> {
-    blocking(js, state, handle(js, state, slot)?, convert::timeout(js, timeout)?)
-}
-
-#[inline]
-fn blocking<'s>(js: Js<'s>, state: &State, handle: HandleRef, timeout: Timeout) -> Reply<'s> {
-    match handle.grant(OWNER, timeout, Some(&mut || state.terminated(js)))? {
-        Outcome::Got(grant) => given(js, state, Some(grant)),
-        Outcome::TimedOut => given(js, state, None),
-        Outcome::Interrupted => Err(Fault::Pending),
+pub(crate) fn given(state: &State, grant: Option<Grant>) {
+    match grant {
+        Some(grant) => state.give(grant),
+        None => state.give_none(),
     }
 }
 
-/// `release(grant slot)`
-#[inline]
-pub(crate) fn release<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    let slot = js.int(slot)?;
+/// `tryAcquire()`, for the handle on the desk; leaves the grant there, or 0.
+pub(crate) fn try_acquire<'s>(_: Js<'s>, state: &State, []: [Value<'s>; 0]) -> Reply<'s> {
+    let handle = state.handle(state.asked());
+    match handle.grant_at_once(OWNER) {
+        Some(grant) => state.give(grant),
+        None => given(state, handle.try_grant(OWNER)?),
+    }
+    Ok(Value::UNDEFINED)
+}
+
+/// `acquire()`, for the handle on the desk; leaves the grant there. Blocks the thread for as long as it takes.
+pub(crate) fn acquire<'s>(js: Js<'s>, state: &State, []: [Value<'s>; 0]) -> Reply<'s> {
+    let handle = state.handle(state.asked());
+    match handle.grant_at_once(OWNER) {
+        Some(grant) => state.give(grant),
+        None => block(js, state, handle, Timeout::INFINITE)?,
+    }
+    Ok(Value::UNDEFINED)
+}
+
+/// `acquireFor(timeout)`, for the handle on the desk; leaves the grant there, or 0. Blocks the thread.
+pub(crate) fn acquire_for<'s>(js: Js<'s>, state: &State, [timeout]: [Value<'s>; 1]) -> Reply<'s> {
+    let handle = state.handle(state.asked());
+    block(js, state, handle, convert::timeout(js, timeout)?)?;
+    Ok(Value::UNDEFINED)
+}
+
+#[cold]
+fn block(js: Js<'_>, state: &State, handle: HandleRef, timeout: Timeout) -> Result<(), Fault> {
+    match handle.grant(OWNER, timeout, Some(&mut || state.terminated(js)))? {
+        Outcome::Got(grant) => given(state, Some(grant)),
+        Outcome::TimedOut => given(state, None),
+        Outcome::Interrupted => return Err(Fault::Pending),
+    }
+    Ok(())
+}
+
+/// `release()`, for the grant on the desk.
+pub(crate) fn release<'s>(_: Js<'s>, state: &State, []: [Value<'s>; 0]) -> Reply<'s> {
+    let slot = state.asked();
     let mut grants = state.grants.borrow_mut();
     grants.get(slot).ok_or(RELEASED)?.release()?;
-    grants.remove(slot);
+    grants.clear(slot);
     Ok(Value::UNDEFINED)
 }
 

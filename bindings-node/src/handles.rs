@@ -21,13 +21,13 @@ fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access]: [Value<'s>; 
     js.make_int(state.adopt(made))
 }
 
-/// `createMutex(namespace, name, access, initiallyOwned) -> [slot, initial grant's slot | -1]`
+/// `createMutex(namespace, name, access, initiallyOwned) -> slot`; leaves the initial grant on the desk, or 0.
 pub(crate) fn create_mutex<'s>(js: Js<'s>, state: &State, [namespace, name, access, owned]: [Value<'s>; 4]) -> Reply<'s> {
     let name = convert::name(js, name)?;
     let spec = Spec::Mutex { initially_owned: js.bool(owned)? };
     let (made, grant) = chosen(js, state, namespace)?.create_by(name.as_deref(), spec, convert::access(js, access)?, OWNER)?;
-    let slot = js.make_int(state.adopt(made))?;
-    js.make_array(&[slot, given(js, state, grant)?])
+    given(state, grant);
+    js.make_int(state.adopt(made))
 }
 
 /// `createEvent(namespace, name, access, manualReset, initial) -> slot`

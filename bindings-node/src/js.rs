@@ -119,10 +119,10 @@ impl<'s> Js<'s> {
 
     /// A 32-bit integer: a slot or a choice.
     #[inline]
-    pub(crate) fn int(self, value: Value<'s>) -> Result<i32, Fault> {
+    pub(crate) fn int(self, value: Value<'s>) -> Result<u32, Fault> {
         let mut result = 0;
         // SAFETY: a live environment and value (the type's promise), and a live output.
-        check(unsafe { sys::napi_get_value_int32(self.env, value.raw, &mut result) })?;
+        check(unsafe { sys::napi_get_value_uint32(self.env, value.raw, &mut result) })?;
         Ok(result)
     }
 
@@ -166,8 +166,8 @@ impl<'s> Js<'s> {
         })
     }
 
-    /// The content of an `Int32Array`.
-    pub(crate) fn ints(self, value: Value<'s>) -> Result<Vec<i32>, Fault> {
+    /// The content of a `Uint32Array`.
+    pub(crate) fn ints(self, value: Value<'s>) -> Result<Vec<u32>, Fault> {
         let mut kind = 0;
         let mut length = 0;
         let mut data = ptr::null_mut();
@@ -175,14 +175,14 @@ impl<'s> Js<'s> {
         check(unsafe {
             sys::napi_get_typedarray_info(self.env, value.raw, &mut kind, &mut length, &mut data, ptr::null_mut(), ptr::null_mut())
         })?;
-        if kind != sys::TypedarrayType::int32_array {
+        if kind != sys::TypedarrayType::uint32_array {
             return Err(refused(sys::Status::napi_invalid_arg));
         }
         if length == 0 {
             return Ok(Vec::new());
         }
         // SAFETY: Node gave `length` aligned integers at `data`; no JavaScript runs before they are copied.
-        Ok(unsafe { std::slice::from_raw_parts(data.cast::<i32>(), length) }.to_vec())
+        Ok(unsafe { std::slice::from_raw_parts(data.cast::<u32>(), length) }.to_vec())
     }
 }
 
@@ -196,9 +196,9 @@ impl<'s> Js<'s> {
     }
 
     #[inline]
-    pub(crate) fn make_int(self, value: i32) -> Reply<'s> {
+    pub(crate) fn make_int(self, value: u32) -> Reply<'s> {
         // SAFETY: a live environment (the type's promise) and a live output.
-        self.made(|env, out| unsafe { sys::napi_create_int32(env, value, out) })
+        self.made(|env, out| unsafe { sys::napi_create_uint32(env, value, out) })
     }
 
     pub(crate) fn make_number(self, value: f64) -> Reply<'s> {

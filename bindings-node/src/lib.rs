@@ -3,7 +3,7 @@
 //! Each function here converts its arguments, makes one call of [`byname::engine`] and converts the result. JavaScript
 //! names a handle or a grant by its *slot* in the environment's tables ([`state::State`]), because an
 //! integer crosses the border in a few nanoseconds and an object does not; a closed handle and a released grant have the
-//! slot -1, which no table holds.
+//! slot 0, which no table holds. For the calls that must be quickest the slot lies in memory that both sides see.
 //!
 //! An *environment* is one JavaScript world: the main thread's or a worker's. Everything of it (its handles, its
 //! grants, its waits) lives on that one thread, and goes when it goes; only [`mailbox`] is touched by another thread.
@@ -79,6 +79,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "wait" => waits::wait,
         "signalAndWait" => waits::signal_and_wait,
         "start" => waits::start,
+        "startAcquire" => waits::start_acquire,
         "startSignalAndWait" => waits::start_signal_and_wait,
         "next" => waits::next,
         "poll" => waits::poll,

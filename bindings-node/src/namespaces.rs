@@ -11,7 +11,7 @@ pub(crate) fn chosen<'s>(js: Js<'s>, state: &State, place: Value<'s>) -> Result<
         return Ok(Namespace::local()?);
     }
     let place = js.int(place)?;
-    state.namespaces.borrow().get(place as u32 as usize).copied().ok_or_else(|| Fault::Type("namespace is not one that byname made".into()))
+    state.namespaces.borrow().get(place as usize).copied().ok_or_else(|| Fault::Type("namespace is not one that byname made".into()))
 }
 
 fn listed<'s>(js: Js<'s>, state: &State, namespace: Namespace) -> Reply<'s> {
@@ -20,7 +20,7 @@ fn listed<'s>(js: Js<'s>, state: &State, namespace: Namespace) -> Reply<'s> {
         list.push(namespace);
         list.len() - 1
     });
-    js.make_int(place as i32)
+    js.make_int(place as u32)
 }
 
 /// `localNamespace() -> place`

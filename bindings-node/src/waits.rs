@@ -67,6 +67,18 @@ pub(crate) fn start<'s>(js: Js<'s>, state: &State, [slots, all, timeout]: [Value
     begin(js, state, |notify| engine::start_wait(&objects, mode, BOUND, timeout, notify))
 }
 
+/// `startAcquire(timeout) -> outcome | key | undefined`, for the handle on the desk; `undefined`: the grant lies there already.
+pub(crate) fn start_acquire<'s>(js: Js<'s>, state: &State, [timeout]: [Value<'s>; 1]) -> Reply<'s> {
+    let (handle, timeout) = (state.handle(state.asked()), convert::timeout(js, timeout)?);
+    match handle.grant_at_once(OWNER) {
+        Some(grant) => {
+            state.give(grant);
+            Ok(Value::UNDEFINED)
+        }
+        None => begin(js, state, |notify| engine::start_wait(&[handle], Mode::Any, BOUND, timeout, notify)),
+    }
+}
+
 /// `startSignalAndWait(signal slot, object slot, timeout) -> outcome | key`
 pub(crate) fn start_signal_and_wait<'s>(js: Js<'s>, state: &State, [signal, object, timeout]: [Value<'s>; 3]) -> Reply<'s> {
     let (signal, object, timeout) = (handle(js, state, signal)?, handle(js, state, object)?, convert::timeout(js, timeout)?);

@@ -608,8 +608,45 @@ impl HandleRef {
     }
 
     /// A wait with time-out zero whose result is a grant.
-    #[inline]
+    #[inline(always)]
     pub fn try_grant(self, by: By) -> Result<Option<Grant>> {
+        match self.grant_at_once(by) {
+            Some(grant) => Ok(Some(grant)),
+            None => self.try_grant_slowly(by),
+        }
+    }
+
+    /// Waits for a mutex or semaphore; the result is a grant.
+    #[inline(always)]
+    pub fn grant(self, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Grant>> {
+        match self.grant_at_once(by) {
+            Some(grant) => Ok(Outcome::Got(grant)),
+            None => self.grant_slowly(by, timeout, interrupt),
+        }
+    }
+
+    /// The whole of an uncontended acquisition. `None` says nothing: ask [`Self::grant`] or [`Self::try_grant`], which begin with this.
+    ///
+    /// It is for who keeps many grants, and is made where the grant is to stand: to move one through two results costs more
+    /// than to take the mutex (loads that span several younger stores).
+    #[inline(always)]
+    pub fn grant_at_once(self, by: By) -> Option<Grant> {
+        let Opened { space, target, .. } = self.0.open(right::SYNCHRONIZE).ok()?;
+        let cx = Cx::new(space, owner::cached(space)?);
+        let owning = match (target.machine, by) {
+            (Machine::Mutex, By::Grant { .. }) => Owning::new(cx, by).ok()?,
+            (Machine::Semaphore, _) => Owning::Nobody,
+            _ => return None,
+        };
+        let taken = ops::take_fast(Some(target.machine), target.record, target.at.generation, owning.owner(cx));
+        if taken.is_none() {
+            owning.free(space);
+        }
+        taken.map(|taken| Grant::new(space, target, owning, taken))
+    }
+
+    #[cold]
+    fn try_grant_slowly(self, by: By) -> Result<Option<Grant>> {
         let Opened { space, target, .. } = self.grantable()?;
         let cx = owner::current(space)?;
         let owning = Owning::for_targets(cx, by, &[target])?;
@@ -626,9 +663,9 @@ impl HandleRef {
         }
     }
 
-    /// Waits for a mutex or semaphore; the result is a grant.
-    pub fn grant(self, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Grant>> {
-        if let Some(grant) = self.try_grant(by)? {
+    #[cold]
+    fn grant_slowly(self, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Grant>> {
+        if let Some(grant) = self.try_grant_slowly(by)? {
             return Ok(Outcome::Got(grant));
         }
         Ok(match wait(&[self], Mode::Any, by, timeout, interrupt)? {
@@ -1178,7 +1215,30 @@ impl Grant {
     }
 
     /// Releases it, once. A second time, a thread's hold from another thread, and any in the child of a fork: NotOwner (288). NamespaceLost if it is.
+    #[inline(always)]
     pub fn release(&self) -> Result<()> {
+        if self.release_fast() { Ok(()) } else { self.release_slowly() }
+    }
+
+    /// The whole of an uncontended release of a mutex that the grant owns; false if nothing was done.
+    #[inline(always)]
+    fn release_fast(&self) -> bool {
+        let Owning::Own(owner) = self.owning else { return false };
+        let Some(op) = owner::cached(self.space) else { return false };
+        if !self.space.is_open() || self.space.me() != self.born || !self.held.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        if !ops::release_fast(self.target.record, self.target.at.generation, owner) {
+            self.held.store(true, Ordering::Release);
+            return false;
+        }
+        owner::free_grant(self.space, owner);
+        index::leave_after_release(Cx::new(self.space, op), self.target.at);
+        true
+    }
+
+    #[cold]
+    fn release_slowly(&self) -> Result<()> {
         self.space.check()?;
         let cx = owner::current(self.space)?;
         let foreign = self.kind() == Kind::Mutex && matches!(self.owning, Owning::Thread(owner) if owner != cx.op);
@@ -1223,6 +1283,9 @@ impl Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
+        if !self.pinned && !*self.held.get_mut() {
+            return; // released, with nothing of its own left
+        }
         let Ok(cx) = owner::current(self.space) else { return };
         if self.space.check().is_ok() {
             if self.is_held() {
