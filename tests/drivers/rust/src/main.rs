@@ -5,7 +5,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
-use byname::{Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Wait, Waitable};
+use byname::{
+    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Wait, Waitable,
+};
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -353,7 +355,8 @@ fn flag(handle: &str, change: impl Fn(&Object) -> byname::Result<()>) -> Answer 
 fn flags(handle: &str) -> Answer {
     let object = find(handle)?;
     let (protected, inheritable) = on_handle!(&*object, |handle| (handle.is_protected()?, handle.is_inheritable()?));
-    let words: Vec<&str> = [(protected, "protected"), (inheritable, "inheritable")].iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    let words: Vec<&str> =
+        [(protected, "protected"), (inheritable, "inheritable")].iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
     Ok(if words.is_empty() { "none".into() } else { words.join(" ") })
 }
 
