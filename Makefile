@@ -16,6 +16,7 @@ INPUT ?=
 RUNS ?= 200
 ROUNDS ?= 7
 ONLY ?=
+COUNT ?= 1000000
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -79,7 +80,7 @@ test-python: ## the Python package
 	$(PY) -m pytest -q tests/python
 test-node: ## the Node package
 	node --test tests/node/*.test.mjs
-test-c: ## the C library, as C99 and C++17
+test-c: ## the C library, as C99 and C++17, also under sanitizers
 	bash tests/c/run.sh "$(TEST_PREFIX)"
 test-readme: ## the examples of README.md, as they stand there
 	$(PYTHON) tools/try_readme.py "$(TARGET)" "$(TEST_PREFIX)" $(PY)
@@ -91,6 +92,11 @@ test-kill: ## a few rounds of the kill test
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
+
+.PHONY: cancel-c
+cancel-c: build ## COUNT time-outs (default a million) that race with the grant, in C
+	$(CC) -std=c99 -O2 -pthread "-I$(TEST_PREFIX)/include" tests/c/cancel.c "-L$(TEST_PREFIX)/lib" "-Wl,-rpath,$(TEST_PREFIX)/lib" -lbyname -o "$(TARGET)/cancel-c"
+	COUNT=$(COUNT) $(NO_LITTER) "$(TARGET)/cancel-c"
 
 .PHONY: loom
 loom: ## the word machines under the model checker

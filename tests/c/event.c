@@ -138,7 +138,7 @@ static volatile sig_atomic_t alarms;
 
 static void on_alarm(int number) {
     (void)number;
-    alarms++;
+    alarms = alarms + 1;
 }
 
 static void signals_do_not_end_a_wait(void) {

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# The idiom tests of C and C++: tests/c/run.sh PREFIX, where tools/install-c.sh has installed the library.
-# Each C test is built three times: C99 against the shared and the static library, and as C++17. Ends with "N passed, N failed".
+# The idiom tests of C and C++: tests/c/run.sh PREFIX [TEST...], where tools/install-c.sh has installed the library.
+# Each C test is run as C99 with the shared and the static library, as C++17, and as C99 under the address and undefined-behaviour
+# sanitizers; and it compiles as C11, C17 and C++20. With names of tests, those alone. Ends with "N passed, N failed".
 set -uo pipefail
 
-if [ $# -ne 1 ]; then
-    echo "usage: $0 PREFIX" >&2
+if [ $# -lt 1 ]; then
+    echo "usage: $0 PREFIX [TEST...]" >&2
     exit 2
 fi
 prefix=$(cd "$1" && pwd) || exit 2
+shift
+wanted=" $* "
 here=$(cd "$(dirname "$0")" && pwd)
 examples=$here/../../bindings-c/examples
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
@@ -41,7 +44,7 @@ build() {
 run() {
     local log="$work/$1.log" last
     echo "# $1"
-    timeout --foreground -k 5 600 "$work/$1" >"$log" 2>&1
+    timeout --foreground -k 5 3600 "$work/$1" >"$log" 2>&1 # the tests have watchdogs of their own
     local rc=$?
     cat "$log"
     last=$(tail -n 1 "$log")
@@ -52,6 +55,15 @@ run() {
     fi
 }
 
+# Whether a test is among those asked for.
+asked() { [[ $wanted == "  " || $wanted == *" $1 "* ]]; }
+
+# also STANDARD LANGUAGE SOURCE: it compiles as that, too.
+also() {
+    # shellcheck disable=SC2086
+    if gcc "-std=$1" $flags $cflags -fsyntax-only -x "$2" "$3"; then ok "$(basename "$3") as $1"; else bad "$(basename "$3") as $1"; fi
+}
+
 # The counter example: three processes at once, one number in a file.
 counter() {
     local program=$1 file="$work/$1.count" pids=() rc=0 i
@@ -60,20 +72,43 @@ counter() {
     if [ $rc = 0 ] && [ "$(cat "$file")" = 1500 ]; then ok "example $program"; else cat "$work/$program".*.log; bad "example $program"; fi
 }
 
+# A machine without the sanitizers' libraries does without them, and says so.
+sanitize='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+# shellcheck disable=SC2086
+if ! echo 'int main(void) { return 0; }' | gcc $sanitize -x c - -o "$work/sanitized" 2>/dev/null || ! "$work/sanitized"; then
+    echo "# no sanitizers here: not run under them"
+    sanitize=
+fi
+
 for source in "$here"/*.c; do
     name=$(basename "$source" .c)
+    asked "$name" || continue
     # shellcheck disable=SC2086 # the flags are words
     {
         build "$name" gcc -std=c99 $flags $cflags "$source" $libs && run "$name"
         build "$name-static" gcc -std=c99 $flags $cflags "$source" $static && run "$name-static"
         build "$name-c++" g++ -std=c++17 $flags $cflags -x c++ "$source" -x none $libs && run "$name-c++"
+        [ -z "$sanitize" ] || { build "$name-sanitized" gcc -std=c99 $flags $sanitize $cflags "$source" $libs && run "$name-sanitized"; }
     }
+    also c11 c "$source"
+    also c17 c "$source"
+    also c++20 c++ "$source"
 done
 for source in "$here"/*.cpp; do
     name=$(basename "$source" .cpp)
+    asked "$name" || continue
     # shellcheck disable=SC2086
-    build "$name" g++ -std=c++17 $flags $cflags "$source" $libs && run "$name"
+    {
+        build "$name" g++ -std=c++17 $flags $cflags "$source" $libs && run "$name"
+        [ -z "$sanitize" ] || { build "$name-sanitized" g++ -std=c++17 $flags $sanitize $cflags "$source" $libs && run "$name-sanitized"; }
+    }
+    also c++20 c++ "$source"
 done
+if [[ $wanted != "  " ]]; then # the rest is for a whole run
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+    exit
+fi
 # shellcheck disable=SC2086
 build counter gcc -std=c99 $flags $cflags "$examples/counter.c" $libs && counter counter
 # shellcheck disable=SC2086

@@ -8,6 +8,7 @@
 use super::errno;
 use super::memory::Region;
 use crate::cell::{Word32, Word64};
+use std::sync::OnceLock;
 
 /// Somebody sleeps on the word.
 pub(crate) const WAITERS: u32 = 0x8000_0000;
@@ -127,11 +128,12 @@ pub(crate) unsafe fn unlock_thread_word(bytes: *mut u8) {
 
 /// Whether this kernel marks the robust mutex of a thread that ends: tried once per process, on a thread made for it.
 pub(crate) fn works() -> bool {
-    static WORKS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    static WORKS: OnceLock<bool> = OnceLock::new();
+    static WORDS: OnceLock<[Word64; THREAD_LOCK_BYTES / 8]> = OnceLock::new();
     *WORKS.get_or_init(|| {
-        let words: &'static [Word64; THREAD_LOCK_BYTES / 8] = Box::leak(Box::default());
+        let words = WORDS.get_or_init(Default::default);
         let owner = std::thread::spawn(move || {
-            // SAFETY: the bytes are leaked, and nobody else makes a mutex there.
+            // SAFETY: the bytes are static, and nobody else makes a mutex there.
             unsafe { lock_thread_word(words.as_ptr().cast_mut().cast()) }.is_ok()
         });
         let word = if THREAD_WORD_OFFSET == 0 { words[0].low() } else { words[0].high() };
