@@ -10,7 +10,9 @@
  * Inputs: strings are NUL-terminated UTF-8 and need not live longer than the call. Outputs: a pointer is NULL, where the
  * function allows it, or valid for writing. Arrays have as many elements as their count says. Handles are checked values
  * and may be anything. All functions may be called from any thread, but not from a signal handler, and not between vfork
- * and exec. Signals never end a wait (no EINTR). A child of fork keeps its parent's handles and owns none of its mutexes.
+ * and exec. Signals never end a wait (no EINTR), nor does pthread_cancel, which stays pending until the thread comes back from
+ * the call; a thread that may be cancelled asynchronously must not call. A child of fork keeps its parent's handles and owns
+ * none of its mutexes. errno is left as it may be: byname_last_error_errno() tells that of a failed call.
  *
  * Times are nanoseconds of the monotonic clock. Numbers in brackets are Win32 error numbers.
  */

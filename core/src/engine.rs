@@ -10,7 +10,7 @@ use crate::dispatch::lock::Target;
 use crate::dispatch::wait::{self, Ended, Request};
 use crate::dispatch::word::{Machine, State};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handles::{self, Entry, Opened, right};
+use crate::handles::{self, Entry, Glance, Opened, right};
 use crate::index::{self, Blueprint};
 use crate::name::{self, Parsed};
 use crate::ops::{self, Taken};
@@ -489,6 +489,7 @@ impl HandleRef {
     pub fn name(self) -> Result<Option<String>> {
         let Opened { space, target, rights } = self.0.open(0)?;
         let leaf = index::name_of(space, target.record)?;
+        self.0.open(0)?; // open still: so it was this object's
         Ok(leaf.map(|leaf| if rights & right::LOCAL != 0 { format!("Local\\{leaf}") } else { leaf }))
     }
 
@@ -532,11 +533,11 @@ impl HandleRef {
     /// The whole of an uncontended acquisition.
     #[inline(always)]
     fn take_fast(self, kind: Option<Kind>) -> Option<Acquired> {
-        let (machine, space, record) = self.0.glance(right::SYNCHRONIZE)?;
+        let Glance { machine, space, record, generation } = self.0.glance(right::SYNCHRONIZE)?;
         if kind.is_some_and(|kind| machine.map(Kind::of) != Some(kind)) {
             return None;
         }
-        let taken = ops::take_fast(machine, record, owner::cached(space)?)?;
+        let taken = ops::take_fast(machine, record, generation, owner::cached(space)?)?;
         if machine == Some(Machine::Mutex) {
             owner::note_taken();
         }
@@ -547,6 +548,7 @@ impl HandleRef {
     fn try_acquire_slowly(self) -> Result<Option<Acquired>> {
         let opened = self.0.open(right::SYNCHRONIZE)?;
         let cx = owner::current(opened.space)?;
+        let _pin = opened.pin(cx)?;
         Ok(wait::try_one(cx, opened.target, cx.op)?.map(|taken| acquired(opened.target, taken)))
     }
 
@@ -554,6 +556,7 @@ impl HandleRef {
     fn acquire_slowly(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
         let opened = self.0.open(right::SYNCHRONIZE)?;
         let cx = owner::current(opened.space)?;
+        let _pin = opened.pin(cx)?;
         match wait::try_one(cx, opened.target, cx.op)? {
             Some(taken) => Ok(Outcome::Got(acquired(opened.target, taken))),
             None => block(cx, opened.target, timeout, interrupt).map_err(|e| opened.blame(e)),
@@ -563,9 +566,9 @@ impl HandleRef {
     /// Releases one hold of the calling thread on a mutex; else NotOwner (288).
     #[inline(always)]
     pub fn release(self) -> Result<()> {
-        if let Some((Some(Machine::Mutex), space, record)) = self.0.glance(0)
+        if let Some(Glance { machine: Some(Machine::Mutex), space, record, generation }) = self.0.glance(0)
             && let Some(op) = owner::cached(space)
-            && ops::release_fast(record, op)
+            && ops::release_fast(record, generation, op)
         {
             owner::note_released();
             return Ok(());
@@ -577,6 +580,7 @@ impl HandleRef {
     fn release_slowly(self) -> Result<()> {
         let opened = self.of_kind(Kind::Mutex, 0)?;
         let cx = owner::current(opened.space)?;
+        let _pin = opened.pin(cx)?;
         if ops::release(cx, opened.target, cx.op).map_err(|e| opened.blame(e))? {
             owner::note_released();
         }
@@ -598,7 +602,11 @@ impl HandleRef {
         let Opened { space, target, .. } = self.grantable()?;
         let cx = owner::current(space)?;
         let owning = Owning::for_targets(cx, by, &[target])?;
-        match wait::try_one(cx, target, owning.owner(cx)) {
+        let taken = match ops::take_fast(Some(target.machine), target.record, target.at.generation, owning.owner(cx)) {
+            Some(taken) => Ok(Some(taken)),
+            None => Pins::new(cx, &[target]).and_then(|_pins| wait::try_one(cx, target, owning.owner(cx))),
+        };
+        match taken {
             Ok(Some(taken)) => granted(cx, target, owning, taken).map(Some),
             other => {
                 owning.free(space);
@@ -625,9 +633,9 @@ impl HandleRef {
     /// Adds `n` permits to a semaphore, 1 or more; the number before. InvalidArgument (87), TooManyPosts (298).
     #[inline(always)]
     pub fn post(self, n: i64) -> Result<u32> {
-        if let Some((Some(Machine::Semaphore), _, record)) = self.0.glance(right::MODIFY)
+        if let Some(Glance { machine: Some(Machine::Semaphore), record, generation, .. }) = self.0.glance(right::MODIFY)
             && let Ok(more @ 1..) = u32::try_from(n)
-            && let Some(before) = ops::signal_fast(record, |state| state.post(more, record.maximum.load()))
+            && let Some(before) = ops::signal_fast(record, generation, |state| state.post(more, record.maximum.load()))
         {
             return Ok(before.count());
         }
@@ -640,14 +648,17 @@ impl HandleRef {
         if n < 1 {
             return Err(opened.blame(Error::invalid_argument(format!("it cannot be released {n} times; release 1 or more"))));
         }
-        ops::post(owner::current(opened.space)?, opened.target, n).map_err(|e| opened.blame(e))
+        let cx = owner::current(opened.space)?;
+        let _pin = opened.pin(cx)?;
+        ops::post(cx, opened.target, n).map_err(|e| opened.blame(e))
     }
 
     /// Sets an event.
     #[inline(always)]
     pub fn set(self) -> Result<()> {
-        if let Some((Some(Machine::AutoEvent | Machine::ManualEvent), _, record)) = self.0.glance(right::MODIFY)
-            && ops::signal_fast(record, |state| Some(state.set())).is_some()
+        if let Some(Glance { machine: Some(Machine::AutoEvent | Machine::ManualEvent), record, generation, .. }) =
+            self.0.glance(right::MODIFY)
+            && ops::signal_fast(record, generation, |state| Some(state.set())).is_some()
         {
             return Ok(());
         }
@@ -656,21 +667,36 @@ impl HandleRef {
 
     #[cold]
     fn set_slowly(self) -> Result<()> {
-        let opened = self.of_kind(Kind::Event, right::MODIFY)?;
-        ops::set(owner::current(opened.space)?, opened.target)
+        self.change_event(ops::set)
     }
 
     /// Resets an event.
     #[inline]
     pub fn reset(self) -> Result<()> {
-        let opened = self.of_kind(Kind::Event, right::MODIFY)?;
-        ops::reset(owner::current(opened.space)?, opened.target)
+        if let Some(Glance { machine: Some(Machine::AutoEvent | Machine::ManualEvent), record, generation, .. }) =
+            self.0.glance(right::MODIFY)
+            && ops::signal_fast(record, generation, |state| Some(state.reset())).is_some()
+        {
+            return Ok(());
+        }
+        self.reset_slowly()
+    }
+
+    #[cold]
+    fn reset_slowly(self) -> Result<()> {
+        self.change_event(ops::reset)
     }
 
     /// Releases those who wait now (auto: one of them) and leaves the event unset.
     pub fn pulse(self) -> Result<()> {
+        self.change_event(ops::pulse)
+    }
+
+    fn change_event(self, change: fn(Cx, Target) -> Result<()>) -> Result<()> {
         let opened = self.of_kind(Kind::Event, right::MODIFY)?;
-        ops::pulse(owner::current(opened.space)?, opened.target)
+        let cx = owner::current(opened.space)?;
+        let _pin = opened.pin(cx)?;
+        change(cx, opened.target)
     }
 
     /// Whether an event is set; nothing is consumed.
@@ -716,6 +742,11 @@ impl HandleRef {
 }
 
 impl Opened {
+    /// Keeps the object for as long as a call works on it.
+    fn pin(&self, cx: Cx) -> Result<Pins<'_>> {
+        Pins::new(cx, std::slice::from_ref(&self.target))
+    }
+
     /// An error of a call on this object says which it was.
     #[cold]
     fn blame(&self, error: Error) -> Error {
@@ -743,14 +774,13 @@ fn acquired(target: Target, taken: Taken) -> Acquired {
     Acquired { fence: taken.fence, abandoned: taken.abandoned }
 }
 
-/// The slow half of [`HandleRef::acquire`].
+/// The slow half of [`HandleRef::acquire`]; the caller has pinned the object.
 #[cold]
 fn block(cx: Cx, target: Target, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Acquired>> {
     if timeout.is_zero() {
         return Ok(Outcome::TimedOut);
     }
     let targets = [target];
-    let _pins = Pins::new(cx, &targets)?;
     let request = Request { targets: &targets, all: false, owner: cx.op, deadline: Deadline::after(timeout), poll: false };
     Ok(match wait::block(cx, request, interrupt)? {
         Ended::One(_, taken) => Outcome::Got(acquired(target, taken)),
@@ -759,7 +789,7 @@ fn block(cx: Cx, target: Target, timeout: Timeout, interrupt: Interrupt<'_>) -> 
     })
 }
 
-/// The references that a blocked call keeps, so that closing a handle meanwhile ends nothing (contract 2.1).
+/// The references that a call keeps which blocks or takes an object's lock, so that closing a handle meanwhile ends nothing (contract 2.1).
 struct Pins<'a>(Cx, &'a [Target]);
 
 impl<'a> Pins<'a> {
@@ -801,12 +831,22 @@ fn wait_for(cx: Cx, targets: &[Target], mode: Mode, by: By, timeout: Timeout, in
     let owning = Owning::for_targets(cx, by, targets)?;
     let deadline = Deadline::after(timeout);
     let request = Request { targets, all: mode == Mode::All, owner: owning.owner(cx), deadline, poll: timeout.is_zero() };
-    let ended = wait::at_once(cx, request)
-        .and_then(|ended| match ended {
-            Some(ended) => Ok(ended),
-            None => Pins::new(cx, targets).and_then(|_pins| wait::block(cx, request, interrupt)),
-        })
-        .and_then(|ended| satisfied(cx, targets, &owning, ended));
+    let had = if let [target] = targets {
+        ops::take_fast(Some(target.machine), target.record, target.at.generation, request.owner)
+    } else {
+        None
+    };
+    let ended = match had {
+        Some(taken) if mode == Mode::Any => satisfied(cx, targets, &owning, Ended::One(0, taken)),
+        Some(taken) => satisfied(cx, targets, &owning, Ended::All(vec![taken])),
+        None => Pins::new(cx, targets).and_then(|_pins| {
+            let ended = match wait::at_once(cx, request)? {
+                Some(ended) => ended,
+                None => wait::block(cx, request, interrupt)?,
+            };
+            satisfied(cx, targets, &owning, ended)
+        }),
+    };
     owning.free_unless_in(&ended, cx.space);
     ended
 }

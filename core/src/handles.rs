@@ -3,8 +3,8 @@
 //! A handle is a slot and a generation. Slots are never freed, only used again, and hold nothing but atomics, so a closed or wild handle is an
 //! error and never a use after free. The tag says everything that a call checks, in one load:
 //! ```text
-//!  63           32 31     12 11      8 7          0
-//! |  generation   |    -    | machine | right bits |     0 in the low half = closed
+//!  63           32 31 24 23        12 11      8 7          0
+//! |  generation   |  -  | object gen | machine | right bits |     0 in the low half = closed
 //! ```
 
 use crate::arena::layout::Object;
@@ -12,7 +12,7 @@ use crate::arena::mapping::Place;
 use crate::arena::refs::ObjectRef;
 use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::lock::Target;
-use crate::dispatch::word::Machine;
+use crate::dispatch::word::{Machine, OBJECT_GEN_BITS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Guards, Lock};
 use crate::space::Space;
@@ -28,6 +28,8 @@ pub(crate) mod right {
     pub(crate) const LOCAL: u32 = 16;
     /// The object was new.
     pub(crate) const CREATED: u32 = 32;
+    /// Their place in a tag.
+    pub(super) const ALL: u32 = 0xff;
 }
 
 /// One entry of the table.
@@ -78,6 +80,16 @@ pub(crate) struct Opened {
     pub(crate) rights: u32,
 }
 
+/// What an uncontended call needs to know of a handle. The object may end while one looks: its word says whether it still is the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Glance {
+    pub(crate) machine: Option<Machine>,
+    pub(crate) space: &'static Space,
+    pub(crate) record: &'static Object,
+    /// The object's, as far as its word carries it.
+    pub(crate) generation: u32,
+}
+
 /// Enters an object that this process has a reference on.
 pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Result<Entry> {
     let mut free = FREE.lock();
@@ -97,8 +109,8 @@ pub(crate) fn insert(space: &'static Space, target: Target, rights: u32) -> Resu
     slot.at.store(target.at.pack(), Ordering::Release);
     slot.record.set(target.record);
     slot.space.set(space);
-    slot.tag
-        .store(u64::from(generation) << 32 | u64::from(target.machine.code()) << 8 | u64::from(rights | right::OPEN), Ordering::Release);
+    let what = (target.at.generation & OBJECT_GEN_BITS) << 12 | target.machine.code() << 8 | rights & right::ALL | right::OPEN;
+    slot.tag.store(u64::from(generation) << 32 | u64::from(what), Ordering::Release);
     Ok(Entry { slot, generation })
 }
 
@@ -115,9 +127,9 @@ impl Entry {
         u64::from(self.generation) << 32 | self.slot.index() as u64
     }
 
-    /// The handle at a glance: its tag, where it leads; `None` whatever is wrong ([`Self::open`] says what).
+    /// The handle at a glance; `None` whatever is wrong ([`Self::open`] says what).
     #[inline(always)]
-    pub(crate) fn glance(self, rights: u32) -> Option<(Option<Machine>, &'static Space, &'static Object)> {
+    pub(crate) fn glance(self, rights: u32) -> Option<Glance> {
         let tag = self.slot.tag.load(Ordering::Acquire);
         let wanted = rights | right::OPEN;
         if (tag >> 32) as u32 != self.generation || tag as u32 & wanted != wanted {
@@ -126,7 +138,8 @@ impl Entry {
         let (space, record) = (self.slot.space.get()?, self.slot.record.get()?);
         // The slot may have been closed and used again between: only a tag that stayed vouches for what was read.
         let same = self.slot.tag.load(Ordering::Acquire) == tag;
-        (same && space.is_open()).then_some((Machine::from_code(tag as u32 >> 8 & 0xf), space, record))
+        let machine = Machine::from_code(tag as u32 >> 8 & 0xf);
+        (same && space.is_open()).then_some(Glance { machine, space, record, generation: tag as u32 >> 12 & OBJECT_GEN_BITS })
     }
 
     /// What the handle leads to, if it is open and has these rights.

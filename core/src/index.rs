@@ -13,7 +13,7 @@
 //! meets it. A *stopped* remover delays creators of names that share its bucket of 65 536.
 
 use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, PROCESSES, Table};
-use crate::arena::refs::{ObjectRef, ProcessRef};
+use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
 use crate::bucket::Bucket;
 use crate::cell::private::Ordering;
 use crate::cell::{Word64, fence, fence_after_swap};
@@ -269,6 +269,9 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
     }
     let life = Life(record.life.load());
     if life.stage() == Some(Stage::Dying) && life.generation() == at.generation {
+        if !retire_word(cx, at, record)? {
+            return Ok(());
+        }
         free_long_name(cx.space, at, record)?; // first: who finds the record DYING does it again
         if record.life.cas(life.0, life.free().0).is_ok() {
             cx.space.arena.header().live_objects.add(u64::MAX);
@@ -276,6 +279,30 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Takes the word from those who were about to swap it when the handle was closed under them. False, and the record rests as it is, while a
+/// thread lives that may yet write to it: it has just become the mutex's owner, or has the lock. `reserve` looks again.
+fn retire_word(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<bool> {
+    loop {
+        let word = Word(record.word.load());
+        let state = word.state();
+        if let Some(locker) = word.locker() {
+            let is_it = |generation| locker.is(OwnerRef { index: locker.index, generation });
+            if live::vitals(cx.space, locker.index, is_it)? != Vitals::Gone {
+                return Ok(false);
+            }
+        } else if !word.is_open(at.generation) {
+            return Ok(true);
+        }
+        let is_mutex = record.kind.load() == Machine::Mutex.code();
+        if is_mutex && state.owner_index().is_some() && !state.owned_by(cx.op) && !ops::owner_is_gone(cx, state)? {
+            return Ok(false);
+        }
+        if record.word.cas(word.0, Word::new(State::event(false)).of(at.generation.wrapping_add(1)).0).is_ok() {
+            return Ok(true);
+        }
+    }
 }
 
 // --- finding
@@ -463,8 +490,11 @@ fn reserve(cx: Cx) -> Result<ObjectRef> {
     let take = |index: u32| -> Result<Option<ObjectRef>> {
         let record = space.arena.object(index)?;
         let life = Life(record.life.load());
-        let Some(reserved) = life.reserve(space.me().slot) else { return Ok(None) };
         let at = ObjectRef { index, generation: life.generation() };
+        if life.stage() == Some(Stage::Dying) {
+            finish_destroying(cx, at, record)?; // it may have rested for an owner (`retire_word`)
+        }
+        let Some(reserved) = life.reserve(space.me().slot) else { return Ok(None) };
         op.pending_object.store(at.pack());
         if record.life.cas(life.0, reserved.0).is_err() {
             op.pending_object.store(0);
@@ -517,7 +547,7 @@ fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'
         refs::set_bit(cx.space, cx.space.me(), at.index)?;
     }
     fence(); // readers of the former name saw the life word change before these stores
-    record.word.store(Word::new(what.state).0);
+    record.word.store(Word::new(what.state).of(at.generation).0);
     record.target.store(0);
     record.head.store(0);
     record.tail.store(0);

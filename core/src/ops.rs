@@ -38,9 +38,9 @@ pub(crate) fn target_at(space: &Space, at: ObjectRef) -> Result<Target> {
 
 /// One attempt to take the object by a single swap: what an uncontended wait is. `None`: find out why.
 #[inline(always)]
-pub(crate) fn take_fast(machine: Option<Machine>, record: &'static Object, owner: OwnerRef) -> Option<Taken> {
+pub(crate) fn take_fast(machine: Option<Machine>, record: &'static Object, generation: u32, owner: OwnerRef) -> Option<Taken> {
     let word = Word(record.word.load());
-    if word.is_locked() {
+    if !word.is_open(generation) {
         return None;
     }
     match machine {
@@ -65,9 +65,10 @@ pub(crate) fn take_fast(machine: Option<Machine>, record: &'static Object, owner
 
 /// One attempt to release the caller's only hold by a single swap.
 #[inline(always)]
-pub(crate) fn release_fast(record: &'static Object, owner: OwnerRef) -> bool {
+pub(crate) fn release_fast(record: &'static Object, generation: u32, owner: OwnerRef) -> bool {
     let word = Word(record.word.load());
-    word.state().owned_by(owner)
+    word.is_open(generation)
+        && word.state().owned_by(owner)
         && record.depth.load() == 1
         && word.needs_no_wake()
         && record.word.cas(word.0, word.with_state(State::mutex(None, false)).0).is_ok()
@@ -75,16 +76,16 @@ pub(crate) fn release_fast(record: &'static Object, owner: OwnerRef) -> bool {
 
 /// One attempt to signal by a single swap, where nobody waits.
 #[inline(always)]
-pub(crate) fn signal_fast(record: &'static Object, change: impl Fn(State) -> Option<State>) -> Option<State> {
+pub(crate) fn signal_fast(record: &'static Object, generation: u32, change: impl Fn(State) -> Option<State>) -> Option<State> {
     let word = Word(record.word.load());
     let after = change(word.state())?;
-    (!word.is_locked() && !word.queued() && record.word.cas(word.0, word.with_state(after).0).is_ok()).then_some(word.state())
+    (word.is_open(generation) && !word.queued() && record.word.cas(word.0, word.with_state(after).0).is_ok()).then_some(word.state())
 }
 
 /// Takes the object for `owner` if that needs no waiting.
 #[inline]
 pub(crate) fn try_take(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
-    match take_fast(Some(target.machine), target.record, owner) {
+    match take_fast(Some(target.machine), target.record, target.at.generation, owner) {
         Some(taken) => Ok(Some(taken)),
         None => try_take_slowly(cx, target, owner),
     }
@@ -97,7 +98,7 @@ fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
     }
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         let state = word.state();
         if word.is_locked() {
             wait_for_lock(&mut patience, cx, target, word)?;
@@ -157,7 +158,7 @@ pub(crate) fn recurse(target: Target) -> Result<Taken> {
 pub(crate) fn state(cx: Cx, target: Target) -> Result<State> {
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         if !word.is_locked() {
             return Ok(word.state());
         }
@@ -174,7 +175,7 @@ pub(crate) fn held(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
 /// Releases one hold of a mutex, by one swap if that does. True when that was the last.
 #[inline]
 pub(crate) fn release_by(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
-    if release_fast(target.record, owner) { Ok(true) } else { release(cx, target, owner) }
+    if release_fast(target.record, target.at.generation, owner) { Ok(true) } else { release(cx, target, owner) }
 }
 
 /// Releases one hold of a mutex. True when that was the last.
@@ -182,7 +183,7 @@ pub(crate) fn release(cx: Cx, target: Target, owner: OwnerRef) -> Result<bool> {
     if !state(cx, target)?.owned_by(owner) {
         return Err(not_owner());
     }
-    let word = target.word();
+    let word = target.look()?;
     let depth = target.record.depth.load();
     if depth > 1 {
         target.record.depth.store(depth - 1);
@@ -210,7 +211,7 @@ pub(crate) fn set(cx: Cx, target: Target) -> Result<()> {
 pub(crate) fn pulse(cx: Cx, target: Target) -> Result<()> {
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         if word.is_locked() {
             wait_for_lock(&mut patience, cx, target, word)?;
         } else if !word.queued() {
@@ -228,7 +229,7 @@ pub(crate) fn pulse(cx: Cx, target: Target) -> Result<()> {
 pub(crate) fn reset(cx: Cx, target: Target) -> Result<()> {
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         if word.is_locked() {
             wait_for_lock(&mut patience, cx, target, word)?;
         } else if target.cas(word, word.with_state(word.state().reset())) {
@@ -278,7 +279,7 @@ fn post_robust(cx: Cx, target: Target, n: i64, posted: impl Fn(State) -> Result<
 fn signal(cx: Cx, target: Target, polite: bool, change: impl Fn(State) -> Result<State>) -> Result<State> {
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         if word.is_locked() {
             wait_for_lock(&mut patience, cx, target, word)?;
             continue;
@@ -379,7 +380,7 @@ pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
     let is_same = |now: State| now.owner_index().is_some() && now == state;
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         if word.is_locked() {
             wait_for_lock(&mut patience, cx, target, word)?;
         } else if !is_same(word.state()) {

@@ -23,7 +23,7 @@ use crate::dispatch::claim::{Claim, Decides, MAX_OBJECTS, Phase};
 use crate::dispatch::grant::{self, Intent};
 use crate::dispatch::lock::{self, Locked, Target, is_busy, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::index;
 use crate::life::Life;
 use crate::live::{self, owner_kind, process_state};
@@ -50,6 +50,7 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
             busy = true;
             Ok(())
         }
+        Err(error) if error.kind() == ErrorKind::Closed => Ok(()), // the object ended meanwhile
         other => other,
     };
     for index in blocks(space, Table::Waiters, dead) {

@@ -15,7 +15,8 @@ use crate::lock::Lock;
 use crate::pools::Pools;
 use crate::refs::References;
 use crate::sys::clock::{self, Deadline};
-use crate::sys::{process, robust};
+use crate::sys::process::{self, Uncancelled};
+use crate::sys::robust;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -118,6 +119,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Space> {
 
 /// The namespace of `session`, attached on first use.
 pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Space> {
+    let _whole = Uncancelled::new();
     keeper::install_hooks();
     let path = dir.join(file_name(session));
     let _attaching = SPACES_LOCK.lock();

@@ -15,6 +15,7 @@ use crate::name::quoted;
 use crate::sys::file::File;
 use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
+use crate::sys::process::Uncancelled;
 use crate::sys::{code, fault, robust};
 use std::path::{Path, PathBuf};
 
@@ -155,6 +156,7 @@ impl Arena {
 
     /// Puts memory behind the next chunk of a table, unless somebody has grown it beyond `seen` meanwhile.
     pub(crate) fn grow(&self, table: Table, seen: u32) -> Result<()> {
+        let _whole = Uncancelled::new();
         let Extent { offset, stride, capacity } = extent(table);
         let mark = &self.header().high_water[table as usize];
         let mut file = self.file.lock();
@@ -210,6 +212,7 @@ impl Arena {
 
     /// Puts memory behind a process's reference row up to `word`. Only for one's own slot, or an EXPECTED child's.
     pub(crate) fn extend_row(&self, slot: u32, word: u32) -> Result<()> {
+        let _whole = Uncancelled::new();
         let process = self.process(slot)?;
         let mut file = self.file.lock();
         let per_chunk = (layout::ROW_CHUNK / 8) as u32;

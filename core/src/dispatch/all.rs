@@ -18,7 +18,7 @@ use super::grant::{Intent, Wakes};
 use super::lock::{self, Locked, NoLock, Target, node_kind};
 use super::word::{Machine, State};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::live::{self, Vitals};
 use crate::ops;
 use crate::pools::Wait;
@@ -109,6 +109,7 @@ pub(crate) fn try_commit(trigger: &mut Locked, _held: &AllLock, at: WaiterRef) -
                     others.push(locked);
                     nodes.push(index);
                 }
+                Err(error) if error.kind() == ErrorKind::Closed => break Ok(false), // it was another's, and has ended
                 Err(error) => break Err(error),
             },
             None => break Ok(false), // it is leaving

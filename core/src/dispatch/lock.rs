@@ -22,7 +22,9 @@ use super::word::{Machine, State, Word};
 use crate::arena::layout::{Node, Object, Table};
 use crate::arena::refs::{ObjectRef, WaiterRef};
 use crate::error::{Error, ErrorKind, Result};
+use crate::life::Life;
 use crate::live::{self, Vitals};
+use crate::ops;
 use crate::space::Cx;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::{process, robust};
@@ -52,6 +54,13 @@ impl Target {
     #[inline]
     pub(crate) fn word(&self) -> Word {
         Word(self.record.word.load())
+    }
+
+    /// The word, unless the record has become another object: then the caller's handle was closed under him.
+    #[inline]
+    pub(crate) fn look(&self) -> Result<Word> {
+        let word = self.word();
+        if word.is_locked() || word.is_open(self.at.generation) { Ok(word) } else { Err(Error::closed()) }
     }
 
     #[inline]
@@ -111,7 +120,7 @@ pub(crate) fn lock(cx: Cx, target: Target) -> Result<Locked> {
 pub(crate) fn lock_until(cx: Cx, target: Target, deadline: Deadline) -> std::result::Result<Locked, NoLock> {
     let mut patience = Patience::new(deadline);
     loop {
-        let word = target.word();
+        let word = target.look()?;
         if let Some(locked) = try_lock_as(cx, target, word, word.state()) {
             return Ok(locked);
         }
@@ -129,7 +138,7 @@ pub(crate) fn try_lock(cx: Cx, target: Target) -> Option<Locked> {
 
 /// Takes the lock and changes the state in one swap, if the word still is `word` and unlocked.
 pub(crate) fn try_lock_as(cx: Cx, target: Target, word: Word, state: State) -> Option<Locked> {
-    if word.is_locked() || !target.cas(word, word.with_state(state).locked_by(cx.op)) {
+    if !word.is_open(target.at.generation) || !target.cas(word, word.with_state(state).locked_by(cx.op)) {
         return None;
     }
     Some(Locked { cx, target, state, poked: false })
@@ -182,6 +191,9 @@ impl Patience {
 
 /// Takes the lock of a dead locker over and brings the object to order; harmless if somebody else was faster.
 fn recover(cx: Cx, target: Target, word: Word) -> Result<()> {
+    // A locked word does not tell whose it is: the record may be another object than the caller believes.
+    let at = ObjectRef { generation: Life(target.record.life.load()).generation(), ..target.at };
+    let target = ops::target_at(cx.space, at)?;
     if !target.cas(word, word.locked_by(cx.op)) {
         return Ok(());
     }
@@ -223,7 +235,7 @@ impl Locked {
         let record = self.target.record;
         let is_event = matches!(self.target.machine, Machine::ManualEvent | Machine::AutoEvent);
         let state = if is_event && self.state.is_pulsed() { self.state.reset() } else { self.state };
-        let word = Word::new(state).unlocked(record.head.load() != 0, record.alls.load() != 0, self.poked);
+        let word = Word::new(state).unlocked(record.head.load() != 0, record.alls.load() != 0, self.poked).of(self.target.at.generation);
         if record.target.load() != 0 {
             record.target.store(0); // an error came between an intent and its end; it must not outlive the lock
         }

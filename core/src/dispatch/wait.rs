@@ -77,7 +77,7 @@ impl Request<'_> {
 /// Takes one object if that needs no waiting; somebody stopped in the middle of a change counts as not free.
 #[inline]
 pub(crate) fn try_one(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
-    match ops::take_fast(Some(target.machine), target.record, owner) {
+    match ops::take_fast(Some(target.machine), target.record, target.at.generation, owner) {
         Some(taken) => Ok(Some(taken)),
         None => try_patiently(cx, target, owner),
     }
@@ -103,7 +103,7 @@ pub(crate) fn block(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) 
 /// The whole wait, where nothing needs to be waited for.
 pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
     if let ([target], false) = (request.targets, request.all)
-        && let Some(taken) = ops::take_fast(Some(target.machine), target.record, request.owner)
+        && let Some(taken) = ops::take_fast(Some(target.machine), target.record, target.at.generation, request.owner)
     {
         return Ok(Some(Ended::One(0, taken)));
     }

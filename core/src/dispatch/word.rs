@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  63        52 51          36 35     34      33   32 31                               0
-//! | locker gen |    locker    | - | POKED | ALL |  Q |  state of the kind              |
+//! | locker gen |    locker    | - | POKED | ALL |  Q |  state of the kind              |    locked
+//! | object gen |      0       | - | POKED | ALL |  Q |  state of the kind              |    unlocked
 //!
 //! mutex      abandoned(31) | owner generation(30..16) | owner(15..0), 0 = free
 //! event      epoch(23..8) | pulse(1) | signalled(0)
@@ -11,6 +12,9 @@
 //!
 //! *Who may write.* An unlocked word: anyone, by compare-and-swap. A locked word: its locker alone, by plain stores; or, when
 //! the locker is dead, whoever swaps the locker for himself.
+//!
+//! *Whose word.* An unlocked word carries the low 12 bits of the generation of its object. A record may become another object
+//! under a caller whose handle somebody closes; then his swap fails, unless he slept through 4096 objects of this one record.
 //!
 //! *Hints.* `Q`: the queue may hold nodes (a lie costs a slow path). `ALL`: it may hold nodes of wait-alls (likewise).
 //! `POKED` (mutex): a sleeper was woken to try for the free mutex and has not given up; a release need wake nobody. That one
@@ -74,6 +78,9 @@ const LOCKER: u64 = 0xffff << LOCKER_SHIFT;
 const LOCKER_GEN_SHIFT: u32 = 52;
 const LOCKER_GEN_BITS: u32 = 0xfff;
 
+/// How much of an object's generation its unlocked word carries.
+pub(crate) const OBJECT_GEN_BITS: u32 = 0xfff;
+
 const OWNER_GEN_BITS: u32 = 0x7fff;
 const ABANDONED: u32 = 1 << 31;
 const SIGNALLED: u32 = 1;
@@ -121,6 +128,18 @@ impl Word {
     #[inline]
     pub(crate) fn is_locked(self) -> bool {
         self.0 & LOCKER != 0
+    }
+
+    /// The unlocked word of the object at `generation`.
+    #[inline]
+    pub(crate) fn of(self, generation: u32) -> Word {
+        Word(self.0 | u64::from(generation & OBJECT_GEN_BITS) << LOCKER_GEN_SHIFT)
+    }
+
+    /// Whether the word is unlocked and that of the object at `generation`.
+    #[inline(always)]
+    pub(crate) fn is_open(self, generation: u32) -> bool {
+        self.0 >> LOCKER_SHIFT == u64::from(generation & OBJECT_GEN_BITS) << (LOCKER_GEN_SHIFT - LOCKER_SHIFT)
     }
 
     #[inline]

@@ -49,6 +49,7 @@ impl Deadline {
 /// Sleeps for a short, fixed time.
 pub(crate) fn nap(ns: u64) {
     let ts = libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 };
+    let _whole = super::process::Uncancelled::new();
     // SAFETY: `ts` is a valid time; no remainder is asked for.
     unsafe { libc::nanosleep(&ts, std::ptr::null_mut()) };
 }

@@ -79,6 +79,33 @@ pub(crate) fn yield_now() {
     std::thread::yield_now();
 }
 
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: libc::c_int, before: *mut libc::c_int) -> libc::c_int;
+}
+
+const CANCEL_DISABLE: libc::c_int = 1;
+
+/// While it lives, a `pthread_cancel` of the calling thread stays pending: the C library would end the thread where it opens a file or
+/// sleeps, in the middle of a call, and that is an end of the process.
+#[derive(Debug)]
+pub(crate) struct Uncancelled(libc::c_int);
+
+impl Uncancelled {
+    pub(crate) fn new() -> Uncancelled {
+        let mut before = 0;
+        // SAFETY: `before` is a valid place for the old state, and the new one is one of the two.
+        unsafe { pthread_setcancelstate(CANCEL_DISABLE, &mut before) };
+        Uncancelled(before)
+    }
+}
+
+impl Drop for Uncancelled {
+    fn drop(&mut self) {
+        // SAFETY: puts back what the constructor was given; the old state is not asked for.
+        unsafe { pthread_setcancelstate(self.0, std::ptr::null_mut()) };
+    }
+}
+
 /// Starts a thread that no signal handler of the program ever runs on.
 ///
 /// Signals are blocked with `pthread_sigmask`, which leaves the C library's own signals (`setuid` needs them) open.
