@@ -93,7 +93,9 @@ test-kill: ## a few rounds of the kill test
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
 
-.PHONY: cancel-c
+.PHONY: cancel-c cancel-rust
+cancel-rust: tools-there ## COUNT futures dropped and time-outs passing (default a million) at the instant of the grant
+	COUNT=$(COUNT) $(NO_LITTER) cargo test --locked --release -p byname --test cancel -- --nocapture
 cancel-c: build ## COUNT time-outs (default a million) that race with the grant, in C
 	$(CC) -std=c99 -O2 -pthread "-I$(TEST_PREFIX)/include" tests/c/cancel.c "-L$(TEST_PREFIX)/lib" "-Wl,-rpath,$(TEST_PREFIX)/lib" -lbyname -o "$(TARGET)/cancel-c"
 	COUNT=$(COUNT) $(NO_LITTER) "$(TARGET)/cancel-c"

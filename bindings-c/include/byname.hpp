@@ -140,7 +140,7 @@ public:
     void close() { check(byname_handle_close(std::exchange(handle_, byname_handle{0}))); }
 
     /** The name as it was given, "" if there is none. */
-    std::string name() const {
+    [[nodiscard]] std::string name() const {
         char buffer[BYNAME_NAME_SIZE];
         std::size_t length = 0;
         check(byname_handle_name(handle_, buffer, sizeof buffer, &length));
@@ -148,14 +148,14 @@ public:
     }
 
     /** Whether this handle's call made the object, or found it. */
-    bool created() const {
+    [[nodiscard]] bool created() const {
         bool answer = false;
         check(byname_handle_created(handle_, &answer));
         return answer;
     }
 
     /** The handle for byname.h; it stays this object's to close. */
-    byname_handle handle() const noexcept { return handle_; }
+    [[nodiscard]] byname_handle handle() const noexcept { return handle_; }
 
 protected:
     object() noexcept = default;
@@ -189,17 +189,17 @@ public:
     /** Acquires for the calling thread; the answer tells whether the previous owner died. */
     grant lock() { return *lock_for(forever); }
     /** Acquires within the time, or not at all. */
-    std::optional<grant> lock_for(timeout time) {
+    [[nodiscard]] std::optional<grant> lock_for(timeout time) {
         grant news{};
         return detail::unless_timed_out(byname_mutex_lock(handle_, time.count(), &news), news);
     }
-    bool try_lock() { return check(byname_mutex_lock(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
+    [[nodiscard]] bool try_lock() { return check(byname_mutex_lock(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
     template <class Rep, class Period>
-    bool try_lock_for(const std::chrono::duration<Rep, Period> &time) {
+    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period> &time) {
         return check(byname_mutex_lock(handle_, timeout(time).count(), nullptr)) != BYNAME_TIMED_OUT;
     }
     template <class Clock, class Duration>
-    bool try_lock_until(const std::chrono::time_point<Clock, Duration> &point) {
+    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration> &point) {
         return check(byname_mutex_lock(handle_, timeout::until(point).count(), nullptr)) != BYNAME_TIMED_OUT;
     }
     /** Releases one acquisition of the calling thread. */
@@ -212,7 +212,7 @@ public:
         return news;
     }
     /** Who owns it now, nothing if it is free. */
-    std::optional<owner> current_owner() const {
+    [[nodiscard]] std::optional<owner> current_owner() const {
         owner found{};
         check(byname_mutex_owner(handle_, &found));
         if (found.pid == 0) return std::nullopt;
@@ -248,7 +248,7 @@ public:
     void set() { check(byname_event_set(handle_)); }
     void reset() { check(byname_event_reset(handle_)); }
     void pulse() { check(byname_event_pulse(handle_)); }
-    bool is_set() const {
+    [[nodiscard]] bool is_set() const {
         bool answer = false;
         check(byname_event_is_set(handle_, &answer));
         return answer;
@@ -257,7 +257,7 @@ public:
     /** Waits until it is set. */
     void wait() { check(byname_event_wait(handle_, BYNAME_INFINITE)); }
     /** Waits within the time; false when it is over. */
-    bool wait_for(timeout time) { return check(byname_event_wait(handle_, time.count())) != BYNAME_TIMED_OUT; }
+    [[nodiscard]] bool wait_for(timeout time) { return check(byname_event_wait(handle_, time.count())) != BYNAME_TIMED_OUT; }
 
 private:
     struct closed {};
@@ -293,9 +293,9 @@ public:
     /** Takes a unit; the answer tells whether a holder has died. */
     grant acquire() { return *acquire_for(forever); }
     /** Takes a unit if one is free. */
-    bool try_acquire() { return check(byname_semaphore_acquire(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
+    [[nodiscard]] bool try_acquire() { return check(byname_semaphore_acquire(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
     /** Takes a unit within the time, or none. */
-    std::optional<grant> acquire_for(timeout time) {
+    [[nodiscard]] std::optional<grant> acquire_for(timeout time) {
         grant news{};
         return detail::unless_timed_out(byname_semaphore_acquire(handle_, time.count(), &news), news);
     }
@@ -305,7 +305,7 @@ public:
         check(byname_semaphore_release(handle_, n, &before));
         return before;
     }
-    std::uint32_t available() const {
+    [[nodiscard]] std::uint32_t available() const {
         std::uint32_t count = 0;
         check(byname_semaphore_available(handle_, &count));
         return count;
@@ -343,18 +343,18 @@ inline std::optional<wait_result> wait(decltype(&byname_wait_any) call, const wa
 } // namespace detail
 
 /** Waits for one of several objects; nothing when the time is over: `wait_any({stop, work}, 2s)`. */
-inline std::optional<wait_result> wait_any(std::initializer_list<waitable> objects, timeout time = forever) {
+[[nodiscard]] inline std::optional<wait_result> wait_any(std::initializer_list<waitable> objects, timeout time = forever) {
     return detail::wait(byname_wait_any, objects.begin(), objects.size(), time);
 }
-inline std::optional<wait_result> wait_any(const std::vector<waitable> &objects, timeout time = forever) {
+[[nodiscard]] inline std::optional<wait_result> wait_any(const std::vector<waitable> &objects, timeout time = forever) {
     return detail::wait(byname_wait_any, objects.data(), objects.size(), time);
 }
 
 /** Waits for all of several objects at one instant: all are taken, or none. */
-inline std::optional<wait_result> wait_all(std::initializer_list<waitable> objects, timeout time = forever) {
+[[nodiscard]] inline std::optional<wait_result> wait_all(std::initializer_list<waitable> objects, timeout time = forever) {
     return detail::wait(byname_wait_all, objects.begin(), objects.size(), time);
 }
-inline std::optional<wait_result> wait_all(const std::vector<waitable> &objects, timeout time = forever) {
+[[nodiscard]] inline std::optional<wait_result> wait_all(const std::vector<waitable> &objects, timeout time = forever) {
     return detail::wait(byname_wait_all, objects.data(), objects.size(), time);
 }
 

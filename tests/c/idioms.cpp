@@ -3,6 +3,7 @@
 
 #include <byname.hpp>
 
+#include <condition_variable>
 #include <limits>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,9 @@ using namespace std::chrono_literals;
 
 static_assert(!std::is_copy_constructible_v<byname::mutex> && std::is_nothrow_move_constructible_v<byname::mutex>, "move-only");
 static_assert(!std::is_copy_assignable_v<byname::event> && std::is_nothrow_move_assignable_v<byname::event>, "move-only");
+static_assert(!std::is_copy_constructible_v<byname::semaphore> && std::is_nothrow_move_assignable_v<byname::semaphore>, "move-only");
+static_assert(std::is_nothrow_destructible_v<byname::mutex> && noexcept(std::declval<const byname::mutex &>().handle()), "neither throws");
+static_assert(noexcept(std::declval<const byname::error &>().win32()), "an error in the hand throws no other");
 static_assert(std::is_base_of_v<std::exception, byname::error>, "a standard exception");
 
 // Whether the call throws an error of this kind and number.
@@ -60,6 +64,74 @@ static void standard_locks() {
     CHECK(!a.current_owner());
     CHECK(throws(BYNAME_ERR_NOT_OWNER, 288, [&] { a.unlock(); }));
     CHECK(throws(BYNAME_ERR_NOT_OWNER, 288, [&] { a.held(); }));
+}
+
+// Two threads that take two mutexes in opposite orders.
+static void locks_of_two_do_not_deadlock() {
+    byname::mutex a("one"), b("two");
+    auto worker = [](byname::mutex &first, byname::mutex &second, int &count) {
+        for (int i = 0; i < 500; i++) {
+            if (i % 2) {
+                std::scoped_lock both(first, second);
+                count++;
+            } else {
+                std::unique_lock one(first, std::defer_lock), other(second, std::defer_lock);
+                std::lock(one, other);
+                count++;
+            }
+        }
+    };
+    int count = 0; // both mutexes guard it
+    std::thread there(worker, std::ref(a), std::ref(b), std::ref(count));
+    worker(b, a, count);
+    there.join();
+    CHECK(count == 1000);
+    CHECK(!a.current_owner() && !b.current_owner());
+}
+
+static void locks_move_and_let_go_on_exceptions() {
+    byname::mutex m;
+    std::unique_lock<byname::mutex> outer;
+    {
+        std::unique_lock inner(m);
+        outer = std::move(inner);
+        CHECK(!inner.owns_lock()); // NOLINT: moved from
+    }
+    CHECK(outer.owns_lock() && m.current_owner());
+    outer.unlock();
+    try {
+        std::lock_guard lock(m);
+        throw std::runtime_error("inside");
+    } catch (const std::runtime_error &) {
+    }
+    CHECK(!m.current_owner());
+    CHECK(in_thread([&] { return m.lock_for(0s).has_value() && (m.unlock(), true); }));
+    CHECK(!m.lock().abandoned);
+    m.unlock();
+}
+
+static void a_condition_variable_takes_it() {
+    byname::mutex m;
+    std::condition_variable_any changed;
+    int turn = 0;
+    std::thread other([&] {
+        for (int i = 0; i < 100; i++) {
+            std::unique_lock lock(m);
+            changed.wait(lock, [&] { return turn % 2 == 1; });
+            turn++;
+            changed.notify_one();
+        }
+    });
+    for (int i = 0; i < 100; i++) {
+        std::unique_lock lock(m);
+        changed.wait(lock, [&] { return turn % 2 == 0; });
+        turn++;
+        changed.notify_one();
+    }
+    other.join();
+    std::unique_lock lock(m);
+    CHECK(turn == 200);
+    CHECK(!changed.wait_for(lock, 1ms, [] { return false; }) && m.current_owner());
 }
 
 static void abandonment_is_news() {
@@ -134,7 +206,7 @@ static void waits() {
     CHECK(byname::wait_any(all)->index == 1);
     CHECK(!byname::signal_and_wait(m, work, 1ms));
     CHECK(byname::signal_and_wait(work, work)->fence == 0);
-    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::wait_any({}); }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { return byname::wait_any({}); }));
 }
 
 static void names_are_whole() {
@@ -166,5 +238,6 @@ static void durations() {
     }));
 }
 
-TESTS(T(standard_locks), T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(semaphores), T(waits),
+TESTS(T(standard_locks), T(locks_of_two_do_not_deadlock), T(locks_move_and_let_go_on_exceptions), T(a_condition_variable_takes_it),
+      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(semaphores), T(waits),
       T(names_are_whole), T(durations))
