@@ -28,6 +28,7 @@ use crate::ops;
 use crate::recover;
 use crate::refs::{self, count_matches};
 use crate::space::{Cx, Space};
+use crate::sys::clock::Deadline;
 use crate::sys::{clock, process};
 use std::collections::VecDeque;
 
@@ -50,16 +51,17 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
     };
     let bucket = bucket_of(cx.space, name);
     let mut spare: Option<(ObjectRef, Target)> = None;
+    let mut vain = Vain::default();
     let outcome = loop {
         let seen = bucket.load();
         match find(cx, bucket, name)? {
             Found::Here(found) => {
                 break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
             }
-            Found::LookAgain => {
-                cx.space.check()?;
-                continue;
-            }
+            Found::LookAgain => match vain.look(cx, seen) {
+                Ok(()) => continue,
+                Err(error) => break Err(error),
+            },
             Found::Nothing => {}
         }
         if Bucket(seen).is_locked() {
@@ -94,6 +96,7 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
 /// Opens the object of that name.
 pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<Target> {
     let bucket = bucket_of(cx.space, name);
+    let mut vain = Vain::default();
     loop {
         let seen = bucket.load();
         match find(cx, bucket, name)? {
@@ -103,7 +106,7 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
                 return Err(other_kind(name, found.machine));
             }
             Found::LookAgain => {
-                cx.space.check()?;
+                vain.look(cx, seen)?;
                 continue;
             }
             Found::Nothing => {}
@@ -146,8 +149,44 @@ pub(crate) fn leave(cx: Cx, at: ObjectRef) -> Result<()> {
     if held.count > 0 {
         return Ok(());
     }
+    leave_now_or_later(cx, at, &mut held)
+}
+
+/// How long a leaver waits for an object's lock: others of this process need the private lock that he holds meanwhile.
+const LEAVING_NS: u64 = 20_000_000;
+
+/// Leaves; where somebody who is stopped has the object locked, we stay in the holder set, and the keeper leaves once he has let go.
+fn leave_now_or_later(cx: Cx, at: ObjectRef, held: &mut refs::Count) -> Result<()> {
+    let mut left = try_leave(Cx { patience: Deadline::at(0), ..cx }, at, held);
+    if left.as_ref().is_err_and(lock::is_busy) {
+        left = try_leave(cx.hurried(LEAVING_NS), at, held);
+    }
+    if left.as_ref().is_err_and(lock::is_busy) {
+        held.kept = true;
+        cx.space.keeps.fetch_add(1, Ordering::AcqRel);
+        cx.space.references.unleft.lock().push(at);
+        return Ok(());
+    }
+    left
+}
+
+fn try_leave(cx: Cx, at: ObjectRef, held: &mut refs::Count) -> Result<()> {
     held.kept = keeps_for_owner(cx, at)?;
     if held.kept { Ok(()) } else { leave_set(cx, at) }
+}
+
+/// The keeper's part of [`leave_now_or_later`]; true if something is left to do.
+pub(crate) fn leave_the_unleft(cx: Cx) -> bool {
+    let unleft = std::mem::take(&mut *cx.space.references.unleft.lock());
+    for at in unleft {
+        let mut held = cx.space.references.lock(at.index);
+        if held.count == 0 && held.generation == at.generation && held.kept {
+            held.kept = false;
+            cx.space.keeps.fetch_sub(1, Ordering::AcqRel);
+            let _ = leave_now_or_later(cx, at, &mut held);
+        }
+    }
+    !cx.space.references.unleft.lock().is_empty()
 }
 
 fn leave_quietly(cx: Cx, at: ObjectRef) {
@@ -325,6 +364,25 @@ enum Found {
     Nothing,
     /// Something ended under our eyes.
     LookAgain,
+}
+
+/// Looks at a bucket in which something was ending. Whatever ends leaves its chain, which moves the bucket's word; one who looks so often
+/// at the same word looks at damage.
+#[derive(Default)]
+struct Vain {
+    seen: u64,
+    looks: u32,
+}
+
+const VAIN_LOOKS: u32 = 100_000;
+
+impl Vain {
+    fn look(&mut self, cx: Cx, seen: u64) -> Result<()> {
+        cx.space.check()?;
+        self.looks = if seen == self.seen { self.looks + 1 } else { 0 };
+        self.seen = seen;
+        if self.looks < VAIN_LOOKS { Ok(()) } else { Err(cx.space.arena.corrupted("an object that ends and never goes")) }
+    }
 }
 
 fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
@@ -766,11 +824,11 @@ pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Resu
         }
     }
     locked.finish(None)?;
-    if target.word().alls() {
-        ops::serve_again(cx, target)?;
-    }
     if process == cx.space.me() {
         cx.space.pools.lock().give_node(index);
+    }
+    if target.word().alls() {
+        ops::serve_again(cx, target)?;
     }
     Ok(())
 }

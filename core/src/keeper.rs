@@ -166,6 +166,9 @@ fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
     let bell = record.doorbell.low();
     let rung = bell.load();
     let mut until = space.asyncs.turn(cx)?;
+    if index::leave_the_unleft(cx) {
+        until = until.min(Deadline::at(clock::now() + TROUBLE_NS));
+    }
     if clock::now() >= *belt {
         *belt = clock::now() + BELT_NS;
         *everything = true;

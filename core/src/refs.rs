@@ -26,6 +26,8 @@ use std::sync::MutexGuard;
 #[derive(Debug, Default)]
 pub(crate) struct References {
     stripes: [Lock<Vec<Count>>; STRIPES as usize],
+    /// Objects that we have closed and could not leave, since somebody who is stopped has them locked: the keeper's to try again.
+    pub(crate) unleft: Lock<Vec<ObjectRef>>,
 }
 
 const STRIPES: u32 = 16;
@@ -58,6 +60,7 @@ impl References {
     /// Locks everything, for a fork.
     pub(crate) fn lock_all(&'static self, guards: &mut Guards) {
         self.stripes.iter().for_each(|stripe| guards.take(stripe));
+        guards.take(&self.unleft);
     }
 }
 

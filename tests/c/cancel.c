@@ -169,7 +169,7 @@ static void fight(const char *what, uint64_t rounds, int processes) {
     OK(byname_mutex_owner(d->object[MUTEX], &owner));
     CHECK(owner.pid == 0 && available(d->object[SEMAPHORE]) == 0 && !is_set(d->object[EVENT]));
     CHECK(entries("/proc/self/fd") == files);
-    CHECK(entries("/proc/self/task") == threads);
+    while (entries("/proc/self/task") > threads) sched_yield(); /* a joined thread is listed for a moment; the watchdog sees one that stays */
     for (i = 0; i < 3; i++) OK(byname_handle_close(d->object[i]));
     munmap(d, sizeof *d);
 }

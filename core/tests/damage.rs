@@ -1,0 +1,107 @@
+//! Bytes of a living namespace that somebody has overwritten: an error, not a search without end.
+
+mod api_support;
+
+use api_support::watchdog;
+use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore};
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Barrier;
+
+/// Offsets in an object's record (docs/arena-format.md).
+const NAME: u64 = 104;
+const GENERATION_BIT: u8 = 1 << 3; // of the life word, which comes first
+
+/// Where the record of the object with this name is.
+fn record_of(file: &File, name: &str) -> u64 {
+    let mut at = 0;
+    loop {
+        let seek = |from: i64, whence| {
+            // SAFETY: moves only the position of a descriptor that is ours.
+            unsafe { libc::lseek(file.as_raw_fd(), from, whence) }
+        };
+        let data = seek(at, libc::SEEK_DATA);
+        assert!(data >= 0, "{name} is nowhere");
+        let hole = seek(data, libc::SEEK_HOLE);
+        let mut bytes = vec![0; (hole - data) as usize];
+        file.read_exact_at(&mut bytes, data as u64).unwrap();
+        if let Some(place) = bytes.windows(name.len()).position(|window| window == name.as_bytes()) {
+            return data as u64 + place as u64 - NAME;
+        }
+        at = hole;
+    }
+}
+
+#[test]
+fn a_damaged_life_ends_the_search_for_the_name() {
+    let namespace = Namespace::session(&format!("damage-{}", std::process::id())).unwrap();
+    let events = Event::options().namespace(&namespace);
+    let held = events.create("an event that comes to harm", Reset::Auto).unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(namespace.path()).unwrap();
+    let life = record_of(&file, "an event that comes to harm");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, life).unwrap();
+    file.write_all_at(&[byte[0] ^ GENERATION_BIT], life).unwrap();
+    let error = events.open("an event that comes to harm").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+    assert_eq!(events.create("an event that comes to harm", Reset::Auto).unwrap_err().kind(), ErrorKind::Corrupted);
+    assert!(events.create("another", Reset::Auto).unwrap().created(), "the others go on");
+    file.write_all_at(&byte, life).unwrap();
+    assert!(!events.create("an event that comes to harm", Reset::Auto).unwrap().created(), "and so does this one when it is mended");
+    held.set().unwrap();
+}
+
+/// Bits of a word (docs/arena-format.md): of a mutex, who owns it; of a locked object, who has the lock.
+const WORD: u64 = 8;
+const OWNER: u64 = 0xffff;
+
+fn read(file: &File, at: u64) -> u64 {
+    let mut word = [0; 8];
+    file.read_exact_at(&mut word, at).unwrap();
+    u64::from_ne_bytes(word)
+}
+
+/// A process that is stopped while it has an object locked is imitated by the bytes that it would leave there: the locker is a thread of
+/// ours that lives and lets go only when the bytes are put back.
+#[test]
+fn a_close_does_not_wait_for_a_stopped_locker_and_is_done_later() {
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("stopped-{}", std::process::id())).unwrap();
+    let (mutexes, semaphores) = (Mutex::options().namespace(&namespace), Semaphore::options().namespace(&namespace).robust());
+    let names: Vec<_> = (0..32).map(|i| format!("neighbour {i} of what is locked")).collect();
+    let owned = mutexes.create("tells who locks").unwrap();
+    let (mutex, semaphore) =
+        (mutexes.create("a mutex that is locked").unwrap(), semaphores.create("a semaphore that is locked", 1, 1).unwrap());
+    let file = OpenOptions::new().read(true).write(true).open(namespace.path()).unwrap();
+    let (ready, end) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let _owns = owned.lock().unwrap();
+            ready.wait();
+            end.wait();
+        });
+        ready.wait();
+        let owner = read(&file, record_of(&file, "tells who locks") + WORD);
+        let locker = (owner & OWNER) << 36 | (owner >> 16 & 0xfff) << 52;
+        let words = ["a mutex that is locked", "a semaphore that is locked"].map(|name| record_of(&file, name) + WORD);
+        let before = words.map(|at| read(&file, at));
+        for (at, word) in words.into_iter().zip(before) {
+            file.write_all_at(&(word & 0xffff_ffff | locker).to_ne_bytes(), at).unwrap();
+        }
+        mutex.close().unwrap();
+        semaphore.close().unwrap();
+        for name in &names {
+            drop(mutexes.create(name).unwrap()); // of each sixteenth two
+        }
+        assert!(!mutexes.create("a mutex that is locked").unwrap().created(), "it has not been left yet");
+        for (at, word) in words.into_iter().zip(before) {
+            file.write_all_at(&word.to_ne_bytes(), at).unwrap();
+        }
+        let gone = |error: byname::Error| error.kind() == ErrorKind::NotFound;
+        while !mutexes.open("a mutex that is locked").is_err_and(gone) || !semaphores.open("a semaphore that is locked").is_err_and(gone) {
+            std::thread::yield_now(); // the keeper comes by itself; the watchdog ends the test if not
+        }
+        end.wait();
+    });
+}
