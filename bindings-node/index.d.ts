@@ -273,8 +273,11 @@ export class Namespace {
   readonly path: string
 }
 
-/** How much of a namespace this process uses now: open handles, owners (threads and grants) and waiters. For tests that look for leaks. */
-export function usage(namespace?: Namespace): { handles: number; owners: number; waiters: number }
+/**
+ * How much of a namespace this process uses now: open handles, owners (threads and grants), waits in progress, their places in
+ * queues, and objects that it keeps alive. For tests that look for leaks.
+ */
+export function usage(namespace?: Namespace): { handles: number; owners: number; waiters: number; nodes: number; objects: number }
 
 /** Why byname refused: the `code` of a {@link ByNameError}. */
 export type ErrorCode =

@@ -53,8 +53,8 @@ delete Namespace.placeOf
 
 /** How much of the namespace this process uses now. */
 function usage(namespace) {
-  const [handles, owners, waiters] = addon.usage(placeOf(namespace))
-  return { handles, owners, waiters }
+  const [handles, owners, waiters, nodes, objects] = addon.usage(placeOf(namespace))
+  return { handles, owners, waiters, nodes, objects }
 }
 
 module.exports = { Namespace, placeOf, usage }

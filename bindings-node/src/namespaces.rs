@@ -58,9 +58,9 @@ pub(crate) fn path<'s>(js: Js<'s>, state: &State, [place]: [Value<'s>; 1]) -> Re
     js.make_text(&chosen(js, state, place)?.path().to_string_lossy())
 }
 
-/// `usage(place) -> [handles, owners, waiters]`
+/// `usage(place) -> [handles, owners, waiters, nodes, objects]`
 pub(crate) fn usage<'s>(js: Js<'s>, state: &State, [place]: [Value<'s>; 1]) -> Reply<'s> {
     let usage = engine::usage(&chosen(js, state, place)?);
-    let counts = [usage.handles, usage.owners, usage.waiters].map(|n| js.make_number(n as f64));
+    let counts = [usage.handles, usage.owners, usage.waiters, usage.nodes, usage.objects].map(|n| js.make_number(n as f64));
     js.make_array(&counts.into_iter().collect::<Result<Vec<_>, _>>()?)
 }

@@ -83,9 +83,9 @@ impl Namespace {
     }
 }
 
-/// What this process has in use in the namespace of every call: (handles, owners, waiters). For tests.
+/// What this process has in use in the namespace of every call: (handles, owners, waiters, nodes, objects). For tests.
 #[pyfunction(name = "_usage")]
-pub(crate) fn usage() -> PyResult<(usize, usize, usize)> {
+pub(crate) fn usage() -> PyResult<(usize, usize, usize, usize, usize)> {
     let usage = engine::usage(&engine::Namespace::local().or_raise()?);
-    Ok((usage.handles, usage.owners, usage.waiters))
+    Ok((usage.handles, usage.owners, usage.waiters, usage.nodes, usage.objects))
 }

@@ -15,6 +15,7 @@ use crate::index::{self, Blueprint};
 use crate::name::{self, Parsed};
 use crate::ops::{self, Taken};
 use crate::owner;
+use crate::refs;
 use crate::space::{self, Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::process;
@@ -1225,12 +1226,17 @@ pub struct Usage {
     pub owners: usize,
     /// Waits in progress.
     pub waiters: usize,
+    /// Places in queues, one for each object of each wait, and one for each robust semaphore that is open.
+    pub nodes: usize,
+    /// Objects of the namespace that this process keeps alive.
+    pub objects: usize,
 }
 
 /// What this process has in use.
 pub fn usage(namespace: &Namespace) -> Usage {
     owner::give_spare_back();
-    let mut pools = namespace.0.pools.lock();
-    pools.sweep_retired(&namespace.0.arena);
-    Usage { handles: handles::open_count(), owners: pools.owners_out, waiters: pools.waiters_out }
+    let space = namespace.0;
+    let out = space.pools.lock().handed_out(&space.arena);
+    let objects = refs::objects_of(space, space.me()).len();
+    Usage { handles: handles::open_count(), owners: out.owners, waiters: out.waiters, nodes: out.nodes, objects }
 }

@@ -21,15 +21,21 @@ pub(crate) struct Pools {
     waiters: Pool,
     nodes: Pool,
     retired: Vec<Wait>,
-    /// Owners and waiters handed out, for tests that look for leaks.
-    pub(crate) owners_out: usize,
-    pub(crate) waiters_out: usize,
+}
+
+/// How many records of each kind are handed out, for tests that look for leaks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HandedOut {
+    pub(crate) owners: usize,
+    pub(crate) waiters: usize,
+    pub(crate) nodes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Pool {
     free: VecDeque<u32>,
     next_block: u32,
+    handed_out: usize,
 }
 
 /// A waiter and its nodes.
@@ -80,7 +86,13 @@ impl Pool {
         if self.free.is_empty() {
             self.take_block(arena, dealt, me)?;
         }
+        self.handed_out += 1;
         Ok(self.free.pop_front().expect("a block was just taken"))
+    }
+
+    fn give(&mut self, index: u32) {
+        self.handed_out -= 1;
+        self.free.push_back(index);
     }
 
     fn take_block(&mut self, arena: &Arena, dealt: &Dealt, me: ProcessRef) -> Result<()> {
@@ -104,21 +116,17 @@ impl Pool {
 
 impl Pools {
     pub(crate) fn take_owner(&mut self, arena: &Arena, me: ProcessRef) -> Result<u32> {
-        let owner = self.owners.take(arena, &owners(arena), me)?;
-        self.owners_out += 1;
-        Ok(owner)
+        self.owners.take(arena, &owners(arena), me)
     }
 
     pub(crate) fn give_owner(&mut self, index: u32) {
-        self.owners_out -= 1;
-        self.owners.free.push_back(index);
+        self.owners.give(index);
     }
 
     /// A waiter and `count` nodes.
     pub(crate) fn take_wait(&mut self, arena: &Arena, me: ProcessRef, count: usize) -> Result<Wait> {
         self.sweep_retired(arena);
         let waiter = self.waiters.take(arena, &waiters(arena), me)?;
-        self.waiters_out += 1;
         let dealt = nodes(arena);
         let taken = if count == 1 {
             self.nodes.take(arena, &dealt, me).map(|n| Nodes::One([n]))
@@ -126,15 +134,14 @@ impl Pools {
             let mut many = Vec::with_capacity(count);
             let filled = (0..count).try_for_each(|_| self.nodes.take(arena, &dealt, me).map(|n| many.push(n)));
             if filled.is_err() {
-                self.nodes.free.extend(&many);
+                many.drain(..).for_each(|node| self.nodes.give(node));
             }
             filled.map(|()| Nodes::Many(many))
         };
         match taken {
             Ok(nodes) => Ok(Wait { waiter, nodes }),
             Err(error) => {
-                self.waiters_out -= 1;
-                self.waiters.free.push_back(waiter);
+                self.waiters.give(waiter);
                 Err(error)
             }
         }
@@ -150,7 +157,13 @@ impl Pools {
     }
 
     pub(crate) fn give_node(&mut self, index: u32) {
-        self.nodes.free.push_back(index);
+        self.nodes.give(index);
+    }
+
+    /// What is in use, once what rested and may go has gone.
+    pub(crate) fn handed_out(&mut self, arena: &Arena) -> HandedOut {
+        self.sweep_retired(arena);
+        HandedOut { owners: self.owners.handed_out, waiters: self.waiters.handed_out, nodes: self.nodes.handed_out }
     }
 
     pub(crate) fn sweep_retired(&mut self, arena: &Arena) {
@@ -166,9 +179,8 @@ impl Pools {
     }
 
     fn free_wait(&mut self, wait: Wait) {
-        self.waiters_out -= 1;
-        self.waiters.free.push_back(wait.waiter);
-        self.nodes.free.extend(wait.nodes.iter());
+        self.waiters.give(wait.waiter);
+        wait.nodes.iter().for_each(|&node| self.nodes.give(node));
     }
 }
 

@@ -273,17 +273,22 @@ fn many_waits_need_no_threads_and_leave_nothing() {
     let _watchdog = watchdog();
     let own = Namespace::session(&format!("api-{}-many", std::process::id())).unwrap();
     let gate = Event::options().namespace(&own).unnamed(Reset::Manual).unwrap();
-    assert_eq!(usage(&own).waiters, 0);
+    let before = usage(&own);
+    assert_eq!((before.waiters, before.nodes, before.objects), (0, 0, 1));
     let threads = threads_now();
     let mut waits: Vec<_> = (0..WAITS).map(|_| gate.wait_async()).collect();
     assert!(waits.iter_mut().all(|wait| poll_once(wait).is_pending()));
     assert!(threads_now() < threads + WAITS / 100, "from {threads} to {} threads", threads_now());
-    assert_eq!(usage(&own).waiters, WAITS);
+    let now = usage(&own);
+    assert_eq!((now.waiters, now.nodes, now.objects), (WAITS, WAITS, 1));
     waits.truncate(WAITS / 2);
     gate.set().unwrap();
     assert!(waits.iter_mut().all(|wait| matches!(poll_once(wait), Poll::Ready(Ok(())))));
     drop(waits);
-    assert_eq!(usage(&own).waiters, 0);
+    let after = usage(&own);
+    assert_eq!((after.owners, after.waiters, after.nodes, after.objects), (before.owners, 0, 0, 1));
+    drop(gate);
+    assert_eq!(usage(&own).objects, 0);
 }
 
 /// All threads of this process; other tests run at the same time, hence the wide margin where it is used.
