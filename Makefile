@@ -16,6 +16,7 @@ INPUT ?=
 RUNS ?= 200
 ROUNDS ?= 7
 ONLY ?=
+COUNT ?= 1000000
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -91,6 +92,12 @@ test-kill: ## a few rounds of the kill test
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
+
+# The short form is part of each language's tests.
+.PHONY: cancel cancel-python
+cancel: cancel-python ## COUNT waits (default a million) that are cancelled while they are granted, in each language
+cancel-python: build ## the same in Python
+	COUNT=$(COUNT) BYNAME_TEST_PATIENCE=7200 $(NO_LITTER) $(PY) -m pytest -q -s tests/python/test_cancel.py
 
 .PHONY: loom
 loom: ## the word machines under the model checker
