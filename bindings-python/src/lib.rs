@@ -47,6 +47,7 @@ mod _byname {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        process::check_interpreter(py)?;
         error::add_classes(module)?;
         fast::install::<Mutex>(py, mutex::METHODS)?;
         fast::install::<Semaphore>(py, semaphore::METHODS)?;
