@@ -42,6 +42,7 @@ tools-there:
 $(VENV)/.ready: | tools-there
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'mypy>=1.11'
+	$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: uvloop || echo "uvloop cannot be installed here: its test is skipped"
 	echo "$(CURDIR)/bindings-python/python" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/byname-tree.pth"
 	touch $@
 
@@ -73,11 +74,13 @@ demo: build ## four languages count a text under one set of names; INPUT=file ta
 test: tools-there ## everything below, from a fresh clone; fails if a process or a file is left behind
 	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-readme test-scenarios test-kill
 
-.PHONY: test-rust test-python test-node test-c test-readme test-scenarios test-kill
+.PHONY: test-rust test-python test-python-all test-node test-c test-readme test-scenarios test-kill
 test-rust: ## unit, model, documentation tests of the Rust crates
 	cargo test --locked --workspace --exclude byname-python --exclude byname-node
 test-python: ## the Python package
 	$(PY) -m pytest -q tests/python
+test-python-all: build ## the same under every Python of this machine, 3.9 and later
+	$(NO_LITTER) bash tools/test_python_all.sh "$(TARGET)"
 test-node: ## the Node package
 	node --test tests/node/*.test.mjs
 test-c: ## the C library, as C99 and C++17, also under sanitizers

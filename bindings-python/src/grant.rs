@@ -4,7 +4,7 @@ use crate::coroutine::Coroutine;
 use crate::error::{self, OrRaise, warn};
 use byname::ErrorKind;
 use byname::engine::{self, By, Kind};
-use pyo3::exceptions::PyResourceWarning;
+use pyo3::exceptions::{PyResourceWarning, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -111,6 +111,12 @@ impl Grant {
     fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Coroutine> {
         self.end()?;
         Ok(Coroutine::ready("Grant.__aexit__", py.None()))
+    }
+
+    fn __reduce__(&self) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err(
+            "a Grant can be neither copied nor pickled: it is one acquisition of this process; pass the mutex or semaphore, and acquire there",
+        ))
     }
 
     fn __repr__(&self) -> String {

@@ -50,6 +50,7 @@ mod _byname {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        process::check_interpreter(py)?;
         error::add_classes(module)?;
         state::add_access(module)?;
         fast::install::<Mutex>(py, mutex::METHODS)?;

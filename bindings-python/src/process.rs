@@ -1,6 +1,7 @@
-//! What the binding knows of its process: which thread is Python's main thread, and that a fork makes a new process.
+//! What the binding knows of its process: which interpreter and thread are Python's main ones, and that a fork makes a new process.
 
 use crate::aio;
+use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::ffi::c_ulong;
@@ -8,6 +9,16 @@ use std::sync::{Mutex, PoisonError};
 
 /// The identity of the thread that runs Python's signal handlers.
 static MAIN_THREAD: Mutex<c_ulong> = Mutex::new(0);
+
+/// Fails in a sub-interpreter: classes and caches are the process's, and exceptions of one interpreter are no others'. Since
+/// Python 3.12 the interpreter refuses by itself.
+pub(crate) fn check_interpreter(_attached: Python<'_>) -> PyResult<()> {
+    // SAFETY: the caller is attached, so there is a current interpreter.
+    if unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) } == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("byname does not support loading in subinterpreters; import it in the main one, or use processes"))
+}
 
 /// Finds the main thread, and asks to be told of forks.
 pub(crate) fn watch(py: Python<'_>) -> PyResult<()> {

@@ -5,6 +5,7 @@ import gc
 import inspect
 import os
 import random
+import sys
 import threading
 import weakref
 
@@ -236,19 +237,69 @@ def test_blocking_call_that_could_never_end(name):
 
 
 def test_ten_thousand_waits_need_no_thread(name):
-    event = byname.Event(name, manual_reset=True)
+    """A third waits for one event, a third for events of their own, a third for units; half of those are cancelled."""
+    third = 3_334
+    event, s = byname.Event(name, manual_reset=True), byname.Semaphore(initial=0, maximum=third)
+    own = [byname.Event() for _ in range(third)]
 
     async def main():
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, int)
         before = os_threads(), open_files()
-        tasks = [asyncio.ensure_future(event.wait_async()) for _ in range(10_000)]
-        while waiters() < 10_000:
+        alike, apart, units = (
+            [asyncio.ensure_future(wait()) for wait in waits]
+            for waits in ([event.wait_async] * third, [each.wait_async for each in own], [s.acquire_async] * third)
+        )
+        while waiters() < 3 * third:
             await asyncio.sleep(0)
+        assert await loop.run_in_executor(None, sum, [1, 2]) == 3, "the executor is free"
         assert os_threads() == before[0]
         assert open_files() <= before[1] + 2
+        for number in range(0, third, 2):
+            own[number].set()
+            apart[number + 1].cancel()
+            units[number].cancel()
+        s.release(third // 2)
+        await asyncio.wait(units)
+        assert all(units[number].cancelled() and units[number + 1].result().held for number in range(0, third, 2))
+        await asyncio.wait(apart)
+        assert all(apart[number].result() and apart[number + 1].cancelled() for number in range(0, third, 2))
+        assert s.available == 0 and not any(each.is_set() for each in own)
+        assert waiters() == third and not any(task.done() for task in alike)
         event.set()
-        assert all(await asyncio.gather(*tasks))
+        assert all(await asyncio.gather(*alike))
 
     asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with Python 3.11")
+def test_task_group(name):
+    """One task fails: the others' waits are cancelled and what they hold is released on the way out."""
+    m, s, never = byname.Mutex(name), byname.Semaphore(initial=2, maximum=2), byname.Event()
+
+    async def hold(bracket):
+        async with bracket:
+            await never.wait_async()
+
+    async def fail():
+        while waiters() < 4:  # two hold and wait, the third and the fourth wait for them
+            await asyncio.sleep(0)
+        raise LookupError
+
+    async def main():
+        with pytest.raises(ExceptionGroup) as raised:  # noqa: F821
+            async with asyncio.TaskGroup() as group:
+                for work in hold(m), hold(s), hold(m), never.wait_async(), fail():
+                    group.create_task(work)
+        assert [type(error) for error in raised.value.exceptions] == [LookupError]
+        async with asyncio.timeout(60), m as grant:
+            assert not grant.abandoned and s.available == 2
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await never.wait_async()
+
+    asyncio.run(main())
+    assert waiters() == 0
 
 
 def test_several_loops_in_several_threads(name):

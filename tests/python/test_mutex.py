@@ -1,5 +1,7 @@
 """The mutex from Python: as `with` and as a lock, owned by threads."""
 
+import asyncio
+import gc
 import os
 import sys
 import threading
@@ -160,6 +162,27 @@ def test_garbage_closes(name):
     del m
     with pytest.raises(byname.NotFoundError):
         byname.Mutex.open(name)
+
+
+def test_garbage_in_a_cycle(name):
+    """The collector closes handles, and abandons what a grant held, as counting references does."""
+    other = byname.Mutex(name)
+
+    class Account:
+        def __init__(self):
+            self.myself, self.mutex = self, byname.Mutex(name)
+            self.event = byname.Event(f"{name}-event")
+            self.grant = asyncio.run(self.mutex.acquire_async())
+
+    account = Account()
+    assert other.owner
+    with pytest.warns(ResourceWarning, match="the mutex is abandoned"):
+        del account
+        gc.collect()
+    with pytest.raises(byname.NotFoundError):
+        byname.Event.open(f"{name}-event")
+    with other:
+        assert other.abandoned
 
 
 def test_as_a_lock_of_threading(name):

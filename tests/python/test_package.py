@@ -45,18 +45,24 @@ def test_types(tmp_path):
         "    async with m as grant:\n"
         "        fence: int = grant.fence\n"
         "    if await m.acquire_async(timeout=1) is None: return 0\n"
+        "    async with await s.acquire_async() as permit, await byname.wait_all_async([m, s]) as all_of_them:\n"
+        "        fence = permit.fence + all_of_them.grants[0].fence\n"
         "    flag: bool = await e.wait_async()\n"
         "    result = await byname.wait_any_async([m, e, s])\n"
         "    return result.index if result else fence\n"
         "with byname.Mutex('m') as m:\n"
         "    ok: bool = m.acquire(blocking=False)\n"
+        "s = byname.Semaphore('s')\n"
+        "with s.acquire() as g, byname.wait_any([s]) as won: print(g.fence, won.index)\n"
+        "maybe = s.acquire(timeout=1)\n"
+        "if maybe: maybe.release()\n"
     )
-    (tmp_path / "bad.py").write_text("import byname\nbyname.Mutex(1)\nbyname.Event('e').wait('soon')\n")
+    (tmp_path / "bad.py").write_text("import byname\nbyname.Mutex(1)\nbyname.Event('e').wait('soon')\nbyname.Semaphore().acquire(timeout=1).release()\n")
     mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
     good = subprocess.run([*mypy, "good.py"], capture_output=True, text=True, cwd=tmp_path)
     assert good.returncode == 0, good.stdout
     bad = subprocess.run([*mypy, "bad.py"], capture_output=True, text=True, cwd=tmp_path)
-    assert bad.stdout.count("error:") == 2, bad.stdout
+    assert bad.stdout.count("error:") == 3, bad.stdout
 
 
 def documented():

@@ -1,6 +1,7 @@
 """Across processes: multiprocessing by all its ways to start, pickling, fork, and owners that are killed."""
 
 import asyncio
+import concurrent.futures
 import copy
 import multiprocessing
 import os
@@ -72,6 +73,14 @@ def test_pool(start, name):
     assert lock.owner is None
 
 
+@pytest.mark.parametrize("start", METHODS, indirect=True)
+def test_process_pool_executor(start, name):
+    lock = byname.Mutex(name)
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=start, initializer=take_lock, initargs=(lock,)) as pool:
+        assert list(pool.map(square, range(50))) == [number * number for number in range(50)]
+    assert lock.owner is None
+
+
 def fail_with(name):
     byname.Mutex.open(name)
 
@@ -105,8 +114,17 @@ def test_pickling(kind, name, elsewhere):
             pickle.loads(text)
     with pytest.raises(TypeError, match=f"unnamed {kind.__name__} cannot be pickled"):
         pickle.dumps(kind())
-    with pytest.raises(TypeError):
-        pickle.dumps(byname.wait_any([byname.Semaphore()]).grants[0])
+
+
+def test_grants_are_neither_pickled_nor_copied():
+    semaphore = byname.Semaphore(initial=1, maximum=1)
+    with byname.wait_any([semaphore]) as result:
+        for copied in copy.copy, copy.deepcopy, pickle.dumps:
+            with pytest.raises(TypeError, match="neither copied nor pickled.* pass the mutex or semaphore"):
+                copied(result.grants[0])
+            with pytest.raises(TypeError):
+                copied(result)
+    assert semaphore.available == 1
 
 
 def in_fork(function):
@@ -142,6 +160,29 @@ def test_fork_keeps_handles_and_passes_no_ownership(name):
     assert in_fork(child) == 0
     assert m.fence and s.available == 1
     m.release()
+
+
+def test_fork_while_other_threads_wait(name):
+    m, event, s = byname.Mutex(name, initially_owned=True), byname.Event(manual_reset=True), byname.Semaphore(initial=0)
+    calls = m.acquire, event.wait, s.acquire, lambda: byname.wait_any([m, event]), lambda: byname.wait_all([event, s])
+    blocked = [Thread(call) for call in calls]
+    until_waiting(len(calls))
+
+    def child():
+        assert waiters() == 0, "the waits are the parent's"
+        own = byname.Event(f"{name}-childs")
+        waiting = Thread(own.wait)
+        until_waiting(1)
+        own.set()
+        assert waiting.result() and not m.acquire(timeout=0.01)
+        s.release(2)
+        event.set()
+        return 0
+
+    assert in_fork(child) == 0
+    m.release()
+    assert all(thread.result() for thread in blocked), "each was served once, in the parent"
+    assert s.available == 0
 
 
 def test_fork_with_waits_pending_and_grants_held(name):

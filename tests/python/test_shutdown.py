@@ -52,6 +52,29 @@ m = byname.Mutex(sys.argv[1])
 async def main(): return await m.acquire_async()
 grant = asyncio.run(main())
 """,
+    "cycles and finalizers that use byname": """
+class Account:
+    def __init__(self):
+        self.myself, self.mutex, self.done = self, byname.Mutex(sys.argv[1]), byname.Event()
+    def __del__(self):
+        with self.mutex: self.done.set()
+accounts = [Account() for _ in range(3)]
+sys.account = accounts[0]
+""",
+    "exit handlers while threads and a loop wait": """
+import asyncio, atexit
+m, e = byname.Mutex(sys.argv[1]), byname.Event()
+async def main(): await asyncio.gather(*(e.wait_async() for _ in range(10)))
+threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
+threading.Thread(target=e.wait, daemon=True).start()
+while _usage()[2] < 11: time.sleep(0.001)
+def last():
+    assert _usage()[2] == 11
+    with m: assert byname.wait_all([m, byname.Event(initial=True)]).index == -1
+    m.release()
+    m.acquire()
+atexit.register(last)
+""",
     "an exit handler that uses byname": """
 import atexit
 m = byname.Mutex(sys.argv[1])

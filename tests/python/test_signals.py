@@ -20,14 +20,16 @@ holding.wait()
 CALLS = [
     "m.acquire()",
     "m.acquire(timeout=1000)",
-    "m.__enter__()",
+    "with m: pass",
     "s.acquire()",
-    "s.__enter__()",
+    "with s: pass",
     "e.wait()",
     "e.wait(1e300)",
     "byname.wait_any([m, s, e])",
     "byname.wait_all([m, s, e])",
+    "byname.wait_all([m, s, e], 1000)",
     "byname.signal_and_wait(other, e)",
+    "byname.signal_and_wait(other, m, timeout=1000)",
 ]
 
 
@@ -93,6 +95,42 @@ assert seen == [1, 1]
             child.process.send_signal(signal.SIGUSR1)
             child.expect("seen")
         child.process.send_signal(signal.SIGUSR2)
+        child.end()
+
+
+def test_handler_that_uses_other_objects():
+    """It may lock, signal and even wait, in the midst of a wait, or of an uncontended call."""
+    code = """
+import asyncio, signal
+e, other, m, s = byname.Event(), byname.Event(), byname.Mutex(), byname.Semaphore(initial=0)
+helper = in_thread(lambda: [byname.signal_and_wait(s, other) for _ in range(2)])
+def handler(*_):
+    with m:
+        grant = s.acquire()
+        assert byname.wait_any([e], timeout=0.001) is None
+        byname.Event('made in the handler').close()
+    other.set()
+    say('handled')
+signal.signal(signal.SIGUSR1, handler)
+threading.Thread(target=lambda: (helper.join(), e.set()), daemon=True).start()
+tell_when_blocked(2)
+with m:
+    assert byname.wait_all([e]).index == -1
+assert m.owner is None and s.available == 0
+signal.signal(signal.SIGALRM, lambda *_: m.acquire() and m.release())
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+for _ in range(20_000):
+    with m: pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert m.owner is None
+say('done')
+"""
+    with Child(code) as child:
+        child.expect("blocked")
+        for _ in range(2):
+            child.process.send_signal(signal.SIGUSR1)
+            child.expect("handled")
+        child.expect("done")
         child.end()
 
 
