@@ -14,6 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PREFIX ?= /usr/local
 INPUT ?=
 RUNS ?= 200
+COUNT ?= 1000000
 ROUNDS ?= 7
 ONLY ?=
 
@@ -91,6 +92,10 @@ test-kill: ## a few rounds of the kill test
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
+
+.PHONY: cancel-node
+cancel-node: build ## cancellations that race with the grant in Node, COUNT of them (default a million)
+	CANCELLATIONS=$(COUNT) $(NO_LITTER) node --test tests/node/cancel.test.mjs
 
 .PHONY: loom
 loom: ## the word machines under the model checker
