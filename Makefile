@@ -14,9 +14,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PREFIX ?= /usr/local
 INPUT ?=
 RUNS ?= 200
+COUNT ?= 1000000
 ROUNDS ?= 7
 ONLY ?=
-COUNT ?= 1000000
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -97,8 +97,8 @@ kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
 
 # The short form is part of each language's tests.
-.PHONY: cancel cancel-python cancel-c cancel-rust
-cancel: cancel-python cancel-c cancel-rust ## COUNT waits (default a million) that are cancelled while they are granted, in each language
+.PHONY: cancel cancel-python cancel-node cancel-c cancel-rust
+cancel: cancel-python cancel-node cancel-c cancel-rust ## COUNT waits (default a million) that are cancelled while they are granted, in each language
 cancel-python: build ## the same in Python
 	COUNT=$(COUNT) BYNAME_TEST_PATIENCE=7200 $(NO_LITTER) $(PY) -m pytest -q -s tests/python/test_cancel.py
 cancel-rust: tools-there ## COUNT futures dropped and time-outs passing (default a million) at the instant of the grant
@@ -106,6 +106,8 @@ cancel-rust: tools-there ## COUNT futures dropped and time-outs passing (default
 cancel-c: build ## COUNT time-outs (default a million) that race with the grant, in C
 	$(CC) -std=c99 -O2 -pthread "-I$(TEST_PREFIX)/include" tests/c/cancel.c "-L$(TEST_PREFIX)/lib" "-Wl,-rpath,$(TEST_PREFIX)/lib" -lbyname -o "$(TARGET)/cancel-c"
 	COUNT=$(COUNT) $(NO_LITTER) "$(TARGET)/cancel-c"
+cancel-node: build ## cancellations that race with the grant in Node, COUNT of them (default a million)
+	CANCELLATIONS=$(COUNT) $(NO_LITTER) node --test tests/node/cancel.test.mjs
 
 .PHONY: loom
 loom: ## the word machines under the model checker

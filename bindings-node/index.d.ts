@@ -20,8 +20,11 @@
  *
  * - **Time-outs** are milliseconds, parts allowed, and are outcomes: `null`, and `false` for `wait`. Leaving the time-out out,
  *   or `Infinity`, waits for ever; 0 looks once and never blocks; a wait is never early.
- * - **Promises** of this package occupy neither a thread nor the libuv pool. A pending one keeps the event loop alive.
+ * - **Promises** of this package occupy neither a thread nor the libuv pool. A pending one keeps the event loop alive; to let a process
+ *   end, end its waits by their `signal`.
  * - **`…Sync` calls** block the thread, and with it its event loop. They end when their worker is terminated.
+ * - **Handles and grants stay in their thread.** To another thread or process send the name. What `structuredClone` and `postMessage`
+ *   make of a handle is an empty object.
  * - **The grant is the owner**, whoever asked for it: two acquisitions in one process exclude each other like two processes.
  *
  * @packageDocumentation

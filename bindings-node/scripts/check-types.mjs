@@ -1,5 +1,5 @@
 // Checks index.d.ts and index.d.mts as users meet them: an ESM and a CJS program, compiled with --strict and run.
-// Installs typescript into a folder of its own that git ignores.
+// Installs typescript into target/check-types, once.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('..', import.meta.url))
-const work = join(here, 'node_modules', '.check-types')
+const work = join(here, '..', 'target', 'check-types')
 const run = (command, ...args) => {
-  const { status } = spawnSync(command, args, { cwd: work, stdio: 'inherit', env: { ...process.env, BYNAME_SESSION: `types-${process.pid}` } })
+  const { status } = spawnSync(command, args, { cwd: work, stdio: 'inherit', env: { ...process.env, BYNAME_SESSION: process.env.BYNAME_SESSION ?? `types-${process.pid}` } })
   if (status !== 0) process.exit(status ?? 1)
 }
 
@@ -42,6 +42,25 @@ async function main(): Promise<void> {
   try { new Semaphore('types', { maximum: 1n }) } catch {}
   // @ts-expect-error nobody makes grants but acquisitions
   try { new Grant() } catch {}
+  const bracketed = new Mutex('bracketed')
+  {
+    using inner = bracketed.acquireSync()
+    if (!inner.held || bracketed.tryAcquire() !== null) throw new Error('not held inside')
+  }
+  try {
+    await using inner = await bracketed.acquire()
+    throw inner
+  } catch (thrown) {
+    if (!(thrown instanceof Grant) || thrown.held) throw new Error('held after an exception')
+  }
+  {
+    using won = waitAnySync([bracketed, event])
+    if (won?.object !== bracketed) throw new Error('not won')
+  }
+  const after = bracketed.tryAcquire()
+  if (after === null || after.abandoned) throw new Error('not released by its bracket')
+  after.release()
+  bracketed.close()
   if (fence < 1n || none !== null || !set || same !== event) throw new Error('wrong outcome')
   event.close()
   semaphore.close()

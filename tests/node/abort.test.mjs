@@ -1,6 +1,6 @@
 // AbortSignal: before, during and in the same instant; nothing lost, nothing doubled, nothing left behind.
 
-import { fresh, session, turn, until, watchdog, wrongType } from './helper.mjs'
+import { fresh, session, start, turn, until, watchdog, wrongType } from './helper.mjs'
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
@@ -69,6 +69,88 @@ test('a wait that was won when the signal is aborted is either given or given ba
     }
   }
   assert.equal(outcomes.won + outcomes.aborted, 300)
+})
+
+test('in one turn the order decides: what was won before the abort stands, what comes after it is not taken', watchdog, async () => {
+  const kinds = {
+    mutex: () => { const mutex = new Mutex(); const grant = mutex.tryAcquire(); return { object: mutex, give: () => grant.release(), left: () => mutex.tryAcquire() !== null } },
+    event: () => { const event = new Event(); return { object: event, give: () => event.set(), left: () => event.isSet() } },
+    semaphore: () => { const semaphore = new Semaphore(null, { initial: 0 }); return { object: semaphore, give: () => semaphore.release(), left: () => semaphore.available() === 1 } },
+  }
+  const waits = [(object, options) => (object instanceof Event ? object.wait(options) : object.acquire(options)), (object, options) => waitAny([object], options), (object, options) => waitAll([object], options)]
+  for (const [kind, make] of Object.entries(kinds)) {
+    for (const wait of waits) {
+      const first = make()
+      const early = new AbortController()
+      const won = wait(first.object, { signal: early.signal })
+      first.give()
+      early.abort()
+      assert.ok(await won, `${kind}: the winner gets what he won`)
+      assert.equal(first.left(), false)
+
+      const second = make()
+      const late = new AbortController()
+      const lost = wait(second.object, { signal: late.signal })
+      late.abort()
+      second.give()
+      await assert.rejects(lost, { name: 'AbortError' })
+      assert.equal(second.left(), true, `${kind}: it is still there`)
+    }
+  }
+})
+
+test('a signal that is aborted between the call and the await ends the wait', watchdog, async () => {
+  const mutex = new Mutex()
+  const held = mutex.tryAcquire()
+  const controller = new AbortController()
+  const first = mutex.acquire({ signal: controller.signal })
+  queueMicrotask(() => controller.abort('in a microtask'))
+  await assert.rejects(first, (reason) => reason === 'in a microtask')
+  const listening = new AbortController()
+  listening.signal.addEventListener('abort', () => held.release()) // before the wait's own listener
+  const won = await mutex.acquire({ signal: (setImmediate(() => listening.abort()), listening.signal) })
+  assert.equal(won.held, true, 'released by a listener of the same signal, right before the wait hears of it')
+  won.release()
+})
+
+test('signals made of signals end waits, with the reason of the one that did', watchdog, async () => {
+  const event = new Event()
+  const never = new AbortController()
+  await assert.rejects(event.wait({ signal: AbortSignal.any([never.signal, AbortSignal.timeout(5)]) }), { name: 'TimeoutError' })
+  const controller = new AbortController()
+  const wait = event.wait({ signal: AbortSignal.any([never.signal, controller.signal]) })
+  const reason = new Error('the second')
+  controller.abort(reason)
+  await assert.rejects(wait, (error) => error === reason)
+  await assert.rejects(event.wait({ signal: AbortSignal.any([never.signal, controller.signal]) }), (error) => error === reason)
+  event.set()
+  assert.equal(await event.wait({ signal: AbortSignal.any([never.signal, AbortSignal.timeout(1e6)]) }), true)
+})
+
+test('a signal that nobody else keeps is not collected while a wait listens to it', watchdog, async (t) => {
+  const child = start(t, `
+    const event = new byname.Event()
+    let pending = true
+    event.wait({ signal: AbortSignal.timeout(20) }).catch((error) => { console.log(error.name); pending = false })
+    while (pending) { await new Promise(setImmediate); gc() }
+  `, { args: ['--expose-gc'] })
+  assert.equal(await child.line(), 'TimeoutError')
+  assert.deepEqual(await child.closed, { code: 0, signal: null, errors: '' })
+})
+
+test('a signal that lives long gathers nothing from waits that come and go', watchdog, async () => {
+  const { signal } = new AbortController()
+  const mutex = new Mutex()
+  const event = new Event()
+  for (let i = 0; i < 2000; i++) {
+    const grant = await mutex.acquire({ signal })
+    const next = mutex.acquire({ signal })
+    assert.equal(getEventListeners(signal, 'abort').length, 1)
+    grant.release()
+    ;(await next).release()
+    assert.equal(await event.wait({ signal, timeout: 0 }), false)
+  }
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
 test('under a storm of aborts each unit is taken exactly once', watchdog, async (t) => {

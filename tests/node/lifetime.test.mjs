@@ -138,6 +138,72 @@ test('process.exit and uncaught errors with waits pending end the process cleanl
   next.release()
 })
 
+test('what a process has won when it exits, and does not know of, goes back', watchdog, async (t) => {
+  for (const end of ['process.exit(5)', 'throw new Error("on purpose")', 'process.kill(process.pid, "SIGTERM"); for (;;);']) {
+    const mutex = new Mutex(fresh())
+    const units = new Semaphore(fresh(), { initial: 0, maximum: 50 })
+    const held = mutex.tryAcquire()
+    const child = start(t, `
+      import { readSync, writeSync } from 'node:fs'
+      const mutex = byname.Mutex.open(${JSON.stringify(mutex.name)})
+      const units = byname.Semaphore.open(${JSON.stringify(units.name)})
+      const waits = [mutex.acquire(), ...Array.from({ length: 50 }, () => units.acquire())]
+      writeSync(1, 'waiting\\n')
+      readSync(0, Buffer.alloc(1)) // the loop stands still: nobody can tell it
+      ${end}
+    `)
+    assert.equal(await child.line(), 'waiting')
+    held.release()
+    units.release(50)
+    assert.deepEqual([units.available(), mutex.tryAcquire()], [0, null], 'all of it was won')
+    child.say('end')
+    const { code, signal } = await child.closed
+    assert.ok(end.includes('SIGTERM') ? signal === 'SIGTERM' : code > 0)
+    const next = await mutex.acquire()
+    next.release()
+    await until(() => units.available() === 50)
+  }
+})
+
+test('SIGTERM ends a process with pending waits as it ends any other; what it held is abandoned', watchdog, async (t) => {
+  const mutex = new Mutex(fresh())
+  const child = start(t, `
+    globalThis.grant = byname.Mutex.open(${JSON.stringify(mutex.name)}).tryAcquire()
+    console.log('holding')
+    await new byname.Event().wait()
+  `)
+  assert.equal(await child.line(), 'holding')
+  const wait = mutex.acquire()
+  child.kill('SIGTERM')
+  const { code, signal } = await child.closed
+  assert.deepEqual([code, signal], [null, 'SIGTERM'])
+  const grant = await wait
+  assert.equal(grant.abandoned, true)
+  grant.release()
+})
+
+test('handlers of signals, errors and the exit may use byname', watchdog, async (t) => {
+  const mutex = new Mutex(fresh())
+  const child = start(t, `
+    const mutex = byname.Mutex.open(${JSON.stringify(mutex.name)})
+    let grant = mutex.tryAcquire()
+    const stop = new AbortController()
+    process.on('SIGTERM', () => { grant.release(); grant = mutex.tryAcquire(); stop.abort('told to') })
+    process.on('uncaughtException', (error) => console.log('caught', String(error), grant.held))
+    process.on('exit', () => { grant.release(); console.log('released') })
+    setImmediate(() => { throw 'on purpose' })
+    console.log(await new byname.Event().wait({ signal: stop.signal }).catch((reason) => reason))
+  `)
+  assert.equal(await child.line(), 'caught on purpose true')
+  child.kill('SIGTERM')
+  assert.equal(await child.line(), 'told to')
+  assert.equal(await child.line(), 'released')
+  assert.deepEqual(await child.closed, { code: 0, signal: null, errors: '' })
+  const next = mutex.tryAcquire()
+  assert.equal(next.abandoned, false)
+  next.release()
+})
+
 test('the libuv pool is never occupied: files are read while waits are pending', watchdog, async () => {
   const event = new Event(null, { manualReset: true })
   const mutex = new Mutex()

@@ -20,6 +20,27 @@ test('import and require give the same classes', () => {
   for (const key of Object.keys(required)) assert.equal(named[key], required[key], key)
 })
 
+test('objects of one module system are those of the other', async () => {
+  const required = require('../../bindings-node/index.cjs')
+  const mutex = new required.Mutex('of require')
+  const same = named.Mutex.open('of require')
+  const grant = await mutex.acquire()
+  assert.ok(grant instanceof named.Grant)
+  const won = named.waitAny([same, mutex])
+  grant.release()
+  const result = await won
+  assert.ok(result instanceof required.WaitResult && result.object === same)
+  result.release()
+  assert.throws(() => required.Mutex.open('nothing'), named.ByNameError)
+  mutex.close()
+  same.close()
+})
+
+test('TypeScript programs of both module systems compile with --strict, run, and release what they bracket with `using`', { timeout: 240_000 }, () => {
+  const said = execFileSync(process.execPath, [join(bindings, 'scripts', 'check-types.mjs')], { encoding: 'utf8', env: { ...process.env, BYNAME_SESSION: `${session}-types` } })
+  for (const system of ['ESM', 'CommonJS']) assert.match(said, new RegExp(`${system}: types fit and the program runs`))
+})
+
 test('the package and the addon have one version', () => {
   assert.equal(byname.version, JSON.parse(readFileSync(join(bindings, 'package.json'), 'utf8')).version)
 })

@@ -1,7 +1,10 @@
 // Several processes, some of them killed.
 
-import { fresh, start, until, watchdog } from './helper.mjs'
+import { bindings, fresh, start, turn, until, watchdog } from './helper.mjs'
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import cluster from 'node:cluster'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -88,6 +91,38 @@ test('processes take turns at a mutex, and an event starts them together', watch
   go.set()
   for (const child of children) assert.deepEqual(await child.closed, { code: 0, signal: null, errors: '' })
   assert.equal(readFileSync(file, 'utf8'), String(3 * rounds))
+})
+
+test('processes of child_process.fork and of cluster meet at names', watchdog, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'byname-fork-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'worker.cjs')
+  writeFileSync(file, `
+    const { Mutex } = require(${JSON.stringify(`${bindings}index.cjs`)})
+    process.once('message', async (name) => {
+      const mutex = Mutex.open(name)
+      process.send('waiting')
+      globalThis.grant = await mutex.acquire()
+      process.send('holding')
+    })
+  `)
+  cluster.setupPrimary({ exec: file })
+  for (const make of [() => fork(file), () => cluster.fork().process]) {
+    const mutex = new Mutex(fresh())
+    const held = mutex.tryAcquire()
+    const child = make()
+    t.after(() => child.kill('SIGKILL'))
+    const closed = once(child, 'exit')
+    child.send(mutex.name)
+    assert.deepEqual((await once(child, 'message')).slice(0, 1), ['waiting'])
+    held.release()
+    while (mutex.owner()?.pid !== child.pid) await turn()
+    child.kill('SIGKILL')
+    await closed
+    const grant = await mutex.acquire()
+    assert.equal(grant.abandoned, true)
+    grant.release()
+  }
 })
 
 test('a name is gone with its last holder', watchdog, async (t) => {

@@ -5,18 +5,19 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { Event, Mutex, usage } from '../../bindings-node/index.mjs'
+import { Event, Mutex, Semaphore, usage } from '../../bindings-node/index.mjs'
 
 const path = new URL('../../bindings-node/index.cjs', import.meta.url).pathname
 
-/** Runs `code` in a worker; `byname`, `name` and `say` are there. */
-function work(test, name, code) {
+/** Runs `code` in a worker; `byname`, `name`, `say`, `once` and `parentPort` are there. */
+function work(test, name, code, options) {
   const worker = new Worker(`
+    const { once } = require('node:events')
     const { parentPort, workerData: { path, name } } = require('node:worker_threads')
     const byname = require(path)
     const say = (text) => parentPort.postMessage(text)
     ;(async () => { ${code} })()
-  `, { eval: true, workerData: { path, name } })
+  `, { ...options, eval: true, workerData: { path, name } })
   test.after(() => worker.terminate())
   return worker
 }
@@ -108,6 +109,83 @@ test('a lock won by a worker that is terminated before it knows goes back', watc
   assert.equal(next.abandoned, false)
   next.release()
   assert.equal(await event.wait(), true)
+})
+
+test('units won by a worker that is terminated before it knows go back', watchdog, async (t) => {
+  const plain = new Semaphore(fresh(), { initial: 0, maximum: 4 })
+  const robust = new Semaphore(fresh(), { initial: 0, maximum: 4, robust: true })
+  const before = usage()
+  const worker = work(t, [plain.name, robust.name], `
+    const [plain, robust] = name.map((name) => byname.Semaphore.open(name))
+    const waits = [plain.acquire(), plain.acquire(), robust.acquire(), robust.acquire(), byname.waitAny([plain, robust]), byname.waitAll([plain, robust])]
+    say('waiting')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  `)
+  assert.equal(await said(worker), 'waiting')
+  plain.release(4)
+  robust.release(3)
+  assert.deepEqual([plain.available(), robust.available()], [0, 0], 'all were won')
+  await worker.terminate()
+  assert.deepEqual([plain.available(), robust.available()], [4, 3])
+  assert.deepEqual(usage(), before)
+})
+
+test('a worker that ends by itself, exits, or runs out of memory takes its pending waits with it', watchdog, async (t) => {
+  const mutex = new Mutex(fresh())
+  const event = new Event(fresh())
+  const held = mutex.tryAcquire()
+  for (const [end, code, options] of [
+    ['process.exit(7)', 7],
+    ['throw new Error("on purpose")', 1],
+    ['Promise.reject(new Error("on purpose"))', 1],
+    ['const much = []; for (;;) much.push(new Array(1000).fill(much.length))', 1, { resourceLimits: { maxOldGenerationSizeMb: 16 } }],
+  ]) {
+    const before = usage()
+    const worker = work(t, [mutex.name, event.name], `
+      const mutex = byname.Mutex.open(name[0]); const event = byname.Event.open(name[1])
+      globalThis.waits = [mutex.acquire(), event.wait(), byname.waitAny([event, mutex]), mutex.acquire({ timeout: 1e9 })]
+      globalThis.grant = new byname.Mutex().tryAcquire()
+      say('waiting')
+      await new Promise((resolve) => parentPort.once('message', resolve))
+      setImmediate(() => { ${end} })
+    `, options)
+    const failed = new Promise((resolve) => worker.once('error', resolve))
+    const exited = new Promise((resolve) => worker.once('exit', resolve))
+    assert.equal(await said(worker), 'waiting')
+    assert.ok(usage().waiters > before.waiters)
+    worker.postMessage('end')
+    assert.equal(await exited, code, end)
+    if (options) assert.equal((await failed).code, 'ERR_WORKER_OUT_OF_MEMORY')
+    assert.deepEqual(usage(), before, end)
+  }
+  held.release()
+  event.set()
+  const next = mutex.tryAcquire()
+  assert.deepEqual([next?.abandoned, event.isSet()], [false, true], 'nobody took anything')
+  next.release()
+})
+
+test('a worker with pending waits hears its ports, and one whose waits are over ends by itself', watchdog, async (t) => {
+  const mutex = new Mutex(fresh())
+  const held = mutex.tryAcquire()
+  const { port1, port2 } = new MessageChannel()
+  const worker = work(t, null, `
+    const [{ port, name }] = await once(parentPort, 'message')
+    const wait = byname.Mutex.open(name).acquire() // names travel, handles do not
+    port.on('message', (text) => port.postMessage(text + ' heard'))
+    ;(await wait).release()
+    port.postMessage('got it')
+    port.close()
+  `)
+  const exited = once(worker, 'exit')
+  worker.postMessage({ port: port2, name: mutex.name }, [port2])
+  for (let i = 0; i < 50; i++) {
+    port1.postMessage(i)
+    assert.deepEqual(await once(port1, 'message'), [`${i} heard`])
+  }
+  held.release()
+  assert.deepEqual(await once(port1, 'message'), ['got it'])
+  assert.deepEqual(await exited, [0])
 })
 
 test('a worker that ends with a grant abandons its mutex', watchdog, async (t) => {
