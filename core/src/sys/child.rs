@@ -91,13 +91,19 @@ pub(crate) fn spawn(command: &[CString], env: &[CString], orphan: Orphan) -> Res
     let parent = std::process::id();
     let (argv, envp) = (pointers(command), pointers(env));
     let (mut told, mut tell) = pipe()?;
-    let quiet = Quiet::begin();
+    let mut quiet = Quiet::begin();
+    // Before there is a child, so that no child outlives us unknown; the signal waits until there is one.
+    follow(orphan, &mut quiet);
     // SAFETY: the child shares no memory with us and calls nothing but what a signal handler may call, until it execs or exits.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as libc::pid_t;
     match child {
         -1 => return Err(errno()),
         0 => {
             die_with(parent);
+            for standard in 0..=2 {
+                // SAFETY: takes numbers. Node has marked them to be closed; one that is not open stays so.
+                unsafe { libc::fcntl(standard, libc::F_SETFD, 0) };
+            }
             for signal in IGNORED_BY_RUNTIMES {
                 // SAFETY: the default disposition, for a signal that exists.
                 unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -111,7 +117,6 @@ pub(crate) fn spawn(command: &[CString], env: &[CString], orphan: Orphan) -> Res
         _ => {}
     }
     let child = Child::minded(child, &quiet);
-    follow(orphan);
     drop(quiet);
     drop(tell);
     match told.read() {
@@ -172,19 +177,15 @@ fn die_with(parent: u32) {
     }
 }
 
-/// Decides what this process does from now on when its parent dies.
-fn follow(orphan: Orphan) {
+/// Decides what this process does from now on when its parent dies. (If the parent is dead already, so is this process.)
+fn follow(orphan: Orphan, quiet: &mut Quiet) {
     let signal = match orphan {
         Orphan::Keep => 0,
         Orphan::Kill => {
             let signal = libc::SIGRTMAX();
             handle(signal, kill_child);
-            // SAFETY: the set is a local that the calls fill; the signal exists.
-            unsafe {
-                let mut set: libc::sigset_t = std::mem::zeroed();
-                libc::sigaddset(&mut set, signal);
-                libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut());
-            }
+            // SAFETY: the set is a whole one; the signal exists.
+            unsafe { libc::sigdelset(&mut quiet.0, signal) };
             signal
         }
     };
