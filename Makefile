@@ -45,12 +45,12 @@ $(VENV)/.ready: | tools-there
 	touch $@
 
 $(VENV)/.ready-dist: $(VENV)/.ready
-	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2' ziglang cargo-zigbuild
 	touch $@
 
 .PHONY: build
 build: $(VENV)/.ready ## the libraries of all four languages, in the tree
-	cargo build --locked --release --workspace
+	cargo build --locked --release --workspace --features byname/cli
 	@install -m 644 "$(TARGET)/release/libbyname_node.so" $(ADDON)
 	@install -m 644 "$(TARGET)/release/lib_byname.so" $(EXTENSION)
 	@bash tools/install-c.sh "$(TEST_PREFIX)" "$(TARGET)/release" >/dev/null
@@ -70,17 +70,19 @@ demo: build ## four languages count a text under one set of names; INPUT=file ta
 
 .PHONY: test
 test: tools-there ## everything below, from a fresh clone; fails if a process or a file is left behind
-	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-readme test-scenarios test-kill
+	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-command test-readme test-scenarios test-kill
 
-.PHONY: test-rust test-python test-node test-c test-readme test-scenarios test-kill
+.PHONY: test-rust test-python test-node test-c test-command test-readme test-scenarios test-kill
 test-rust: ## unit, model, documentation tests of the Rust crates
-	cargo test --locked --workspace --exclude byname-python --exclude byname-node
+	cargo test --locked --workspace --features byname/cli --exclude byname-python --exclude byname-node
 test-python: ## the Python package
 	$(PY) -m pytest -q tests/python
 test-node: ## the Node package
 	node --test tests/node/*.test.mjs
 test-c: ## the C library, as C99 and C++17
 	bash tests/c/run.sh "$(TEST_PREFIX)"
+test-command: ## the command, from the shell
+	bash tests/command/run.sh "$(TARGET)/release/byname"
 test-readme: ## the examples of README.md, as they stand there
 	$(PYTHON) tools/try_readme.py "$(TARGET)" "$(TEST_PREFIX)" $(PY)
 test-scenarios: ## the contract's rows, each role played by each language

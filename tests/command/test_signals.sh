@@ -4,13 +4,9 @@ for signal in HUP INT QUIT TERM USR1 USR2; do
     # A shell starts background jobs with INT and QUIT ignored; python undoes that.
     python3 -c 'import os, signal, sys
 for s in (signal.SIGINT, signal.SIGQUIT): signal.signal(s, signal.SIG_DFL)
-os.execvp(sys.argv[1], sys.argv[1:])' byname lock m -- python3 -c 'import os, signal, sys
-def got(*_):
-    held = os.system("byname lock --timeout 0 m -- true")
-    sys.exit(42 if os.waitstatus_to_exitcode(held) == 124 else 1)
-signal.signal(signal.Signals["SIG" + sys.argv[1]], got)
-open("pid", "w").write("ready\n")
-while True: signal.pause()' $signal 2>err & command=$!
+os.execvp(sys.argv[1], sys.argv[1:])' byname lock m -- sh -c '
+        trap "kill \$!; byname lock --timeout 0 m -- true; test \$? = 124 && exit 42; exit 1" "$1"
+        sleep 1000 & echo > pid; wait' sh $signal 2>err & command=$!
     read -r _ < pid
     kill -$signal $command
     got=0
