@@ -22,6 +22,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
 EXTENSION := bindings-python/python/byname/_byname.abi3.so
+# Shipped libraries are linked against the glibc that Node 20 needs anyway, by zig, which has its symbols.
+PORTABLE := $(shell uname -m)-unknown-linux-gnu
 TEST_PREFIX := $(TARGET)/prefix
 NO_LITTER := $(PYTHON) tools/no_litter.py --
 export PYO3_PYTHON := $(CURDIR)/$(PY)
@@ -47,12 +49,12 @@ $(VENV)/.ready: | tools-there
 	touch $@
 
 $(VENV)/.ready-dist: $(VENV)/.ready
-	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2' ziglang cargo-zigbuild
 	touch $@
 
 .PHONY: build
 build: $(VENV)/.ready ## the libraries of all four languages, in the tree
-	cargo build --locked --release --workspace
+	cargo build --locked --release --workspace --features byname/cli
 	@install -m 644 "$(TARGET)/release/libbyname_node.so" $(ADDON)
 	@install -m 644 "$(TARGET)/release/lib_byname.so" $(EXTENSION)
 	@bash tools/install-c.sh "$(TEST_PREFIX)" "$(TARGET)/release" >/dev/null
@@ -72,11 +74,11 @@ demo: build ## four languages count a text under one set of names; INPUT=file ta
 
 .PHONY: test
 test: tools-there ## everything below, from a fresh clone; fails if a process or a file is left behind
-	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-readme test-scenarios test-kill
+	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-command test-readme test-scenarios test-kill
 
-.PHONY: test-rust test-python test-python-all test-node test-c test-readme test-scenarios test-kill
+.PHONY: test-rust test-python test-python-all test-node test-c test-command test-readme test-scenarios test-kill
 test-rust: ## unit, model, documentation tests of the Rust crates
-	cargo test --locked --workspace --exclude byname-python --exclude byname-node
+	cargo test --locked --workspace --features byname/cli --exclude byname-python --exclude byname-node
 test-python: ## the Python package
 	$(PY) -m pytest -q tests/python
 test-python-all: build ## the same under every Python of this machine, 3.9 and later
@@ -85,6 +87,8 @@ test-node: ## the Node package
 	node --test tests/node/*.test.mjs
 test-c: ## the C library, as C99 and C++17, also under sanitizers
 	bash tests/c/run.sh "$(TEST_PREFIX)"
+test-command: ## the command, from the shell
+	bash tests/command/run.sh "$(TARGET)/release/byname"
 test-readme: ## the examples of README.md, as they stand there
 	$(PYTHON) tools/try_readme.py "$(TARGET)" "$(TEST_PREFIX)" $(PY)
 test-scenarios: ## the contract's rows, each role played by each language
@@ -131,17 +135,18 @@ bench: tools-there $(VENV)/.ready ## byname against its references: a table and 
 # --- what people install
 
 .PHONY: dist
-dist: $(VENV)/.ready-dist ## the wheel, the npm package and the C package, in dist/
+dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C package, in dist/; they need glibc 2.28
 	rm -rf dist
-	$(VENV)/bin/maturin build --locked --profile dist --target-dir "$(TARGET)/wheel" --out dist
-	cargo build --locked --profile dist -p byname-node -p byname-c
-	@install -m 644 "$(TARGET)/dist/libbyname_node.so" $(ADDON)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --locked --profile dist --target-dir "$(TARGET)/wheel" --zig --compatibility manylinux_2_28 --out dist
+	$(VENV)/bin/maturin sdist --out dist
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo zigbuild --locked --profile dist -p byname-node -p byname-c --target $(PORTABLE).2.28
+	@install -m 644 "$(TARGET)/$(PORTABLE)/dist/libbyname_node.so" $(ADDON)
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
 	mkdir -p "$(TARGET)/npm-package" "$(TARGET)/c-package/byname"
-	cp -r README.md LICENSE-* bindings-node/package.json bindings-node/index.* bindings-node/lib $(ADDON) "$(TARGET)/npm-package"
+	cp -r README.md LICENSE-* bindings-node/package.json bindings-node/index.* bindings-node/bin bindings-node/lib $(ADDON) "$(TARGET)/npm-package"
 	npm pack --silent --pack-destination dist "$(TARGET)/npm-package"
 	cp LICENSE-* "$(TARGET)/c-package/byname"
-	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/dist" >/dev/null
+	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/$(PORTABLE)/dist" >/dev/null
 	sed -i 's|^prefix=.*|prefix=$${pcfiledir}/../..|' "$(TARGET)/c-package/byname/lib/pkgconfig/byname.pc" # it may be unpacked anywhere
 	tar -C "$(TARGET)/c-package" --owner=0 --group=0 -czf dist/byname-c-$$(uname -m)-linux.tar.gz byname
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"

@@ -9,7 +9,7 @@ function load() {
   try {
     return require(join(__dirname, '..', `byname.${target}.node`))
   } catch (cause) {
-    const error = new Error(`byname cannot load its addon for ${target}: this package has Linux addons for glibc 2.34 and later (${cause.message})`, { cause })
+    const error = new Error(`byname cannot load its addon for ${target}: this package has Linux addons for glibc 2.28 and later (${cause.message})`, { cause })
     error.code = 'ERR_BYNAME_UNSUPPORTED'
     throw error
   }

@@ -9,6 +9,7 @@ mod aio;
 mod args;
 mod block;
 mod bracket;
+mod command;
 mod coroutine;
 mod error;
 mod event;
@@ -30,6 +31,8 @@ use pyo3::prelude::*;
 mod _byname {
     use super::*;
 
+    #[pymodule_export]
+    use crate::command::command;
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]

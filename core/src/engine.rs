@@ -130,6 +130,15 @@ impl Namespace {
     /// Opens an existing object. Errors: NotFound, WrongKind, AccessDenied and those of names; a missing name is InvalidArgument (87),
     /// an empty one InvalidName (6).
     pub fn open(&self, name: Option<&str>, kind: Kind, access: Access) -> Result<Handle> {
+        self.open_if(name, |found| found == kind, access)
+    }
+
+    /// As [`Namespace::open`], whatever kind the object is of; [`HandleRef::kind`] says which.
+    pub fn open_any(&self, name: Option<&str>, access: Access) -> Result<Handle> {
+        self.open_if(name, |_| true, access)
+    }
+
+    fn open_if(&self, name: Option<&str>, is: impl Fn(Kind) -> bool, access: Access) -> Result<Handle> {
         let space = self.0;
         space.check()?;
         let name = name.ok_or_else(|| Error::invalid_argument("only a named object can be opened; pass its name, or create one"))?;
@@ -138,9 +147,9 @@ impl Namespace {
         let leaf = self
             .leaf(cx, Some(name))?
             .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6))?;
-        let target = index::open(cx, leaf, |machine| Kind::of(machine) == kind)?;
+        let target = index::open(cx, leaf, |machine| is(Kind::of(machine)))?;
         let entry = access
-            .rights(kind)
+            .rights(Kind::of(target.machine))
             .and_then(|rights| handles::insert(space, target, rights | prefix(Some(name))))
             .inspect_err(|_| drop(index::leave(cx, target.at)))?;
         Ok(Handle(HandleRef(entry)))

@@ -252,7 +252,7 @@ pub(crate) fn install_hooks() {
 }
 
 /// An orderly exit. With others still there it is a death with nothing to tell; the last one removes the file.
-extern "C" fn leave_all() {
+pub(crate) extern "C" fn leave_all() {
     for space in space::all() {
         if space.check().is_ok() {
             let _ = leave(space);

@@ -10,6 +10,8 @@ mod arena;
 mod asyncs;
 mod bucket;
 mod cell;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod cli;
 mod dispatch;
 #[cfg(not(loom))]
 pub mod engine;

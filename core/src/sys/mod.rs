@@ -4,6 +4,8 @@
 //! monotonic deadlines, and never set a private futex flag. If you type `libc::` elsewhere, you are in the wrong folder.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is the door
 
+#[cfg(feature = "cli")]
+pub(crate) mod child;
 pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod fault;

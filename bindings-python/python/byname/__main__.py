@@ -1,0 +1,13 @@
+"""The command `byname`, as the installed script and as `python -m byname`."""
+
+import sys
+
+from byname._byname import _command
+
+
+def main() -> int:
+    return _command(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+//! What may be said to the command, and its manual.
+
+use crate::Timeout;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+
+const ABOUT: &str = "Named mutexes, semaphores and events from the shell";
+
+const LONG_ABOUT: &str = "\
+Named mutexes, semaphores and events from the shell, shared with every program that uses byname in whatever language.
+
+Processes meet at a name. A mutex or semaphore of that name is made by whoever comes first, and is gone with the last one who \
+uses it. An owner that dies, however it dies, leaves its mutex abandoned: the next one gets it and is told.";
+
+// The sections below stand in the manual page as they stand here: a headline, then indented lines of at most 76 columns.
+
+const NAMES: &str = "\
+Names:
+  A name is at most 260 characters, without a backslash; `Local\\NAME` is
+  the same as NAME. One that begins with a dash is written after `--`, or
+  with `Local\\` before it.";
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  That of COMMAND, and 128 + n if signal n ended it. Otherwise
+  0    what was to be done is done
+  124  the time was up
+  125  byname itself failed, was used wrongly, or met an abandoned object
+       under --fail-abandoned
+  126  COMMAND was found and could not be run
+  127  COMMAND was not found";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  BYNAME_SESSION    the session: programs with different ones never meet
+  BYNAME_DIR        the directory of the shared file, not /dev/shm
+
+  COMMAND finds these besides:
+  BYNAME_NAME       the name of the object that is held for it; not set
+                    after a wait for all of several
+  BYNAME_FENCE      the number of this acquisition, which rises from one to
+                    the next, so that a store can refuse who comes late
+  BYNAME_ABANDONED  1 if the previous owner died holding it; else not set";
+
+const SIGNALS: &str = "\
+Signals:
+  COMMAND runs in the foreground, with the standard input, output and error
+  of byname. HUP, INT, QUIT, TERM, USR1 and USR2 that are sent to byname are
+  passed on to COMMAND, and what it took is held until COMMAND has ended.
+  While it still waits, they end it.
+
+  When a process is killed (KILL), this is promised:
+  - COMMAND killed: it has ended. What was held for it is released in an
+    orderly way, and the status is 137.
+  - byname killed: COMMAND is killed, too. Only when COMMAND has made its
+    last system call, the mutex is passed on, abandoned.
+  - byname killed, under --keep-running: COMMAND goes on, and what is held
+    for it is released when it ends.
+  COMMAND is the one process: what it started and left behind is neither
+  killed nor waited for.
+
+  A second process named byname sees to that: it holds, and COMMAND is its
+  child. If that one is killed, the mutex is abandoned at that moment; the
+  kernel kills COMMAND right after, which may finish a system call that it
+  is in, and does not kill one that changes its user when it is executed
+  (setuid).";
+
+const REPORTS: &str = "\
+Reports:
+  With --json every report is one line, an object whose first key is
+  \"byname\". set, reset, pulse, and wait without a COMMAND write to standard
+  output. With a COMMAND, whose standard output it is, reports go to standard
+  error. null stands for what there is not.
+
+  {\"byname\":\"acquired\",\"names\":[NAME...],\"index\":I,\"fence\":F,\"abandoned\":B}
+  {\"byname\":\"ended\",\"status\":STATUS,\"signal\":N}
+  {\"byname\":\"timed-out\",\"names\":[NAME...]}
+  {\"byname\":\"set\",\"names\":[NAME...]}, or \"reset\", or \"pulse\"
+  {\"byname\":\"warning\",\"message\":TEXT}
+  {\"byname\":\"error\",\"kind\":KIND,\"win32\":NUMBER,\"message\":TEXT}
+
+  What a wrong use of the command says is for people only.";
+
+/// Named mutexes, semaphores and events from the shell.
+#[derive(Debug, Parser)]
+#[command(name = "byname", version, about = ABOUT, long_about = LONG_ABOUT, max_term_width = 100, subcommand_value_name = "WHAT",
+    subcommand_help_heading = "What", override_usage = "byname [OPTIONS] WHAT ...", after_long_help = [NAMES, EXIT_STATUS, ENVIRONMENT, REPORTS].join("\n\n"))]
+pub(super) struct Cli {
+    /// Report in JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run a command while holding a mutex
+    ///
+    /// The mutex belongs to this one run: a COMMAND that locks the same name again waits for itself.
+    ///
+    /// If the previous owner died holding it, a warning says so and COMMAND finds BYNAME_ABANDONED=1: what the mutex guards may be half
+    /// done. With --fail-abandoned COMMAND is not run, the status is 125, and the next one is told as well.
+    #[command(override_usage = "byname lock [OPTIONS] NAME [--] COMMAND [ARG...]", after_long_help = ["\
+Examples:
+  byname lock my-app/deploy -- ./deploy.sh --all
+  byname lock --timeout 0 nightly -- backup || echo 'one is running'
+  byname lock --fail-abandoned ledger -- ./book.py || ./repair.py", SIGNALS, EXIT_STATUS, ENVIRONMENT].join("\n\n"))]
+    Lock(Lock),
+    /// Run a command while holding one of N permits
+    ///
+    /// The first one makes the semaphore, with N permits that come back from holders that are killed. Those who come while it exists
+    /// use it as it is, whoever made it; a warning says so if it has another number of permits.
+    #[command(override_usage = "byname sem [-n N] [OPTIONS] NAME [--] COMMAND [ARG...]", after_long_help = ["\
+Examples:
+  byname sem -n 4 encoders -- ffmpeg -i in.wav out.flac
+  ls *.wav | xargs -P 100 -I{} byname sem -n 4 encoders -- flac {}", SIGNALS, EXIT_STATUS, ENVIRONMENT].join("\n\n"))]
+    Sem(Sem),
+    /// Set events
+    ///
+    /// An event is made by a program that uses it, or by `byname wait --create`, and must exist. All are opened before the first is set:
+    /// if one is missing, nothing happens.
+    #[command(override_usage = "byname set [OPTIONS] NAME...", after_long_help = EXIT_STATUS)]
+    Set(Events),
+    /// Reset events
+    ///
+    /// They must exist. All are opened before the first is reset: if one is missing, nothing happens.
+    #[command(override_usage = "byname reset [OPTIONS] NAME...", after_long_help = EXIT_STATUS)]
+    Reset(Events),
+    /// Release those who wait for events now, and leave the events unset
+    ///
+    /// They must exist. All are opened before the first is pulsed: if one is missing, nothing happens.
+    #[command(override_usage = "byname pulse [OPTIONS] NAME...", after_long_help = EXIT_STATUS)]
+    Pulse(Events),
+    /// Wait for objects of any kind
+    ///
+    /// Waits until all of them are signalled at one instant, or any with --any. A wait takes what it waits for: an event with automatic
+    /// reset becomes unset; a mutex, or a permit of a semaphore, is held while COMMAND runs and then released, without a COMMAND at once.
+    ///
+    /// With --any and several names, and without a COMMAND, the name of the one that ended the wait is printed.
+    #[command(override_usage = "byname wait [OPTIONS] NAME... [-- COMMAND [ARG...]]", after_long_help = ["\
+Examples:
+  byname wait --create manual migrated && ./serve
+  ./migrate && byname set migrated
+  byname wait --any --timeout 60 done failed
+  byname wait --all accounts/a accounts/b -- ./move-money a b", SIGNALS, EXIT_STATUS, ENVIRONMENT].join("\n\n"))]
+    Wait(Wait),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lock {
+    #[command(flatten)]
+    pub how: How,
+    /// The mutex; made if there is none
+    #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub name: String,
+    /// What to run, with its arguments
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sem {
+    /// How many may hold a permit at a time, if the semaphore is made; 1 if this is not said
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
+    pub permits: Option<i64>,
+    #[command(flatten)]
+    pub how: How,
+    /// The semaphore; made if there is none
+    #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub name: String,
+    /// What to run, with its arguments
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Events {
+    /// The events
+    #[arg(value_name = "NAME", required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Wait {
+    /// Wait for any of them
+    #[arg(long, conflicts_with = "all")]
+    pub any: bool,
+    /// Wait for all of them at one instant; the default
+    #[arg(long)]
+    pub all: bool,
+    /// Make an event where there is no object of the name
+    #[arg(long, value_name = "RESET")]
+    pub create: Option<Reset>,
+    #[command(flatten)]
+    pub how: How,
+    /// What to wait for: mutexes, semaphores, events
+    #[arg(value_name = "NAME", required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub names: Vec<String>,
+    /// What to run while holding them, with its arguments
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
+}
+
+/// How to wait and to hold.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Give up after so many seconds, a decimal number; 0 only looks
+    #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
+    pub timeout: Option<Timeout>,
+    /// Fail, and leave it abandoned, if a previous owner died
+    #[arg(long)]
+    pub fail_abandoned: bool,
+    /// If byname is killed, let COMMAND run on, and hold until it ends
+    #[arg(long)]
+    pub keep_running: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Reset {
+    /// A set event releases everyone until it is reset
+    Manual,
+    /// A set event releases one
+    Auto,
+}
+
+fn seconds(text: &str) -> Result<Timeout, String> {
+    let seconds = text.parse().map_err(|_| "it must be a decimal number, or `inf`".to_owned())?;
+    Timeout::from_secs(seconds).map_err(|refusal| refusal.message().to_owned())
+}
