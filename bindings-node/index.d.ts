@@ -83,8 +83,17 @@ declare abstract class Handle implements Disposable, AsyncDisposable {
   /** Whether this handle made the object, rather than found it. */
   readonly created: boolean
   /**
+   * Whether the handle is protected from being closed: by `close`, by `using`, by garbage collection, by the end of a worker. It
+   * then stays open until the process ends. Can be set; it is this handle's alone.
+   */
+  protected: boolean
+  /**
+   * Whether children that byname starts get the handle. Can be set; only kept so far, since this version starts no children.
+   */
+  inheritable: boolean
+  /**
    * Closes the handle. Grants stay valid, and so do waits in progress. Every other call on a closed handle, and closing it
-   * again, throws `ERR_BYNAME_CLOSED`.
+   * again, throws `ERR_BYNAME_CLOSED`. Closing a {@link protected} one throws `ERR_BYNAME_ACCESS_DENIED`, and it stays open.
    */
   close(): void
   /** Reserved for a descriptor to poll; throws `ERR_BYNAME_UNSUPPORTED` in this version. */
@@ -146,6 +155,13 @@ export class Mutex extends Lock {
   readonly initialGrant: Grant | null
   /** Who owns the mutex now. It may be out of date before you look. */
   owner(): { pid: number; tid: number } | null
+  /**
+   * All of its state at one instant; looking takes nothing and waits for nobody.
+   *
+   * `depth`: how often the owner holds it, 0 if nobody does; a grant holds it once, a thread of another language may more often.
+   * `abandoned`: the last owner died and nobody has acquired it since, so the next one will be told.
+   */
+  state(): { owner: { pid: number; tid: number } | null; depth: number; abandoned: boolean }
 }
 
 /** A flag to wait for. A manual-reset event lets everyone through until it is reset, an auto-reset event exactly one. */
@@ -167,6 +183,8 @@ export class Event extends Handle {
   pulse(): void
   /** Whether it is set; takes nothing. */
   isSet(): boolean
+  /** All of its state at one instant; looking takes nothing and waits for nobody. */
+  state(): { set: boolean; manualReset: boolean }
   /**
    * Waits until it is set, without blocking the thread.
    *
@@ -205,6 +223,8 @@ export class Semaphore extends Lock {
   release(n?: number): number
   /** The units that are free now; takes nothing. */
   available(): number
+  /** All of its state at one instant; looking takes nothing and waits for nobody. */
+  state(): { available: number; maximum: number; robust: boolean }
 }
 
 /** What can be waited for. */

@@ -45,7 +45,7 @@ enum {
   BYNAME_ERR_PATH_NOT_FOUND = -2,
   /** Something of that name exists and the call must make a new one. (183) Open the existing one. */
   BYNAME_ERR_ALREADY_EXISTS = -3,
-  /** The handle, or the user, lacks the right that the call needs. (5, 1314) Open the object with that right, or ask its owner for it. */
+  /** The handle, or the user, lacks the right that the call needs, or the handle is protected from being closed (6). (5, 1314, 6) Open the object with that right, or ask its owner for it; take the protection off. */
   BYNAME_ERR_ACCESS_DENIED = -4,
   /** The name or handle belongs to an object of another kind. (6) Use another name: all kinds share one name space. */
   BYNAME_ERR_WRONG_KIND = -5,
@@ -142,6 +142,17 @@ enum {
  * A buffer of this many bytes holds every name and its NUL.
  */
 #define BYNAME_NAME_SIZE 781
+
+/**
+ * A flag of a handle: children that byname starts get it (HANDLE_FLAG_INHERIT). Only kept so far: this version starts no children,
+ * and a forked child has every handle anyway.
+ */
+#define BYNAME_HANDLE_INHERIT 1
+
+/**
+ * A flag of a handle: nothing but the end of the process closes it (HANDLE_FLAG_PROTECT_FROM_CLOSE).
+ */
+#define BYNAME_HANDLE_PROTECT_FROM_CLOSE 2
 
 /**
  * The kinds of objects.
@@ -284,6 +295,24 @@ typedef struct {
 } byname_owner;
 
 /**
+ * Everything that a mutex is at one instant.
+ */
+typedef struct {
+  /**
+   * Who owns it, {0, 0} if it is free.
+   */
+  byname_owner owner;
+  /**
+   * How often the owner holds it, 0 if it is free.
+   */
+  uint32_t depth;
+  /**
+   * Its last owner died holding it, and nobody has acquired it since: the next one will be told.
+   */
+  bool abandoned;
+} byname_mutex_state;
+
+/**
  * How to create an event. Begin with BYNAME_EVENT_OPTIONS_INIT.
  */
 typedef struct {
@@ -308,6 +337,20 @@ typedef struct {
    */
   uint32_t initially_set;
 } byname_event_options;
+
+/**
+ * Everything that an event is at one instant.
+ */
+typedef struct {
+  /**
+   * It is set.
+   */
+  bool set;
+  /**
+   * It stays set until it is reset; otherwise a satisfied wait resets it.
+   */
+  bool manual_reset;
+} byname_event_state;
 
 /**
  * How to create a semaphore. Begin with BYNAME_SEMAPHORE_OPTIONS_INIT.
@@ -343,6 +386,24 @@ typedef struct {
    */
   uint32_t reserved;
 } byname_semaphore_options;
+
+/**
+ * Everything that a semaphore is at one instant.
+ */
+typedef struct {
+  /**
+   * How many units are free.
+   */
+  uint32_t available;
+  /**
+   * How many there can be.
+   */
+  uint32_t maximum;
+  /**
+   * The units of the dead come back.
+   */
+  bool robust;
+} byname_semaphore_state;
 
 /**
  * What a wait for several objects tells besides its status.
@@ -409,7 +470,8 @@ const char *byname_version(void);
  * through this handle goes on.
  *
  * @param h  the handle; afterwards every use of it is BYNAME_ERR_CLOSED
- * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6) if it is closed already or never was a handle. Contract 2.1.
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6) if it is closed already or never was a handle, _ACCESS_DENIED (6) if it is protected
+ *         from being closed: it stays open. Contract 2.1.
  */
 byname_status byname_handle_close(byname_handle h);
 
@@ -421,6 +483,27 @@ byname_status byname_handle_close(byname_handle h);
  * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED. Contract 2.3.
  */
 byname_status byname_handle_duplicate(byname_handle h, byname_handle *out);
+
+/**
+ * Tells the flags of a handle.
+ *
+ * @param h      the handle
+ * @param flags  receives BYNAME_HANDLE_INHERIT and BYNAME_HANDLE_PROTECT_FROM_CLOSE, or 0
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: flags is NULL). Contract 2.2.
+ */
+byname_status byname_handle_get_information(byname_handle h, uint32_t *flags);
+
+/**
+ * Changes those flags of a handle that are in `mask`. They are the handle's, not the object's: a duplicate begins with none.
+ *
+ * @param h      the handle
+ * @param mask   the BYNAME_HANDLE_ bits to change
+ * @param flags  their new values
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: a bit that is no flag). Contract 2.2.
+ */
+byname_status byname_handle_set_information(byname_handle h,
+                                            uint32_t mask,
+                                            uint32_t flags);
 
 /**
  * Tells whether the call that gave this handle made the object, or found it.
@@ -527,6 +610,16 @@ byname_status byname_mutex_owner(byname_handle h,
                                  byname_owner *owner);
 
 /**
+ * Looks at all of a mutex's state at one instant, without taking it and without waiting for anybody.
+ *
+ * @param h      a mutex's handle with the right QUERY_STATE
+ * @param state  receives the state
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+ */
+byname_status byname_mutex_look(byname_handle h,
+                                byname_mutex_state *state);
+
+/**
  * Makes an event, or opens it if the name exists; byname_handle_created() tells which.
  *
  * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": an event without a name
@@ -595,6 +688,16 @@ byname_status byname_event_is_set(byname_handle h,
                                   bool *set);
 
 /**
+ * Looks at all of an event's state at one instant, without taking it and without waiting for anybody.
+ *
+ * @param h      an event's handle with the right QUERY_STATE
+ * @param state  receives the state
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+ */
+byname_status byname_event_look(byname_handle h,
+                                byname_event_state *state);
+
+/**
  * Makes a semaphore, or opens it if the name exists; byname_handle_created() tells which.
  *
  * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a semaphore without a name
@@ -652,6 +755,16 @@ byname_status byname_semaphore_release(byname_handle h, int64_t n, uint32_t *pre
  */
 byname_status byname_semaphore_available(byname_handle h,
                                          uint32_t *count);
+
+/**
+ * Looks at all of a semaphore's state at one instant, without taking a unit and without waiting for anybody.
+ *
+ * @param h      a semaphore's handle with the right QUERY_STATE
+ * @param state  receives the state
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+ */
+byname_status byname_semaphore_look(byname_handle h,
+                                    byname_semaphore_state *state);
 
 /**
  * Waits for one object of any kind: a mutex is acquired, an auto-reset event is reset, a semaphore gives a unit.

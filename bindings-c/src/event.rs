@@ -5,9 +5,19 @@ use crate::input::Out;
 use crate::mutex::acquire_kind;
 use crate::options::{byname_event_options, byname_open_options};
 use crate::status::{OK, byname_status, guard};
-use byname::engine::{HandleRef, Kind};
+use byname::engine::{HandleRef, Kind, Reset};
 use std::ffi::c_char;
 use std::ptr::null_mut;
+
+/// Everything that an event is at one instant.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct byname_event_state {
+    /// It is set.
+    pub set: bool,
+    /// It stays set until it is reset; otherwise a satisfied wait resets it.
+    pub manual_reset: bool,
+}
 
 /// Makes an event, or opens it if the name exists; byname_handle_created() tells which.
 ///
@@ -104,6 +114,22 @@ pub unsafe extern "C" fn byname_event_is_set(h: byname_handle, set: *mut bool) -
         // SAFETY: NULL or valid for writing a bool, by the header's contract of outputs.
         let out = unsafe { Out::required(set, "set") }?;
         out.write(HandleRef::from_id(h.id).is_set()?);
+        Ok(OK)
+    })
+}
+
+/// Looks at all of an event's state at one instant, without taking it and without waiting for anybody.
+///
+/// @param h      an event's handle with the right QUERY_STATE
+/// @param state  receives the state
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_event_look(h: byname_handle, state: *mut byname_event_state) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a state, by the header's contract of outputs.
+        let out = unsafe { Out::required(state, "state") }?;
+        let seen = HandleRef::from_id(h.id).event_state()?;
+        out.write(byname_event_state { set: seen.set, manual_reset: seen.reset == Reset::Manual });
         Ok(OK)
     })
 }

@@ -4,7 +4,7 @@ use crate::input::Out;
 use crate::options::{Options, byname_open_options, read};
 use crate::status::{Failure, OK, byname_status, guard};
 use byname::ErrorKind;
-use byname::engine::{Access, HandleRef, Kind, Spec};
+use byname::engine::{Access, HandleFlags, HandleRef, Kind, Spec};
 use std::ffi::{c_char, c_int};
 
 /// A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
@@ -28,13 +28,25 @@ pub enum byname_kind {
     Semaphore = 3,
 }
 
+/// A flag of a handle: children that byname starts get it (HANDLE_FLAG_INHERIT). Only kept so far: this version starts no children,
+/// and a forked child has every handle anyway.
+pub const BYNAME_HANDLE_INHERIT: u32 = 1;
+/// A flag of a handle: nothing but the end of the process closes it (HANDLE_FLAG_PROTECT_FROM_CLOSE).
+pub const BYNAME_HANDLE_PROTECT_FROM_CLOSE: u32 = 2;
+
+const _: () = {
+    assert!(BYNAME_HANDLE_INHERIT == HandleFlags::INHERIT.0);
+    assert!(BYNAME_HANDLE_PROTECT_FROM_CLOSE == HandleFlags::PROTECT_FROM_CLOSE.0);
+};
+
 /// Closes a handle. The object, and its name, live until its last handle in any process is closed.
 ///
 /// Closing is not releasing: a mutex that the caller owns stays owned (contract 3.4, A14). A wait that is under way
 /// through this handle goes on.
 ///
 /// @param h  the handle; afterwards every use of it is BYNAME_ERR_CLOSED
-/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6) if it is closed already or never was a handle. Contract 2.1.
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6) if it is closed already or never was a handle, _ACCESS_DENIED (6) if it is protected
+///         from being closed: it stays open. Contract 2.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn byname_handle_close(h: byname_handle) -> byname_status {
     guard(|| {
@@ -54,6 +66,35 @@ pub unsafe extern "C" fn byname_handle_duplicate(h: byname_handle, out: *mut byn
         // SAFETY: NULL or valid for writing a handle, by the header's contract of outputs.
         let out = unsafe { Out::required(out, "out") }?;
         out.write(byname_handle { id: HandleRef::from_id(h.id).duplicate()?.into_id() });
+        Ok(OK)
+    })
+}
+
+/// Tells the flags of a handle.
+///
+/// @param h      the handle
+/// @param flags  receives BYNAME_HANDLE_INHERIT and BYNAME_HANDLE_PROTECT_FROM_CLOSE, or 0
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: flags is NULL). Contract 2.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_get_information(h: byname_handle, flags: *mut u32) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing an integer, by the header's contract of outputs.
+        let out = unsafe { Out::required(flags, "flags") }?;
+        out.write(HandleRef::from_id(h.id).flags()?.0);
+        Ok(OK)
+    })
+}
+
+/// Changes those flags of a handle that are in `mask`. They are the handle's, not the object's: a duplicate begins with none.
+///
+/// @param h      the handle
+/// @param mask   the BYNAME_HANDLE_ bits to change
+/// @param flags  their new values
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: a bit that is no flag). Contract 2.2.
+#[unsafe(no_mangle)]
+pub extern "C" fn byname_handle_set_information(h: byname_handle, mask: u32, flags: u32) -> byname_status {
+    guard(|| {
+        HandleRef::from_id(h.id).set_flags(HandleFlags(mask), HandleFlags(flags))?;
         Ok(OK)
     })
 }

@@ -5,7 +5,7 @@ use crate::input::Out;
 use crate::options::{byname_mutex_options, byname_open_options};
 use crate::status::{ABANDONED, Failure, OK, TIMED_OUT, byname_status, guard};
 use byname::Timeout;
-use byname::engine::{Acquired, HandleRef, Kind, Outcome};
+use byname::engine::{Acquired, HandleRef, Kind, MutexState, Outcome, OwnerInfo};
 use std::ffi::c_char;
 
 /// What an acquisition tells besides its status.
@@ -27,6 +27,18 @@ pub struct byname_owner {
     pub pid: u32,
     /// The thread id of the owner, 0 if the mutex is free.
     pub tid: u32,
+}
+
+/// Everything that a mutex is at one instant.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct byname_mutex_state {
+    /// Who owns it, {0, 0} if it is free.
+    pub owner: byname_owner,
+    /// How often the owner holds it, 0 if it is free.
+    pub depth: u32,
+    /// Its last owner died holding it, and nobody has acquired it since: the next one will be told.
+    pub abandoned: bool,
 }
 
 /// Makes a mutex, or opens it if the name exists; byname_handle_created() tells which.
@@ -117,10 +129,31 @@ pub unsafe extern "C" fn byname_mutex_owner(h: byname_handle, owner: *mut byname
     guard(|| {
         // SAFETY: NULL or valid for writing an owner, by the header's contract of outputs.
         let out = unsafe { Out::required(owner, "owner") }?;
-        let found = HandleRef::from_id(h.id).owner()?;
-        out.write(found.map_or(byname_owner { pid: 0, tid: 0 }, |o| byname_owner { pid: o.pid, tid: o.tid }));
+        out.write(HandleRef::from_id(h.id).owner()?.into());
         Ok(OK)
     })
+}
+
+/// Looks at all of a mutex's state at one instant, without taking it and without waiting for anybody.
+///
+/// @param h      a mutex's handle with the right QUERY_STATE
+/// @param state  receives the state
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_mutex_look(h: byname_handle, state: *mut byname_mutex_state) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a state, by the header's contract of outputs.
+        let out = unsafe { Out::required(state, "state") }?;
+        let MutexState { owner, depth, abandoned, .. } = HandleRef::from_id(h.id).mutex_state()?;
+        out.write(byname_mutex_state { owner: owner.into(), depth, abandoned });
+        Ok(OK)
+    })
+}
+
+impl From<Option<OwnerInfo>> for byname_owner {
+    fn from(owner: Option<OwnerInfo>) -> byname_owner {
+        owner.map_or(byname_owner { pid: 0, tid: 0 }, |o| byname_owner { pid: o.pid, tid: o.tid })
+    }
 }
 
 /// The body of a wait for one object of a kind: `byname_mutex_lock` of an event's handle is no wait for the event.

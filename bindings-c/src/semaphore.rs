@@ -5,8 +5,20 @@ use crate::input::Out;
 use crate::mutex::{acquire_kind, byname_grant};
 use crate::options::{byname_open_options, byname_semaphore_options};
 use crate::status::{OK, byname_status, guard};
-use byname::engine::{HandleRef, Kind};
+use byname::engine::{HandleRef, Kind, SemaphoreState};
 use std::ffi::c_char;
+
+/// Everything that a semaphore is at one instant.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct byname_semaphore_state {
+    /// How many units are free.
+    pub available: u32,
+    /// How many there can be.
+    pub maximum: u32,
+    /// The units of the dead come back.
+    pub robust: bool,
+}
 
 /// Makes a semaphore, or opens it if the name exists; byname_handle_created() tells which.
 ///
@@ -88,6 +100,22 @@ pub unsafe extern "C" fn byname_semaphore_available(h: byname_handle, count: *mu
         // SAFETY: NULL or valid for writing an integer, by the header's contract of outputs.
         let out = unsafe { Out::required(count, "count") }?;
         out.write(HandleRef::from_id(h.id).available()?);
+        Ok(OK)
+    })
+}
+
+/// Looks at all of a semaphore's state at one instant, without taking a unit and without waiting for anybody.
+///
+/// @param h      a semaphore's handle with the right QUERY_STATE
+/// @param state  receives the state
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_semaphore_look(h: byname_handle, state: *mut byname_semaphore_state) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a state, by the header's contract of outputs.
+        let out = unsafe { Out::required(state, "state") }?;
+        let SemaphoreState { available, maximum, robust, .. } = HandleRef::from_id(h.id).semaphore_state()?;
+        out.write(byname_semaphore_state { available, maximum, robust });
         Ok(OK)
     })
 }

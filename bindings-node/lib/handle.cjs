@@ -2,6 +2,7 @@
 // What every kind of handle has in common.
 
 const { addon } = require('./addon.cjs')
+const { wrongType } = require('./errors.cjs')
 const { inspect } = require('node:util')
 
 /** The property that holds a handle's slot in the addon. */
@@ -15,7 +16,16 @@ class Opened {
   }
 }
 
-const collected = new FinalizationRegistry((slot) => addon.close(slot))
+/** The flags of a handle, with the numbers of Windows. */
+const INHERIT = 1
+const PROTECT_FROM_CLOSE = 2
+
+function setFlag(handle, flag, value, property) {
+  if (typeof value !== 'boolean') throw wrongType(property, 'a boolean', value)
+  addon.setFlags(handle[SLOT], flag, value ? flag : 0)
+}
+
+const collected = new FinalizationRegistry((slot) => addon.collect(slot))
 
 class Handle {
   #name
@@ -36,11 +46,32 @@ class Handle {
     return this.#created
   }
 
+  get protected() {
+    return (addon.flags(this[SLOT]) & PROTECT_FROM_CLOSE) !== 0
+  }
+
+  set protected(value) {
+    setFlag(this, PROTECT_FROM_CLOSE, value, 'protected')
+  }
+
+  get inheritable() {
+    return (addon.flags(this[SLOT]) & INHERIT) !== 0
+  }
+
+  set inheritable(value) {
+    setFlag(this, INHERIT, value, 'inheritable')
+  }
+
   close() {
     const slot = this[SLOT]
-    this[SLOT] = CLOSED
-    collected.unregister(this)
-    addon.close(slot)
+    try {
+      addon.close(slot)
+    } finally {
+      if (!addon.isOpen(slot)) {
+        this[SLOT] = CLOSED
+        collected.unregister(this)
+      }
+    }
   }
 
   fileno() {

@@ -54,6 +54,11 @@ class Lock extends Handle {
   }
 }
 
+/** An owner as people read it. */
+function named(owner) {
+  return owner && { pid: owner[0], tid: owner[1] }
+}
+
 class Mutex extends Lock {
   #initialGrant = null
 
@@ -78,7 +83,12 @@ class Mutex extends Lock {
 
   owner() {
     const owner = addon.owner(this[SLOT])
-    return owner && { pid: owner[0], tid: owner[1] }
+    return named(owner)
+  }
+
+  state() {
+    const [owner, depth, abandoned] = addon.mutexState(this[SLOT])
+    return { owner: named(owner), depth, abandoned }
   }
 
   get [LOST]() {
@@ -116,6 +126,11 @@ class Event extends Handle {
     return isSet(this[SLOT])
   }
 
+  state() {
+    const [set, manualReset] = addon.eventState(this[SLOT])
+    return { set, manualReset }
+  }
+
   wait(options) {
     return pend(options, (timeout) => startAlone(this, timeout), (news) => news !== null)
   }
@@ -148,6 +163,11 @@ class Semaphore extends Lock {
 
   available() {
     return addon.available(this[SLOT])
+  }
+
+  state() {
+    const [available, maximum, robust] = addon.semaphoreState(this[SLOT])
+    return { available, maximum, robust }
   }
 }
 

@@ -7,7 +7,7 @@ use crate::js::{Js, Reply, Value};
 use crate::namespaces::chosen;
 use crate::state::State;
 use byname::ErrorKind;
-use byname::engine::{HandleRef, Kind, Reset, Spec};
+use byname::engine::{HandleFlags, HandleRef, Kind, OwnerInfo, Reset, Spec};
 
 /// The handle in a slot.
 #[inline]
@@ -63,9 +63,32 @@ pub(crate) fn open<'s>(js: Js<'s>, state: &State, [kind, namespace, name, access
     js.make_int(state.adopt(found))
 }
 
-/// `close(slot)`
+/// `close(slot)`: the slot is free afterwards, unless the handle is still open.
 pub(crate) fn close<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    state.forget(js.int(slot)?).close()?;
+    state.close(js.int(slot)?)?;
+    Ok(Value::UNDEFINED)
+}
+
+/// `collect(slot)`: the garbage collector closes, as far as that goes; nobody is there to be told.
+pub(crate) fn collect<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    let _ = state.close(js.int(slot)?);
+    Ok(Value::UNDEFINED)
+}
+
+/// `isOpen(slot) -> boolean`
+pub(crate) fn is_open<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_bool(handle(js, state, slot)?.is_open())
+}
+
+/// `flags(slot) -> bits`
+pub(crate) fn flags<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_number(handle(js, state, slot)?.flags()?.0.into())
+}
+
+/// `setFlags(slot, mask, bits)`
+pub(crate) fn set_flags<'s>(js: Js<'s>, state: &State, [slot, mask, flags]: [Value<'s>; 3]) -> Reply<'s> {
+    let [mask, flags] = [js.int(mask)?, js.int(flags)?].map(|bits| HandleFlags(bits as u32));
+    handle(js, state, slot)?.set_flags(mask, flags)?;
     Ok(Value::UNDEFINED)
 }
 
@@ -124,8 +147,30 @@ pub(crate) fn available<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -
 
 /// `owner(slot) -> [pid, tid] | null`
 pub(crate) fn owner<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    match handle(js, state, slot)?.owner()? {
+    pair(js, handle(js, state, slot)?.owner()?)
+}
+
+fn pair(js: Js<'_>, owner: Option<OwnerInfo>) -> Reply<'_> {
+    match owner {
         Some(owner) => js.make_array(&[js.make_number(owner.pid.into())?, js.make_number(owner.tid.into())?]),
         None => js.make_null(),
     }
+}
+
+/// `mutexState(slot) -> [owner's pair | null, depth, abandoned]`
+pub(crate) fn mutex_state<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    let seen = handle(js, state, slot)?.mutex_state()?;
+    js.make_array(&[pair(js, seen.owner)?, js.make_number(seen.depth.into())?, js.make_bool(seen.abandoned)?])
+}
+
+/// `eventState(slot) -> [set, manualReset]`
+pub(crate) fn event_state<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    let seen = handle(js, state, slot)?.event_state()?;
+    js.make_array(&[js.make_bool(seen.set)?, js.make_bool(seen.reset == Reset::Manual)?])
+}
+
+/// `semaphoreState(slot) -> [available, maximum, robust]`
+pub(crate) fn semaphore_state<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    let seen = handle(js, state, slot)?.semaphore_state()?;
+    js.make_array(&[js.make_number(seen.available.into())?, js.make_number(seen.maximum.into())?, js.make_bool(seen.robust)?])
 }

@@ -50,9 +50,14 @@ impl State {
         self.handles.borrow().get(slot).copied().unwrap_or_else(|| HandleRef::from_id(CLOSED))
     }
 
-    /// Takes the handle out of its slot, for closing.
-    pub(crate) fn forget(&self, slot: i32) -> HandleRef {
-        self.handles.borrow_mut().remove(slot).unwrap_or_else(|| HandleRef::from_id(CLOSED))
+    /// Closes the handle in `slot`, and frees the slot with it.
+    pub(crate) fn close(&self, slot: i32) -> byname::Result<()> {
+        let handle = self.handle(slot);
+        let closed = handle.close();
+        if !handle.is_open() {
+            self.handles.borrow_mut().remove(slot);
+        }
+        closed
     }
 
     /// Keeps a grant, leaves its news in the window, and returns its slot.
@@ -88,7 +93,7 @@ impl State {
         drop(self.waits.take());
         drop(self.grants.replace(Slab::new()));
         for handle in self.handles.replace(Slab::new()).into_values() {
-            // The engine knows only one reason to refuse: the namespace is lost, and the handle with it.
+            // Refused where the namespace is lost, and the handle with it, or where the handle is to outlive the environment.
             let _ = handle.close();
         }
     }

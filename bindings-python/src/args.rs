@@ -3,6 +3,7 @@
 use crate::error::OrRaise;
 use crate::time::type_name;
 use byname::Error;
+use byname::engine::Access;
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
@@ -35,9 +36,29 @@ parameters! {
     manual_reset: "manual_reset" = flag -> bool;
     initially_set: "initial" = flag -> bool;
     robust: "robust" = flag -> bool;
+    protected: "protected" = flag -> bool;
+    inheritable: "inheritable" = flag -> bool;
     initial: "initial" = count -> i64;
     maximum: "maximum" = count -> i64;
     n: "n" = count -> i64;
+    access: "access" = mask -> Access;
+}
+
+/// An access mask: an int, as byname.Access is. What it may ask for is the core's to say.
+fn mask(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Access> {
+    if value.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err(format!("{what} must be an int, not bool")));
+    }
+    value.extract::<u32>().map(Access).or_else(|error| {
+        let py = value.py();
+        if error.is_instance_of::<PyOverflowError>(py) {
+            Err(Error::invalid_argument(format!("{what} is {}; it must be a mask of 32 bits", value.str()?))).or_raise()
+        } else if error.is_instance_of::<PyTypeError>(py) {
+            Err(PyTypeError::new_err(format!("{what} must be an int, not {}", type_name(value))))
+        } else {
+            Err(error)
+        }
+    })
 }
 
 fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {

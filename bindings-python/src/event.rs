@@ -4,8 +4,9 @@ use crate::coroutine::{Answer, Coroutine, Request};
 use crate::error::OrRaise;
 use crate::handle::Handle;
 use crate::namespace::Namespace;
+use crate::state::EventState;
 use crate::{args, block, time};
-use byname::engine::{HandleRef, Kind, Reset, Spec};
+use byname::engine::{Access, HandleRef, Kind, Reset, Spec};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -28,23 +29,29 @@ pub(crate) struct Event;
 #[pymethods]
 impl Event {
     #[new]
-    #[pyo3(signature = (name=None, manual_reset=false, initial=false, *, namespace=None))]
+    #[pyo3(signature = (name=None, manual_reset=false, initial=false, *, namespace=None, access=Access::ALL))]
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = args::manual_reset)] manual_reset: bool,
         #[pyo3(from_py_with = args::initially_set)] initial: bool,
         namespace: Option<&Bound<'_, Namespace>>,
+        #[pyo3(from_py_with = args::access)] access: Access,
     ) -> PyResult<PyClassInitializer<Event>> {
         let reset = if manual_reset { Reset::Manual } else { Reset::Auto };
-        Ok(Handle::create(py, name, Spec::Event { reset, initially_set: initial }, namespace)?.add_subclass(Event))
+        Ok(Handle::create(py, name, Spec::Event { reset, initially_set: initial }, namespace, access)?.add_subclass(Event))
     }
 
     /// Opens an existing event; raises NotFoundError if there is none of that name.
     #[staticmethod]
-    #[pyo3(signature = (name, *, namespace=None))]
-    fn open(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<Py<Event>> {
-        Py::new(py, Handle::open(py, name, Kind::Event, namespace)?.add_subclass(Event))
+    #[pyo3(signature = (name, *, namespace=None, access=Access::ALL))]
+    fn open(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        namespace: Option<&Bound<'_, Namespace>>,
+        #[pyo3(from_py_with = args::access)] access: Access,
+    ) -> PyResult<Py<Event>> {
+        Py::new(py, Handle::open(py, name, Kind::Event, namespace, access)?.add_subclass(Event))
     }
 
     /// Sets it: every wait passes, or one wait if it resets itself.
@@ -65,6 +72,12 @@ impl Event {
     /// Whether it is set now. Looking takes nothing.
     fn is_set(slf: &Bound<'_, Self>) -> PyResult<bool> {
         inner(slf).is_set().or_raise()
+    }
+
+    /// All of its state at one instant, as a EventState. Looking takes nothing and waits for nobody.
+    #[getter]
+    fn state(slf: &Bound<'_, Self>) -> PyResult<EventState> {
+        Ok(inner(slf).event_state().or_raise()?.into())
     }
 
     /// Waits until it is set: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.

@@ -5,7 +5,7 @@ use crate::bracket::Brackets;
 use crate::error::{OrRaise, of_kind};
 use crate::namespace::Namespace;
 use byname::ErrorKind;
-use byname::engine::{self, Access, HandleRef, Kind, Spec};
+use byname::engine::{self, Access, HandleFlags, HandleRef, Kind, Spec};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -32,9 +32,10 @@ impl Handle {
         name: Option<&Bound<'_, PyAny>>,
         spec: Spec,
         namespace: Option<&Bound<'_, Namespace>>,
+        access: Access,
     ) -> PyResult<PyClassInitializer<Handle>> {
         let name = args::name(name)?;
-        Handle::made(py, namespace, |namespace| namespace.create(name.as_deref(), spec, Access::ALL))
+        Handle::made(py, namespace, |namespace| namespace.create(name.as_deref(), spec, access))
     }
 
     /// Opens an existing one.
@@ -43,9 +44,10 @@ impl Handle {
         name: Option<&Bound<'_, PyAny>>,
         kind: Kind,
         namespace: Option<&Bound<'_, Namespace>>,
+        access: Access,
     ) -> PyResult<PyClassInitializer<Handle>> {
         let name = args::name(name)?;
-        Handle::made(py, namespace, |namespace| namespace.open(name.as_deref(), kind, Access::ALL))
+        Handle::made(py, namespace, |namespace| namespace.open(name.as_deref(), kind, access))
     }
 
     fn made(
@@ -94,11 +96,50 @@ impl Handle {
     ///
     /// A mutex that is still held stays held until its thread ends, and then counts as abandoned. A grant can be
     /// released after the handle is closed. A handle that is garbage collected is closed, too.
+    ///
+    /// Raises AccessDeniedError for a `protected` handle, which stays open.
     pub(crate) fn close(&self) -> PyResult<()> {
         match self.inner.close() {
             Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
             other => other.or_raise(),
         }
+    }
+
+    /// Whether the handle is protected from being closed: close() and the end of a `with` that closes then raise
+    /// AccessDeniedError, and a handle that is garbage collected stays open until the process ends. Can be set; it is
+    /// the handle's alone.
+    ///
+    /// >>> import byname
+    /// >>> event = byname.Event("ready")
+    /// >>> event.protected = True
+    /// >>> event.close()
+    /// Traceback (most recent call last):
+    ///     ...
+    /// byname.AccessDeniedError: the handle is protected from being closed; take the protection off first
+    /// >>> event.protected = False
+    /// >>> event.close()
+    #[getter]
+    fn protected(&self) -> PyResult<bool> {
+        Ok(self.inner.flags().or_raise()?.has(HandleFlags::PROTECT_FROM_CLOSE))
+    }
+
+    #[setter]
+    fn set_protected(&self, #[pyo3(from_py_with = args::protected)] protected: bool) -> PyResult<()> {
+        let flag = HandleFlags::PROTECT_FROM_CLOSE;
+        self.inner.set_flags(flag, flag.when(protected)).or_raise()
+    }
+
+    /// Whether children that byname starts get the handle. Can be set; only kept so far, since this version starts no
+    /// children, and a forked child has every handle anyway.
+    #[getter]
+    fn inheritable(&self) -> PyResult<bool> {
+        Ok(self.inner.flags().or_raise()?.has(HandleFlags::INHERIT))
+    }
+
+    #[setter]
+    fn set_inheritable(&self, #[pyo3(from_py_with = args::inheritable)] inheritable: bool) -> PyResult<()> {
+        let flag = HandleFlags::INHERIT;
+        self.inner.set_flags(flag, flag.when(inheritable)).or_raise()
     }
 
     /// Raises UnsupportedError: descriptors for select and poll come with a later version.
@@ -131,15 +172,16 @@ impl Handle {
         };
         let session = handle.namespace().or_raise()?.session_name();
         let reopen = py.import("byname._byname")?.getattr("_reopen")?;
-        (reopen, (kind, name, session)).into_pyobject(py)
+        (reopen, (kind, name, session, handle.access().or_raise()?.0)).into_pyobject(py)
     }
 }
 
 /// Opens what a pickled handle stood for.
 #[pyfunction(name = "_reopen")]
-pub(crate) fn reopen<'py>(kind: &Bound<'py, PyType>, name: &str, session: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn reopen<'py>(kind: &Bound<'py, PyType>, name: &str, session: Option<&str>, access: u32) -> PyResult<Bound<'py, PyAny>> {
     let py = kind.py();
     let keywords = pyo3::types::PyDict::new(py);
     keywords.set_item("namespace", Namespace::of_session(py, session)?)?;
+    keywords.set_item("access", access)?;
     kind.call_method("open", (name,), Some(&keywords))
 }

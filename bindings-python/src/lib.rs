@@ -19,6 +19,7 @@ mod mutex;
 mod namespace;
 mod process;
 mod semaphore;
+mod state;
 mod time;
 mod wait;
 
@@ -42,12 +43,15 @@ mod _byname {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
+    use crate::state::{EventState, MutexState, SemaphoreState};
+    #[pymodule_export]
     use crate::wait::{WaitResult, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         error::add_classes(module)?;
+        state::add_access(module)?;
         fast::install::<Mutex>(py, mutex::METHODS)?;
         fast::install::<Semaphore>(py, semaphore::METHODS)?;
         process::watch(py)?;

@@ -5,9 +5,10 @@ use crate::error::OrRaise;
 use crate::fast::{self, Entry, Method};
 use crate::handle::Handle;
 use crate::namespace::Namespace;
+use crate::state::MutexState;
 use crate::{args, block, time};
 use byname::Timeout;
-use byname::engine::{HandleRef, Kind, Spec};
+use byname::engine::{Access, HandleRef, Kind, Spec};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyTuple};
@@ -44,21 +45,27 @@ pub(crate) struct Mutex;
 #[pymethods]
 impl Mutex {
     #[new]
-    #[pyo3(signature = (name=None, initially_owned=false, *, namespace=None))]
+    #[pyo3(signature = (name=None, initially_owned=false, *, namespace=None, access=Access::ALL))]
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = args::initially_owned)] initially_owned: bool,
         namespace: Option<&Bound<'_, Namespace>>,
+        #[pyo3(from_py_with = args::access)] access: Access,
     ) -> PyResult<PyClassInitializer<Mutex>> {
-        Ok(Handle::create(py, name, Spec::Mutex { initially_owned }, namespace)?.add_subclass(Mutex))
+        Ok(Handle::create(py, name, Spec::Mutex { initially_owned }, namespace, access)?.add_subclass(Mutex))
     }
 
     /// Opens an existing mutex; raises NotFoundError if there is none of that name.
     #[staticmethod]
-    #[pyo3(signature = (name, *, namespace=None))]
-    fn open(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<Py<Mutex>> {
-        Py::new(py, Handle::open(py, name, Kind::Mutex, namespace)?.add_subclass(Mutex))
+    #[pyo3(signature = (name, *, namespace=None, access=Access::ALL))]
+    fn open(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        namespace: Option<&Bound<'_, Namespace>>,
+        #[pyo3(from_py_with = args::access)] access: Access,
+    ) -> PyResult<Py<Mutex>> {
+        Py::new(py, Handle::open(py, name, Kind::Mutex, namespace, access)?.add_subclass(Mutex))
     }
 
     /// Whether the previous owner died holding what the calling thread now holds. Raises NotOwnerError if it holds
@@ -79,6 +86,12 @@ impl Mutex {
     #[getter]
     fn owner(slf: &Bound<'_, Self>) -> PyResult<Option<(u32, u32)>> {
         Ok(inner(slf).owner().or_raise()?.map(|owner| (owner.pid, owner.tid)))
+    }
+
+    /// All of its state at one instant, as a MutexState. Looking takes nothing and waits for nobody.
+    #[getter]
+    fn state(slf: &Bound<'_, Self>) -> PyResult<MutexState> {
+        Ok(inner(slf).mutex_state().or_raise()?.into())
     }
 
     /// Acquires it for a grant of its own, without blocking the thread: a Grant, or None when `timeout` seconds are up.

@@ -7,9 +7,10 @@ use crate::fast::{self, Entry, Method};
 use crate::grant::Grant;
 use crate::handle::Handle;
 use crate::namespace::Namespace;
+use crate::state::SemaphoreState;
 use crate::{block, time};
 use byname::Timeout;
-use byname::engine::{By, HandleRef, Kind, Spec};
+use byname::engine::{Access, By, HandleRef, Kind, Spec};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -37,7 +38,7 @@ pub(crate) struct Semaphore;
 #[pymethods]
 impl Semaphore {
     #[new]
-    #[pyo3(signature = (name=None, initial=1, maximum=2147483647, robust=false, *, namespace=None))]
+    #[pyo3(signature = (name=None, initial=1, maximum=2147483647, robust=false, *, namespace=None, access=Access::ALL))]
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
@@ -45,15 +46,21 @@ impl Semaphore {
         #[pyo3(from_py_with = args::maximum)] maximum: i64,
         #[pyo3(from_py_with = args::robust)] robust: bool,
         namespace: Option<&Bound<'_, Namespace>>,
+        #[pyo3(from_py_with = args::access)] access: Access,
     ) -> PyResult<PyClassInitializer<Semaphore>> {
-        Ok(Handle::create(py, name, Spec::Semaphore { initial, maximum, robust }, namespace)?.add_subclass(Semaphore))
+        Ok(Handle::create(py, name, Spec::Semaphore { initial, maximum, robust }, namespace, access)?.add_subclass(Semaphore))
     }
 
     /// Opens an existing semaphore; raises NotFoundError if there is none of that name.
     #[staticmethod]
-    #[pyo3(signature = (name, *, namespace=None))]
-    fn open(py: Python<'_>, name: Option<&Bound<'_, PyAny>>, namespace: Option<&Bound<'_, Namespace>>) -> PyResult<Py<Semaphore>> {
-        Py::new(py, Handle::open(py, name, Kind::Semaphore, namespace)?.add_subclass(Semaphore))
+    #[pyo3(signature = (name, *, namespace=None, access=Access::ALL))]
+    fn open(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        namespace: Option<&Bound<'_, Namespace>>,
+        #[pyo3(from_py_with = args::access)] access: Access,
+    ) -> PyResult<Py<Semaphore>> {
+        Py::new(py, Handle::open(py, name, Kind::Semaphore, namespace, access)?.add_subclass(Semaphore))
     }
 
     /// Puts `n` units back and gives the count before.
@@ -73,6 +80,12 @@ impl Semaphore {
     #[getter]
     fn available(slf: &Bound<'_, Self>) -> PyResult<u32> {
         inner(slf).available().or_raise()
+    }
+
+    /// All of its state at one instant, as a SemaphoreState. Looking takes nothing and waits for nobody.
+    #[getter]
+    fn state(slf: &Bound<'_, Self>) -> PyResult<SemaphoreState> {
+        Ok(inner(slf).semaphore_state().or_raise()?.into())
     }
 
     /// Takes a unit without blocking the thread: a Grant, or None when `timeout` seconds are up.

@@ -22,6 +22,12 @@ use crate::timeout::Timeout;
 use std::path::Path;
 use std::sync::Arc;
 
+mod flags;
+mod look;
+
+pub use flags::HandleFlags;
+pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
+
 // --- namespaces
 
 /// An attached namespace: where names are looked up.
@@ -297,16 +303,22 @@ impl Access {
     /// Everything (MAXIMUM_ALLOWED).
     pub const ALL: Access = Access(0x0200_0000);
 
+    /// READ_CONTROL, which every kind defines and no call here needs.
+    const READ_CONTROL: u32 = 0x0002_0000;
+    /// The bits that calls ask for.
+    const RIGHTS: [(u32, u32); 3] = [(1, right::QUERY), (2, right::MODIFY), (0x0010_0000, right::SYNCHRONIZE)];
+    /// The generic bits, and MAXIMUM_ALLOWED.
+    const GENERIC: [(u32, u32); 5] = [
+        (0x8000_0000, right::QUERY),
+        (0x4000_0000, right::MODIFY),
+        (0x2000_0000, right::SYNCHRONIZE),
+        (0x1000_0000, right::QUERY | right::MODIFY | right::SYNCHRONIZE),
+        (Access::ALL.0, right::QUERY | right::MODIFY | right::SYNCHRONIZE),
+    ];
+
     fn rights(self, kind: Kind) -> Result<u32> {
-        const MAXIMUM: u32 = 0x0200_0000;
-        const GENERIC: [(u32, u32); 4] = [
-            (0x8000_0000, right::QUERY),
-            (0x4000_0000, right::MODIFY),
-            (0x2000_0000, right::SYNCHRONIZE),
-            (0x1000_0000, right::QUERY | right::MODIFY | right::SYNCHRONIZE),
-        ];
         let specific = if kind == Kind::Mutex { 1 } else { 3 };
-        let defined = 0x001f_0000 | specific | MAXIMUM | 0xf000_0000;
+        let defined = 0x001f_0000 | specific | Access::ALL.0 | 0xf000_0000;
         if self.0 & 0x0100_0000 != 0 {
             return Err(Error::new(
                 ErrorKind::AccessDenied,
@@ -325,21 +337,15 @@ impl Access {
                 ),
             ));
         }
-        let mut rights = 0;
-        for (bit, gives) in
-            [(1, right::QUERY), (2, right::MODIFY), (0x0010_0000, right::SYNCHRONIZE), (MAXIMUM, GENERIC[3].1)].into_iter().chain(GENERIC)
-        {
-            if self.0 & bit != 0 {
-                rights |= gives;
-            }
-        }
-        Ok(rights)
+        let asked = Access::RIGHTS.iter().chain(&Access::GENERIC).filter(|(bit, _)| self.0 & bit != 0);
+        let rights = asked.fold(0, |rights, (_, gives)| rights | gives);
+        Ok(if kind == Kind::Mutex { rights & !right::MODIFY } else { rights })
     }
 }
 
 // --- handles
 
-/// An owned handle; dropping it closes it.
+/// An owned handle; dropping it closes it, unless it is protected: then it stays open until the process ends.
 #[derive(Debug)]
 pub struct Handle(HandleRef);
 
@@ -443,15 +449,6 @@ pub struct Satisfied {
     pub grants: Vec<Grant>,
 }
 
-/// Who owns a mutex, for people: nothing decides by these numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnerInfo {
-    /// The process, as it sees itself.
-    pub pid: u32,
-    /// The thread; 0 for an acquisition that belongs to no thread.
-    pub tid: u32,
-}
-
 impl HandleRef {
     /// The handle of an id; ids that were never given out lead to a closed handle.
     #[inline(always)]
@@ -464,19 +461,25 @@ impl HandleRef {
         self.0.id()
     }
 
-    /// Closes the handle. A mutex that the caller owns stays owned (contract 2.1). Closed if it is.
+    /// Closes the handle. A mutex that the caller owns stays owned (contract 2.1). Closed if it is; AccessDenied (6) where it is
+    /// protected, and then it stays open.
     pub fn close(self) -> Result<()> {
         let (space, at) = self.0.close()?;
         if space.check().is_ok() { index::leave(owner::current(space)?, at) } else { Ok(()) }
     }
 
-    /// Another handle with the same rights to the same object.
+    /// Whether the handle is open.
+    pub fn is_open(self) -> bool {
+        self.0.open(0).is_ok()
+    }
+
+    /// Another handle with the same rights to the same object; [`HandleFlags`] are not copied.
     pub fn duplicate(self) -> Result<Handle> {
         let Opened { space, target, rights } = self.0.open(0)?;
         if !index::pin(space, target.at) {
             return Err(Error::closed());
         }
-        let entry = handles::insert(space, target, rights & !right::CREATED);
+        let entry = handles::insert(space, target, rights & !(right::CREATED | right::CHANGEABLE));
         entry.map(|e| Handle(HandleRef(e))).inspect_err(|_| drop(owner::current(space).and_then(|cx| index::leave(cx, target.at))))
     }
 
@@ -495,6 +498,13 @@ impl HandleRef {
     /// Whether creating this handle made the object.
     pub fn created(self) -> Result<bool> {
         Ok(self.0.open(0)?.rights & right::CREATED != 0)
+    }
+
+    /// What the handle may do, as a mask that makes another one like it.
+    pub fn access(self) -> Result<Access> {
+        let rights = self.0.open(0)?.rights;
+        let given = Access::RIGHTS.iter().filter(|(_, right)| rights & right != 0);
+        Ok(Access(given.fold(Access::READ_CONTROL, |mask, (bit, _)| mask | bit)))
     }
 
     /// Where the object lives.
@@ -671,28 +681,6 @@ impl HandleRef {
     pub fn pulse(self) -> Result<()> {
         let opened = self.of_kind(Kind::Event, right::MODIFY)?;
         ops::pulse(owner::current(opened.space)?, opened.target)
-    }
-
-    /// Whether an event is set; nothing is consumed.
-    pub fn is_set(self) -> Result<bool> {
-        Ok(self.state(Kind::Event)?.0.is_signalled_event())
-    }
-
-    /// How many permits a semaphore has; nothing is consumed.
-    pub fn available(self) -> Result<u32> {
-        Ok(self.state(Kind::Semaphore)?.0.count())
-    }
-
-    /// Who owns a mutex.
-    pub fn owner(self) -> Result<Option<OwnerInfo>> {
-        let (state, cx) = self.state(Kind::Mutex)?;
-        Ok(wait::owner_of(cx, state).map(|(pid, tid)| OwnerInfo { pid, tid }))
-    }
-
-    fn state(self, kind: Kind) -> Result<(State, Cx)> {
-        let opened = self.of_kind(kind, right::QUERY)?;
-        let cx = owner::current(opened.space)?;
-        Ok((ops::state(cx, opened.target)?, cx))
     }
 
     /// The kind is checked before the rights (contract 2.5).

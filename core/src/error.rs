@@ -64,8 +64,8 @@ kinds! {
         means: "The part of the name before the backslash is no known directory.", cure: "Use `Local\\` or no prefix; a backslash separates a directory and is no ordinary character." }
     AlreadyExists { win32: [183], c: -3 "BYNAME_ERR_ALREADY_EXISTS", py: "AlreadyExistsError" ["FileExistsError"], node: "ERR_BYNAME_ALREADY_EXISTS",
         means: "Something of that name exists and the call must make a new one.", cure: "Open the existing one." }
-    AccessDenied { win32: [5, 1314], c: -4 "BYNAME_ERR_ACCESS_DENIED", py: "AccessDeniedError" ["PermissionError"], node: "ERR_BYNAME_ACCESS_DENIED",
-        means: "The handle, or the user, lacks the right that the call needs.", cure: "Open the object with that right, or ask its owner for it." }
+    AccessDenied { win32: [5, 1314, 6], c: -4 "BYNAME_ERR_ACCESS_DENIED", py: "AccessDeniedError" ["PermissionError"], node: "ERR_BYNAME_ACCESS_DENIED",
+        means: "The handle, or the user, lacks the right that the call needs, or the handle is protected from being closed (6).", cure: "Open the object with that right, or ask its owner for it; take the protection off." }
     WrongKind { win32: [6], c: -5 "BYNAME_ERR_WRONG_KIND", py: "WrongKindError" ["TypeError"], node: "ERR_BYNAME_WRONG_KIND",
         means: "The name or handle belongs to an object of another kind.", cure: "Use another name: all kinds share one name space." }
     InvalidName { win32: [123, 161, 6], c: -6 "BYNAME_ERR_INVALID_NAME", py: "InvalidNameError" ["ValueError"], node: "ERR_BYNAME_INVALID_NAME",

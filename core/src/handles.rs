@@ -28,6 +28,12 @@ pub(crate) mod right {
     pub(crate) const LOCAL: u32 = 16;
     /// The object was new.
     pub(crate) const CREATED: u32 = 32;
+    /// The handle must not be closed.
+    pub(crate) const PROTECTED: u32 = 64;
+    /// Children that byname starts get the handle.
+    pub(crate) const INHERITED: u32 = 128;
+    /// What may change while the handle is open.
+    pub(crate) const CHANGEABLE: u32 = PROTECTED | INHERITED;
 }
 
 /// One entry of the table.
@@ -147,30 +153,49 @@ impl Entry {
         ) else {
             return Err(Error::closed());
         };
-        if self.slot.tag.load(Ordering::Acquire) != tag {
+        if (self.slot.tag.load(Ordering::Acquire) ^ tag) & !u64::from(right::CHANGEABLE) != 0 {
             return Err(Error::closed());
         }
         space.check()?;
         Ok(Opened { space, target: Target { record, at, machine }, rights: tag as u32 })
     }
 
+    /// Sets those of [`right::CHANGEABLE`] that are in `mask`.
+    pub(crate) fn set_flags(self, mask: u32, flags: u32) -> Result<()> {
+        let mask = mask & right::CHANGEABLE;
+        self.change(|tag| Ok(tag & !u64::from(mask) | u64::from(flags & mask)))
+    }
+
+    /// Changes the tag of the open handle by one swap.
+    fn change(self, to: impl Fn(u64) -> Result<u64>) -> Result<()> {
+        let mut tag = self.slot.tag.load(Ordering::Acquire);
+        loop {
+            if (tag >> 32) as u32 != self.generation || tag as u32 & right::OPEN == 0 {
+                return Err(Error::closed());
+            }
+            match self.slot.tag.compare_exchange(tag, to(tag)?, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(()),
+                Err(met) => tag = met,
+            }
+        }
+    }
+
     /// Closes; what it led to, for the one caller who did.
     pub(crate) fn close(self) -> Result<(&'static Space, ObjectRef)> {
-        let tag = self.slot.tag.load(Ordering::Acquire);
         let (space, at) = (self.slot.space.get(), ObjectRef::unpack(self.slot.at.load(Ordering::Acquire)));
         let next = u64::from(self.generation.wrapping_add(1).max(1)) << 32;
-        if (tag >> 32) as u32 != self.generation
-            || tag as u32 & right::OPEN == 0
-            || self.slot.tag.compare_exchange(tag, next, Ordering::AcqRel, Ordering::Acquire).is_err()
-        {
-            return Err(Error::closed());
-        }
+        self.change(|tag| if tag as u32 & right::PROTECTED == 0 { Ok(next) } else { Err(protected()) })?;
         let mut free = FREE.lock();
         free.slots.push_back(self.slot.index() as u32);
         free.open -= 1;
         drop(free);
         space.zip(at).ok_or_else(Error::closed)
     }
+}
+
+#[cold]
+fn protected() -> Error {
+    Error::new(ErrorKind::AccessDenied, "the handle is protected from being closed; take the protection off first").numbered(6)
 }
 
 #[cold]

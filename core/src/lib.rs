@@ -55,7 +55,7 @@ pub use api::{
     wait_all_async, wait_any, wait_any_async,
 };
 #[cfg(not(loom))]
-pub use engine::{Access, Namespace, OwnerInfo, Profile, Reset};
+pub use engine::{Access, EventState, HandleFlags, MutexState, Namespace, OwnerInfo, Profile, Reset, SemaphoreState};
 #[cfg(not(loom))]
 pub use error::{Error, ErrorKind, KINDS, KindInfo, Result};
 #[cfg(not(loom))]

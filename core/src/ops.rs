@@ -143,13 +143,18 @@ fn own(record: &Object, abandoned: bool) -> Taken {
     Taken { fence, abandoned }
 }
 
-/// The owner takes its mutex once more.
-pub(crate) fn recurse(target: Target) -> Result<Taken> {
-    let depth = target.record.depth.load();
-    if depth >= DEEPEST {
+/// Whether the owner, who asks, may take its mutex once more.
+pub(crate) fn check_depth(target: Target) -> Result<()> {
+    if target.record.depth.load() >= DEEPEST {
         return Err(Error::new(ErrorKind::LimitReached, "the mutex is held 2147483647 times by its owner, the limit").numbered(587));
     }
-    target.record.depth.store(depth + 1);
+    Ok(())
+}
+
+/// The owner takes its mutex once more.
+pub(crate) fn recurse(target: Target) -> Result<Taken> {
+    check_depth(target)?;
+    target.record.depth.store(target.record.depth.load() + 1);
     Ok(Taken { fence: target.record.fence.load(), abandoned: false })
 }
 
@@ -387,6 +392,7 @@ pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
         } else {
             let all = if word.alls() { Some(take_all(cx)?) } else { None };
             if let Some(locked) = lock::try_lock_as(cx, target, word, State::mutex(None, true)) {
+                target.record.depth.store(1); // for those who look: the next owner may be stopped before it writes its own
                 return serve(locked, all, false);
             }
         }

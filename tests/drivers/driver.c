@@ -182,16 +182,70 @@ static void make(const struct command *c, char *out, size_t size) {
     }
 }
 
-static void open_existing(const struct command *c, char *out, size_t size) {
-    const char *kind = c->words[3], *handle = c->words[4], *name = c->words[5];
+static byname_kind kind_of(const char *word) {
+    return word[0] == 'm' ? BYNAME_KIND_MUTEX : word[0] == 'e' ? BYNAME_KIND_EVENT : BYNAME_KIND_SEMAPHORE;
+}
+
+static byname_status open_as(byname_kind kind, const char *name, uint32_t access, byname_handle *opened) {
     byname_open_options how = BYNAME_OPEN_OPTIONS_INIT;
-    how.access = access_of(c, 6);
+    how.access = access;
+    return kind == BYNAME_KIND_MUTEX ? byname_mutex_open(name, &how, opened)
+           : kind == BYNAME_KIND_EVENT ? byname_event_open(name, &how, opened)
+                                       : byname_semaphore_open(name, &how, opened);
+}
+
+static void open_existing(const struct command *c, char *out, size_t size) {
+    byname_kind kind = kind_of(c->words[3]);
     byname_handle opened = BYNAME_NO_HANDLE;
-    byname_kind which = kind[0] == 'm' ? BYNAME_KIND_MUTEX : kind[0] == 'e' ? BYNAME_KIND_EVENT : BYNAME_KIND_SEMAPHORE;
-    byname_status status = which == BYNAME_KIND_MUTEX ? byname_mutex_open(name, &how, &opened)
-                           : which == BYNAME_KIND_EVENT ? byname_event_open(name, &how, &opened)
-                                                        : byname_semaphore_open(name, &how, &opened);
-    tell_made(out, size, status, handle, which, opened);
+    byname_status status = open_as(kind, c->words[5], access_of(c, 6), &opened);
+    tell_made(out, size, status, c->words[4], kind, opened);
+}
+
+/* Whether the name exists: what an open finds, which is closed again. */
+static void tell_existence(const struct command *c, char *out, size_t size) {
+    byname_handle opened = BYNAME_NO_HANDLE;
+    byname_status status = open_as(kind_of(c->words[3]), c->words[4], BYNAME_ACCESS_SYNCHRONIZE, &opened);
+    tell(out, size, status);
+    if (status == BYNAME_ERR_NOT_FOUND) snprintf(out, size, "no");
+    if (status == BYNAME_OK) {
+        tell(out, size, byname_handle_close(opened));
+        if (strcmp(out, "ok") == 0) snprintf(out, size, "yes");
+    }
+}
+
+/* All of an object's state. */
+static void tell_state(char *out, size_t size, struct object object) {
+    if (object.kind == BYNAME_KIND_MUTEX) {
+        byname_mutex_state state;
+        byname_status status = byname_mutex_look(object.id, &state);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else if (state.owner.pid == 0 && state.depth == 0) snprintf(out, size, state.abandoned ? "abandoned" : "free");
+        else
+            snprintf(out, size, "%" PRIu32 " %" PRIu32 " %" PRIu32 "%s", state.owner.pid, state.owner.tid, state.depth,
+                     state.abandoned ? " abandoned" : "");
+    } else if (object.kind == BYNAME_KIND_EVENT) {
+        byname_event_state state;
+        byname_status status = byname_event_look(object.id, &state);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else snprintf(out, size, "%s %s", state.manual_reset ? "manual" : "auto", state.set ? "set" : "unset");
+    } else {
+        byname_semaphore_state state;
+        byname_status status = byname_semaphore_look(object.id, &state);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else snprintf(out, size, "%" PRIu32 "/%" PRIu32 "%s", state.available, state.maximum, state.robust ? " robust" : "");
+    }
+}
+
+static byname_status put_flag(byname_handle h, uint32_t flag, const char *word) {
+    return byname_handle_set_information(h, flag, strcmp(word, "on") == 0 ? flag : 0);
+}
+
+static void tell_flags(char *out, size_t size, byname_handle h) {
+    uint32_t flags = 0;
+    byname_status status = byname_handle_get_information(h, &flags);
+    static const char *const words[] = {"none", "inheritable", "protected", "protected inheritable"};
+    if (BYNAME_FAILED(status)) tell(out, size, status);
+    else snprintf(out, size, "%s", words[flags & 3]);
 }
 
 static void wait_many(const struct command *c, char *out, size_t size) {
@@ -301,25 +355,16 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "release") == 0) {
         int counts = find(c->words[3]).kind == BYNAME_KIND_SEMAPHORE;
         tell(out, size, counts ? byname_semaphore_release(h, 1, NULL) : byname_mutex_unlock(h));
-    } else if (strcmp(verb, "is-set") == 0) {
-        bool set = false;
-        byname_status status = byname_event_is_set(h, &set);
-        tell_number(out, size, status, set);
-    } else if (strcmp(verb, "post") == 0) {
+    } else if (strcmp(verb, "state") == 0) tell_state(out, size, find(c->words[3]));
+    else if (strcmp(verb, "exists") == 0) tell_existence(c, out, size);
+    else if (strcmp(verb, "protect") == 0) tell(out, size, put_flag(h, BYNAME_HANDLE_PROTECT_FROM_CLOSE, c->words[4]));
+    else if (strcmp(verb, "inherit") == 0) tell(out, size, put_flag(h, BYNAME_HANDLE_INHERIT, c->words[4]));
+    else if (strcmp(verb, "flags") == 0) tell_flags(out, size, h);
+    else if (strcmp(verb, "post") == 0) {
         uint32_t untouched = 4242, previous = untouched;
         byname_status status = byname_semaphore_release(h, strtoll(c->words[4], NULL, 10), &previous);
         tell_number(out, size, status, previous);
         if (BYNAME_FAILED(status) && previous != untouched) snprintf(out, size, "fault a failed release wrote its output");
-    } else if (strcmp(verb, "available") == 0) {
-        uint32_t count = 0;
-        byname_status status = byname_semaphore_available(h, &count);
-        tell_number(out, size, status, count);
-    } else if (strcmp(verb, "owner") == 0) {
-        byname_owner owner = {0, 0};
-        byname_status status = byname_mutex_owner(h, &owner);
-        if (BYNAME_FAILED(status)) tell(out, size, status);
-        else if (owner.pid == 0) snprintf(out, size, "none");
-        else snprintf(out, size, "%" PRIu32 " %" PRIu32, owner.pid, owner.tid);
     } else if (strcmp(verb, "fence") == 0) {
         byname_grant grant = {0, false};
         byname_status status = byname_mutex_held(h, &grant);

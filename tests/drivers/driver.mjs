@@ -3,7 +3,7 @@
 // `tests/README.md` describes the protocol. A named thread is a chain of promises here, and what it acquires is the
 // grants it keeps: in Node the grant owns.
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Event, Mutex, Semaphore, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Mutex, Semaphore, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
 const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore }
 const objects = new Map() // by handle
@@ -64,6 +64,26 @@ function make(kind, handle, name, options, thread) {
   return made.created ? 'ok created' : 'ok'
 }
 
+// All of an object's state, in the one form in which every driver tells it.
+function state(object) {
+  const seen = object.state()
+  if (object instanceof Event) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.set ? 'set' : 'unset'}`
+  if (object instanceof Semaphore) return `${seen.available}/${seen.maximum}${seen.robust ? ' robust' : ''}`
+  if (seen.owner === null && seen.depth === 0) return seen.abandoned ? 'abandoned' : 'free'
+  return `${seen.owner?.pid} ${seen.owner?.tid} ${seen.depth}${seen.abandoned ? ' abandoned' : ''}`
+}
+
+// Whether the name exists: what an open finds, which is closed again.
+function exists(kind, name) {
+  try {
+    KINDS[kind].open(name, { access: Access.SYNCHRONIZE }).close()
+    return 'yes'
+  } catch (error) {
+    if (error.code === 'ERR_BYNAME_NOT_FOUND') return 'no'
+    throw error
+  }
+}
+
 // Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py).
 async function churn(handle, path) {
   const ledger = openSync(path, 'r+')
@@ -104,13 +124,12 @@ const COMMANDS = {
   set: done('set'),
   reset: done('reset'),
   pulse: done('pulse'),
-  'is-set': (thread, handle) => String(Number(object(handle).isSet())),
+  state: (thread, handle) => state(object(handle)),
+  exists: (thread, kind, name) => exists(kind, name),
+  protect: (thread, handle, word) => ((object(handle).protected = word === 'on'), 'ok'),
+  inherit: (thread, handle, word) => ((object(handle).inheritable = word === 'on'), 'ok'),
+  flags: (thread, handle) => ['protected', 'inheritable'].filter((flag) => object(handle)[flag]).join(' ') || 'none',
   post: (thread, handle, count) => String(object(handle).release(Number(count))),
-  available: (thread, handle) => String(object(handle).available()),
-  owner(thread, handle) {
-    const owner = object(handle).owner()
-    return owner ? `${owner.pid} ${owner.tid}` : 'none'
-  },
   fence: (thread, handle) => String(held(thread, handle).fence),
   abandoned: (thread, handle) => (held(thread, handle).abandoned ? 'yes' : 'no'),
   name: (thread, handle) => encodeURIComponent(object(handle).name ?? ''),

@@ -90,6 +90,12 @@ def release(handle):
     return "ok"
 
 
+def access(options):
+    """`access=0x100000` among the options; everything, where it is not there."""
+    masks = [int(option.removeprefix("access="), 16) for option in options if option.startswith("access=")]
+    return {"access": masks[0]} if masks else {}
+
+
 def make(kind, handle, name, *options):
     if kind == "semaphore":
         extra = {"initial": int(options[0]), "maximum": int(options[1]), "robust": "robust" in options}
@@ -97,13 +103,43 @@ def make(kind, handle, name, *options):
         extra = {"manual_reset": "manual" in options, "initial": "set" in options}
     else:
         extra = {"initially_owned": "owned" in options}
-    objects[handle] = made = KINDS[kind](name, **extra)
+    objects[handle] = made = KINDS[kind](name, **extra, **access(options))
     return "ok created" if made.created else "ok"
 
 
-def open_(kind, handle, name):
-    objects[handle] = KINDS[kind].open(name)
+def open_(kind, handle, name, *options):
+    objects[handle] = KINDS[kind].open(name, **access(options))
     return "ok"
+
+
+def exists(kind, name):
+    """Whether the name exists: what an open finds, which is closed again."""
+    try:
+        KINDS[kind].open(name, access=byname.Access.SYNCHRONIZE).close()
+    except byname.NotFoundError:
+        return "no"
+    return "yes"
+
+
+def state(handle):
+    """All of an object's state, in the one form in which every driver tells it."""
+    seen = objects[handle].state
+    if isinstance(seen, byname.EventState):
+        return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.set else 'unset'}"
+    if isinstance(seen, byname.SemaphoreState):
+        return f"{seen.available}/{seen.maximum}{' robust' if seen.robust else ''}"
+    if seen.owner is None and seen.depth == 0:
+        return "abandoned" if seen.abandoned else "free"
+    return f"{seen.owner[0]} {seen.owner[1]} {seen.depth}{' abandoned' if seen.abandoned else ''}"
+
+
+def flag(handle, name, word):
+    setattr(objects[handle], name, word == "on")
+    return "ok"
+
+
+def flags(handle):
+    return " ".join(name for name in ("protected", "inheritable") if getattr(objects[handle], name)) or "none"
 
 
 def clear():
@@ -161,11 +197,6 @@ def done(call):
     return command
 
 
-def owner(handle):
-    pid_and_tid = objects[handle].owner
-    return "none" if pid_and_tid is None else "{} {}".format(*pid_and_tid)
-
-
 COMMANDS = {
     "ping": lambda: "pong",
     "tid": lambda: str(threading.get_native_id()),
@@ -182,10 +213,12 @@ COMMANDS = {
     "set": done(byname.Event.set),
     "reset": done(byname.Event.reset),
     "pulse": done(byname.Event.pulse),
-    "is-set": lambda handle: str(int(objects[handle].is_set())),
+    "state": state,
+    "exists": exists,
+    "protect": lambda handle, word: flag(handle, "protected", word),
+    "inherit": lambda handle, word: flag(handle, "inheritable", word),
+    "flags": flags,
     "post": lambda handle, count: str(objects[handle].release(int(count))),
-    "available": lambda handle: str(objects[handle].available),
-    "owner": owner,
     "fence": lambda handle: str(objects[handle].fence),
     "abandoned": lambda handle: "yes" if objects[handle].abandoned else "no",
     "name": lambda handle: quote(objects[handle].name or ""),

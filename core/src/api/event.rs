@@ -3,7 +3,7 @@
 use super::future::Waiting;
 use super::handle::handle_methods;
 use super::{EventOptions, for_ever, in_time};
-use crate::engine::{Handle, Reset};
+use crate::engine::{EventState, Handle, Reset};
 use crate::{Result, Timeout};
 use std::future::Future;
 use std::pin::Pin;
@@ -177,6 +177,23 @@ impl Event {
     /// ```
     pub fn is_set(&self) -> Result<bool> {
         self.handle.is_set()
+    }
+
+    /// Looks at all of the event's state at one instant, without taking it and without waiting for anybody.
+    ///
+    /// # Errors
+    /// AccessDenied (5) without QUERY_STATE; NamespaceLost (1167).
+    ///
+    /// # Examples
+    /// ```
+    /// use byname::{Event, Reset};
+    ///
+    /// let state = Event::options().initially_set().unnamed(Reset::Manual)?.state()?;
+    /// assert_eq!((state.set, state.reset), (true, Reset::Manual));
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn state(&self) -> Result<EventState> {
+        self.handle.event_state()
     }
 
     /// Waits until the event is set; an auto-reset event is unset by that.

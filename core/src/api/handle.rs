@@ -108,13 +108,91 @@ macro_rules! handle_methods {
                 self.handle.duplicate().map(Self::over)
             }
 
+            /// Tells whether this handle is protected from being closed (contract 2.2); see [`set_protected`](Self::set_protected).
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("assert!(!", $make, "?.is_protected()?);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn is_protected(&self) -> $crate::Result<bool> {
+                Ok(self.handle.flags()?.has($crate::HandleFlags::PROTECT_FROM_CLOSE))
+            }
+
+            /// Protects this handle from being closed, or takes the protection off (contract 2.2, PROTECT_FROM_CLOSE).
+            ///
+            /// A protected handle stays open until the process ends, also when the value is dropped: the object keeps its
+            /// name and its state without anybody's holding on to it. The protection is this handle's alone: a copy begins
+            /// without.
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{ErrorKind, ", stringify!($Type), ", Namespace, Reset};")]
+            ///
+            /// let tests = Namespace::session(&format!("doc-{}", std::process::id()))?;
+            #[doc = concat!("let object = ", stringify!($Type), "::options().namespace(&tests)", $named, "?;")]
+            /// object.set_protected(true)?;
+            /// assert_eq!(object.close().unwrap_err().kind(), ErrorKind::AccessDenied);
+            #[doc = concat!("assert!(", stringify!($Type), r#"::options().namespace(&tests).open("printer").is_ok(), "still there");"#)]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn set_protected(&self, protected: bool) -> $crate::Result<()> {
+                let flag = $crate::HandleFlags::PROTECT_FROM_CLOSE;
+                self.handle.set_flags(flag, flag.when(protected))
+            }
+
+            /// Tells whether children that byname starts get this handle (contract 2.2); see
+            /// [`set_inheritable`](Self::set_inheritable).
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("assert!(!", $make, "?.is_inheritable()?);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn is_inheritable(&self) -> $crate::Result<bool> {
+                Ok(self.handle.flags()?.has($crate::HandleFlags::INHERIT))
+            }
+
+            /// Says whether children that byname starts get this handle (contract 2.2, INHERIT). It is only kept so far: this
+            /// version starts no children, and a forked child has every handle anyway.
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("let object = ", $make, "?;")]
+            /// object.set_inheritable(true)?;
+            /// assert!(object.is_inheritable()? && !object.try_clone()?.is_inheritable()?);
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn set_inheritable(&self, inheritable: bool) -> $crate::Result<()> {
+                let flag = $crate::HandleFlags::INHERIT;
+                self.handle.set_flags(flag, flag.when(inheritable))
+            }
+
             /// Closes the handle (contract 2.1), as dropping it does, and reports a failure.
             ///
             /// The name disappears with the last handle to the object in any process. Waits and futures that are in
             /// progress keep the object and go on.
             ///
             /// # Errors
-            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            /// AccessDenied (6) for a [protected](Self::set_protected) handle, which stays open until the process ends; Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
             ///
             /// # Examples
             /// ```

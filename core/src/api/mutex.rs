@@ -4,7 +4,7 @@ use super::future::Waiting;
 use super::handle::handle_methods;
 use super::waits::only_grant;
 use super::{MutexOptions, for_ever, in_time};
-use crate::engine::{Acquired, Grant, Handle, HandleRef, OwnerInfo};
+use crate::engine::{Acquired, Grant, Handle, HandleRef, MutexState, OwnerInfo};
 use crate::{Result, Timeout};
 use std::future::Future;
 use std::marker::PhantomData;
@@ -249,6 +249,23 @@ impl Mutex {
     /// ```
     pub fn owner(&self) -> Result<Option<OwnerInfo>> {
         self.handle.owner()
+    }
+
+    /// Looks at all of the mutex's state at one instant, without taking it and without waiting for anybody.
+    ///
+    /// # Errors
+    /// AccessDenied (5) without QUERY_STATE; NamespaceLost (1167).
+    ///
+    /// # Examples
+    /// ```
+    /// let mutex = byname::Mutex::unnamed()?;
+    /// let (_outer, _inner) = (mutex.lock()?, mutex.lock()?);
+    /// let state = mutex.state()?;
+    /// assert_eq!((state.owner.unwrap().pid, state.depth, state.abandoned), (std::process::id(), 2, false));
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn state(&self) -> Result<MutexState> {
+        self.handle.mutex_state()
     }
 
     #[inline]

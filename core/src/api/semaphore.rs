@@ -4,7 +4,7 @@ use super::future::Waiting;
 use super::handle::handle_methods;
 use super::waits::only_grant;
 use super::{SemaphoreOptions, for_ever, in_time};
-use crate::engine::{By, Grant, Handle};
+use crate::engine::{By, Grant, Handle, SemaphoreState};
 use crate::{Result, Timeout};
 use std::future::Future;
 use std::pin::Pin;
@@ -220,6 +220,21 @@ impl Semaphore {
     /// ```
     pub fn available(&self) -> Result<u32> {
         self.handle.available()
+    }
+
+    /// Looks at all of the semaphore's state at one instant, without taking a unit and without waiting for anybody.
+    ///
+    /// # Errors
+    /// AccessDenied (5) without QUERY_STATE; NamespaceLost (1167).
+    ///
+    /// # Examples
+    /// ```
+    /// let state = byname::Semaphore::unnamed(2, 5)?.state()?;
+    /// assert_eq!((state.available, state.maximum, state.robust), (2, 5, false));
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn state(&self) -> Result<SemaphoreState> {
+        self.handle.semaphore_state()
     }
 }
 

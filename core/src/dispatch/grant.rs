@@ -20,7 +20,7 @@ use super::claim::{Claim, Decides, Intended};
 use super::lock::{Locked, node_kind};
 use super::spin;
 use super::word::{Machine, State};
-use crate::arena::layout::{Node, Table, Waiter};
+use crate::arena::layout::{Node, Object, Table, Waiter};
 use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
 use crate::error::Result;
 use crate::live;
@@ -108,22 +108,35 @@ impl Intent {
         locked.target.record.target.store(0);
     }
 
+    /// The state that the intent of `word` vouches for, if there is one, and whether its change happened; it holds as long as the word is not unlocked.
+    pub(crate) fn read(space: &Space, record: &Object, word: u64) -> Result<Option<(Intended, bool, State)>> {
+        let Some(intent) = Intended::unpack(word) else { return Ok(None) };
+        let node = space.arena.node(intent.node)?;
+        let (before, after) = (record.before.load(), record.after.load());
+        let happened = match WaiterRef::unpack(node.waiter.load()) {
+            _ if intent.decides == Decides::Account => true,
+            Some(at) => {
+                let claim = Claim(space.arena.waiter(at.index)?.claim.load());
+                intent.happened(claim, node.ordinal.load(), (before >> 32) as u32)
+            }
+            None => false,
+        };
+        Ok(Some((intent, happened, State(if happened { after } else { before } as u32))))
+    }
+
     /// Finishes or undoes what the last locker left half done.
     pub(crate) fn resolve(locked: &mut Locked) -> Result<()> {
         let record = locked.target.record;
-        let Some(intent) = Intended::unpack(record.target.load()) else { return Ok(()) };
+        let Some((intent, happened, state)) = Intent::read(locked.cx.space, record, record.target.load())? else { return Ok(()) };
         let node = locked.node(intent.node)?;
-        let (before, tag) = (State(record.before.load() as u32), (record.before.load() >> 32) as u32);
-        let (happened, account) = match WaiterRef::unpack(node.waiter.load()) {
-            _ if intent.decides == Decides::Account => (true, Some(node)),
-            Some(at) => {
-                let claim = Claim(locked.cx.space.arena.waiter(at.index)?.claim.load());
-                (intent.happened(claim, node.ordinal.load(), tag), locked.account_of_waiter(at)?)
-            }
-            None => (false, None),
+        locked.write_state(state);
+        let account = match (intent.decides, WaiterRef::unpack(node.waiter.load())) {
+            _ if !happened => None,
+            (Decides::Account, _) => Some(node),
+            (Decides::Return, _) | (_, None) => None,
+            (_, Some(at)) => locked.account_of_waiter(at)?,
         };
-        locked.write_state(if happened { State(record.after.load() as u32) } else { before });
-        if let Some(account) = account.filter(|_| happened && intent.decides != Decides::Return) {
+        if let Some(account) = account {
             account.value.store(account.value_after.load());
         }
         Intent::clear(locked);

@@ -14,7 +14,7 @@ use super::claim::{Claim, MAX_OBJECTS, Phase};
 use super::grant::WAITER_ASYNC;
 use super::lock::{self, NoLock, Target};
 use super::spin;
-use super::word::{Machine, State};
+use super::word::Machine;
 use crate::arena::layout::{RING_SEATS, SEATS, Waiter};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::cell::Word32;
@@ -120,10 +120,20 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
                 Err(error) => return Err(error),
             }
         }
-    } else if !request.poll || request.targets.iter().all(|t| may_take(cx, *t, request.owner)) {
-        return Ok(None); // only under the locks can all be had
+    } else {
+        check_depths(request)?;
+        if !request.poll || request.targets.iter().all(|t| may_take(cx, *t, request.owner)) {
+            return Ok(None); // only under the locks can all be had
+        }
     }
     Ok(request.poll.then_some(Ended::TimedOut))
+}
+
+/// A wait-all must not take what it can only keep in part: whether the caller may own its own mutexes once more is asked first, and cannot change
+/// while it waits.
+fn check_depths(request: Request<'_>) -> Result<()> {
+    let owned = |target: &&Target| target.machine == Machine::Mutex && target.word().state().owned_by(request.owner);
+    request.targets.iter().filter(owned).try_for_each(|target| ops::check_depth(*target))
 }
 
 /// Gives back what was taken at once and will not be had.
@@ -489,14 +499,6 @@ impl Drop for Watch {
             }
         }
     }
-}
-
-/// The state of a mutex as others may show it: its owner's process and thread.
-pub(crate) fn owner_of(cx: Cx, state: State) -> Option<(u32, u32)> {
-    let index = state.owner_index()?;
-    let process = live::process_of_owner(cx.space, index)?;
-    let record = cx.space.arena.owner(index).ok()?;
-    Some((cx.space.arena.process(process.slot).ok()?.pid.load(), record.tid.load()))
 }
 
 /// A wait whose process hears of it through its keeper.

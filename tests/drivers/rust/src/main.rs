@@ -5,7 +5,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
-use byname::{Access, Error, Event, Mutex, Permit, Reset, Semaphore, Timeout, Wait, Waitable};
+use byname::{
+    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Wait, Waitable,
+};
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -156,10 +158,12 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         ("set", [handle]) => done(find(handle)?.event()?.set()),
         ("reset", [handle]) => done(find(handle)?.event()?.reset()),
         ("pulse", [handle]) => done(find(handle)?.event()?.pulse()),
-        ("is-set", [handle]) => Ok(u8::from(find(handle)?.event()?.is_set()?).to_string()),
+        ("state", [handle]) => state(handle),
+        ("exists", [kind, name]) => exists(open(kind, "?", name, &["access=0x100000"])),
+        ("protect", [handle, word]) => flag(handle, |object| object.set_protected(*word == "on")),
+        ("inherit", [handle, word]) => flag(handle, |object| object.set_inheritable(*word == "on")),
+        ("flags", [handle]) => flags(handle),
         ("post", [handle, count]) => Ok(find(handle)?.semaphore()?.release(number(count)?)?.to_string()),
-        ("available", [handle]) => Ok(find(handle)?.semaphore()?.available()?.to_string()),
-        ("owner", [handle]) => Ok(find(handle)?.mutex()?.owner()?.map_or("none".into(), |owner| format!("{} {}", owner.pid, owner.tid))),
         ("fence", [handle]) => Ok(adopted(handle, |guard| guard.fence().to_string())?),
         ("abandoned", [handle]) => Ok(adopted(handle, |guard| if guard.abandoned() { "yes" } else { "no" }.into())?),
         ("wait-any", [limit, handles @ ..]) => {
@@ -293,6 +297,67 @@ fn release(handle: &str) -> Answer {
         (None, Object::Semaphore(semaphore)) => semaphore.release(1).map(drop), // its wait was one for several objects
         (None, object) => object.mutex()?.release(),
     })
+}
+
+/// All of an object's state, in the one form in which every driver tells it.
+fn state(handle: &str) -> Answer {
+    Ok(match &*find(handle)? {
+        Object::Mutex(mutex) => match mutex.state()? {
+            MutexState { owner: Some(owner), depth, abandoned: false, .. } => format!("{} {} {depth}", owner.pid, owner.tid),
+            MutexState { owner: None, depth: 0, abandoned, .. } => if abandoned { "abandoned" } else { "free" }.into(),
+            odd => format!("fault {odd:?}"),
+        },
+        Object::Event(event) => {
+            let EventState { set, reset, .. } = event.state()?;
+            format!("{} {}", if reset == Reset::Manual { "manual" } else { "auto" }, if set { "set" } else { "unset" })
+        }
+        Object::Semaphore(semaphore) => {
+            let SemaphoreState { available, maximum, robust, .. } = semaphore.state()?;
+            format!("{available}/{maximum}{}", if robust { " robust" } else { "" })
+        }
+    })
+}
+
+/// Whether an attempt to open found the name; what it opened is closed again.
+fn exists(opened: Answer) -> Answer {
+    match opened {
+        Ok(_) => close("?").map(|_| "yes".into()),
+        Err(Failure::Byname(error)) if error.kind() == ErrorKind::NotFound => Ok("no".into()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The handle methods that all kinds have.
+macro_rules! on_handle {
+    ($object:expr, |$handle:ident| $call:expr) => {
+        match $object {
+            Object::Mutex($handle) => $call,
+            Object::Event($handle) => $call,
+            Object::Semaphore($handle) => $call,
+        }
+    };
+}
+
+impl Object {
+    fn set_protected(&self, on: bool) -> byname::Result<()> {
+        on_handle!(self, |handle| handle.set_protected(on))
+    }
+
+    fn set_inheritable(&self, on: bool) -> byname::Result<()> {
+        on_handle!(self, |handle| handle.set_inheritable(on))
+    }
+}
+
+fn flag(handle: &str, change: impl Fn(&Object) -> byname::Result<()>) -> Answer {
+    done(change(&*find(handle)?))
+}
+
+fn flags(handle: &str) -> Answer {
+    let object = find(handle)?;
+    let (protected, inheritable) = on_handle!(&*object, |handle| (handle.is_protected()?, handle.is_inheritable()?));
+    let words: Vec<&str> =
+        [(protected, "protected"), (inheritable, "inheritable")].iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    Ok(if words.is_empty() { "none".into() } else { words.join(" ") })
 }
 
 /// What the calling thread's hold says.

@@ -1,0 +1,81 @@
+//! Looking without taking: what `state` gives, and the masks that allow it.
+
+use byname::engine::{self, Access, Reset};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A class with the fields of one kind's state, which are all there is to it.
+macro_rules! state {
+    ($(#[$doc:meta])+ $Name:ident { $($field:ident: $type:ty),+ }) => {
+        $(#[$doc])+
+        #[pyclass(frozen, eq, get_all, module = "byname")]
+        #[derive(PartialEq)]
+        pub(crate) struct $Name {
+            $($field: $type),+
+        }
+
+        #[pymethods]
+        impl $Name {
+            fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+                let fields = [$((stringify!($field), slf.getattr(stringify!($field))?.repr()?)),+];
+                let shown: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                Ok(format!("{}({})", stringify!($Name), shown.join(", ")))
+            }
+        }
+    };
+}
+
+state! {
+    /// Everything that a mutex is at one instant: `owner` as (pid, tid) or None, `depth` (how often the owner holds it, 0
+    /// if nobody does), `abandoned` (its last owner died and nobody has acquired it since: the next one will be told).
+    MutexState { owner: Option<(u32, u32)>, depth: u32, abandoned: bool }
+}
+
+state! {
+    /// Everything that an event is at one instant: `set`, and `manual_reset` as it was made.
+    EventState { set: bool, manual_reset: bool }
+}
+
+state! {
+    /// Everything that a semaphore is at one instant: `available` units, and `maximum` and `robust` as it was made.
+    SemaphoreState { available: u32, maximum: u32, robust: bool }
+}
+
+impl From<engine::MutexState> for MutexState {
+    fn from(seen: engine::MutexState) -> MutexState {
+        MutexState { owner: seen.owner.map(|owner| (owner.pid, owner.tid)), depth: seen.depth, abandoned: seen.abandoned }
+    }
+}
+
+impl From<engine::EventState> for EventState {
+    fn from(seen: engine::EventState) -> EventState {
+        EventState { set: seen.set, manual_reset: seen.reset == Reset::Manual }
+    }
+}
+
+impl From<engine::SemaphoreState> for SemaphoreState {
+    fn from(seen: engine::SemaphoreState) -> SemaphoreState {
+        SemaphoreState { available: seen.available, maximum: seen.maximum, robust: seen.robust }
+    }
+}
+
+const ACCESS: &str = "What a handle may do: any sum of these, or of the numbers that Windows has for them. Pass it as `access`.
+
+QUERY_STATE: looking at the state. MODIFY_STATE: set, reset, pulse, releasing a semaphore by its handle. SYNCHRONIZE:
+waiting and acquiring. ALL: everything, the default.";
+
+/// The flags `byname.Access`, with the core's numbers.
+pub(crate) fn add_access(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let members = [
+        ("QUERY_STATE", Access::QUERY_STATE.0),
+        ("MODIFY_STATE", Access::MODIFY_STATE.0),
+        ("SYNCHRONIZE", Access::SYNCHRONIZE.0),
+        ("ALL", Access::ALL.0),
+    ];
+    let keywords = PyDict::new(py);
+    keywords.set_item("module", "byname")?;
+    let class = py.import("enum")?.getattr("IntFlag")?.call(("Access", members.to_vec()), Some(&keywords))?;
+    class.setattr("__doc__", ACCESS)?;
+    module.add("Access", class)
+}
