@@ -8,15 +8,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
+import arena
 import proc
 import table
 from drivers import THREAD_OWNERS, Broken, Call, Driver, Pool, finish, namespace_file, settle
 from scenarios import Scenario, Step
-
-#: The call that shows an object's state without changing it.
-LOOK = {"mutex": "owner", "event": "is-set", "semaphore": "available"}
-
 
 class Mismatch(Exception):
     """What came is not what the table says."""
@@ -27,6 +25,7 @@ class Object:
     kind: str
     word: str | None  # its leaf as the protocol writes it; None: unnamed
     expected: str | None = None  # None: not said yet
+    made: str | None = None  # what never changes: an event's kind of reset, a semaphore's maximum and robustness
     fence: int = 0
 
 
@@ -65,6 +64,7 @@ class Play:
         self.actors: dict[str, Actor] = {}
         self.cast = cast
         self.loose: set[Call] = set()  # begun with `&` and not yet collected: while there are any, states may move
+        self.looks = 0
         self.deaths = False  # after one, the truth may take a moment to be seen
 
     def run(self) -> str | None:
@@ -100,7 +100,7 @@ class Play:
 
     def leave(self, failed: bool) -> None:
         """Gives clean drivers back to the pool and ends the others."""
-        owners = {(o.expected or "?").partition(".")[0] for o in self.objects.values() if o.kind == "mutex"}
+        owners = {re.split(r"[.*]", o.expected or "?")[0] for o in self.objects.values() if o.kind == "mutex"}
         for actor in self.actors.values():
             self.kill_child(actor)
             driver = actor.driver
@@ -159,6 +159,14 @@ class Play:
             until = time.monotonic() + self.rng.random() * float(rest[0]) / 1000
             while time.monotonic() < until:
                 pass
+        elif verb == "crash":
+            for role in rest:
+                os.kill(self.actors[role].driver.pid, signal.SIGSEGV)
+            self.bury(rest)
+        elif verb == "depth":  # what no call can bring about in a lifetime
+            arena.write_depth(namespace_file(self.session), unquote(self.object(rest[0]).word), int(rest[1]))
+        elif verb == "garbage":
+            namespace_file(self.session).write_bytes(self.rng.randbytes(8192))
         elif verb == "no-file":
             if namespace_file(self.session).exists():
                 raise Mismatch(f"{namespace_file(self.session)} still exists")
@@ -202,6 +210,8 @@ class Play:
             actor = self.actors[role]
             self.loose -= {call for queue in actor.pending.values() for call in queue}
             actor.pending.clear()
+            if actor.child is None:
+                actor.handles.clear()
 
     def kill_child(self, actor: Actor) -> None:
         if actor.child is not None:
@@ -282,9 +292,9 @@ class Play:
         if result == "timeout" and (limit := table.limit(call.words)) is not None and call.took < limit:
             raise Mismatch(f"the time-out of {limit * 1000:g} ms came after {call.took * 1000:g} ms: never early")
         if call.words[0] in table.MAKERS and result in ("ok", "ok created"):
-            self.bind(actor, *call.words[call.words[0] == "open" :][:3], fresh=result == "ok created")
-        if call.words[0] == "close" and result == "ok":
-            actor.handles.pop(call.words[1], None)
+            self.bind(actor, call.words[call.words[0] == "open" :], fresh=result == "ok created")
+        if call.words[0] == "close" and (result == "ok" or actor.driver.language == "rust"):
+            actor.handles.pop(call.words[1], None)  # in Rust a close takes the value, also where it is refused
         if call.words[0] == "child" and result.startswith("child "):
             actor.child = int(result.removeprefix("child "))
             return "ok"
@@ -294,13 +304,16 @@ class Play:
             return "rising" if rising else result
         return result
 
-    def bind(self, actor: Actor, kind: str, handle: str, word: str, fresh: bool) -> None:
-        """Remembers which object a new handle of the actor means."""
+    def bind(self, actor: Actor, words: tuple[str, ...], fresh: bool) -> None:
+        """Remembers which object a new handle of the actor means; one that is fresh also for what it was made."""
+        kind, handle, word, *options = words
         leaf = None if word in ("-", "%") else word.removeprefix("Local\\")
         known = next((o for o in self.objects.values() if leaf is not None and o.word == leaf), None)
-        if known is None or fresh:
-            expected = known.expected if known else None
-            known = Object(kind, leaf, expected)
+        if known is None or fresh and known.made is not None:
+            known = Object(kind, leaf, known.expected if known else None)
+            self.objects.update({key: known for key, old in self.objects.items() if leaf is not None and old.word == leaf})
+        if fresh:
+            known.made = table.made(kind, options)
         actor.handles[handle] = self.objects[handle] = known
 
     # --- comparing
@@ -342,41 +355,63 @@ class Play:
     def differences(self) -> list[str]:
         watchers = [actor for actor in self.actors.values() if actor.answers]
         looks = [
-            (actor, handle, known, actor.driver.send("io", LOOK[known.kind], handle))
+            (actor, handle, known, actor.driver.send("io", "state", handle))
             for actor in watchers
             for handle, known in actor.handles.items()
             if known.expected not in (None, "gone")
         ]
-        finish([call for *_, call in looks], self.deadline)
+        names = self.names(watchers)
+        finish([*(call for *_, call in looks), *(call for *_, call in names)], self.deadline)
         wrong = [
-            f"state     {handle} should be {known.expected}, but {actor.role} sees {call.result}"
+            f"state     {handle} should be {self.wanted(known)}, but {actor.role} sees {call.result}"
             for actor, handle, known, call in looks
             if not self.same(known, call.result)
         ]
-        for handle, known in self.objects.items():
-            if known.expected == "gone" and watchers and (seen := self.opened(watchers[0], known)):
-                wrong.append(f"state     {handle} should be gone, but {watchers[0].role} could open it: {seen}")
-        return wrong
+        return wrong + [
+            f"name      {handle} should {'exist' if held else 'be gone'}, but {watcher.role} is told {call.result}"
+            for watcher, handle, held, call in names
+            if call.result != ("yes" if held else "no")
+        ]
 
-    def opened(self, actor: Actor, known: Object) -> str | None:
-        """What came of opening an object that should be gone, unless it was not found."""
-        call = actor.driver.send("io", "open", known.kind, "gone?", known.word)
-        finish([call], self.deadline)
-        if call.result == "ok":
-            finish([actor.driver.send("io", "close", "gone?")], self.deadline)
-        return None if call.result == "error NotFound 2" else call.result
+    def names(self, watchers: list[Actor]) -> list[tuple[Actor, str, bool, Call]]:
+        """For every name: whether it exists, which it must exactly while somebody has a handle to its object (L1).
+
+        Another role is asked after each step. What a forked child has, only the table knows.
+        """
+        if not watchers:
+            return []
+        watcher = watchers[self.looks % len(watchers)]
+        self.looks += 1
+        asked: dict[str, tuple[Actor, str, bool, Call]] = {}
+        for handle, known in self.objects.items():
+            if known.word is None or known.word in asked:
+                continue
+            word = known.word
+            owners = [a for a in self.actors.values() if any(o.word == word for o in a.handles.values())]
+            held = any(actor.driver.alive and not actor.driver.changed for actor in owners)
+            kept = any(actor.child is not None for actor in owners) and known.expected != "gone"
+            asked[word] = (watcher, handle, (held or kept) and known.expected != "gone", watcher.driver.send("io", "exists", known.kind, word))
+        return list(asked.values())
+
+    def wanted(self, known: Object) -> str:
+        words = {"1": "set", "0": "unset"} if known.kind == "event" else {}
+        return f"{words.get(known.expected, known.expected)}{f' ({known.made})' if known.made else ''}"
 
     def same(self, known: Object, seen: str) -> bool:
-        if known.kind != "mutex":
-            return seen == known.expected
-        if known.expected == "free" or seen == "none":
-            return (known.expected, seen) == ("free", "none")
-        role, _, thread = known.expected.partition(".")
-        owner = self.actors[role]
-        pid, _, tid = seen.partition(" ")
-        if pid != str(owner.driver.pid):
+        if known.kind == "event":
+            reset, _, state = seen.partition(" ")
+            return {"set": "1", "unset": "0"}.get(state) == known.expected and known.made in (None, reset)
+        if known.kind == "semaphore":
+            count, _, made = seen.partition("/")
+            return count == known.expected and known.made in (None, made)
+        if seen in ("free", "abandoned") or known.expected.startswith(("free", "abandoned")):
+            return seen in known.expected.split("/")
+        who, _, depth = known.expected.partition("*")
+        role, _, thread = who.partition(".")
+        owner, words = self.actors[role], seen.split()
+        if [words[0], *words[2:]] != [str(owner.driver.pid), depth or "1"]:
             return False
-        return owner.driver.language not in THREAD_OWNERS or tid == str(self.tid(owner, thread or "main"))
+        return owner.driver.language not in THREAD_OWNERS or words[1] == str(self.tid(owner, thread or "main"))
 
     def tid(self, actor: Actor, thread: str) -> int:
         """The thread's id: the main one's is the process's, another's is asked for once, when it has nothing else to do."""

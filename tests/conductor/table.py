@@ -46,6 +46,15 @@ def words(what: list[str], prefix: str) -> list[str]:
     return [verb, *rest]
 
 
+def made(kind: str, options: list[str]) -> str | None:
+    """What an object that is made with these words stays for its life, as a look at its state shows it."""
+    if kind == "event":
+        return "manual" if "manual" in options else "auto"
+    if kind == "semaphore":
+        return options[1] + (" robust" if "robust" in options else "")
+    return None
+
+
 def limit(command: tuple[str, ...]) -> float | None:
     """The time-out in seconds of a command of the protocol; None if it has none."""
     at = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(command[0])
