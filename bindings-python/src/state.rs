@@ -6,12 +6,12 @@ use pyo3::types::PyDict;
 
 /// A class with the fields of one kind's state, which are all there is to it.
 macro_rules! state {
-    ($(#[$doc:meta])+ $Name:ident { $($field:ident: $type:ty),+ }) => {
+    ($(#[$doc:meta])+ $Name:ident { $($(#[$says:meta])+ $field:ident: $type:ty),+ $(,)? }) => {
         $(#[$doc])+
         #[pyclass(frozen, eq, get_all, module = "byname")]
         #[derive(PartialEq)]
         pub(crate) struct $Name {
-            $($field: $type),+
+            $($(#[$says])+ $field: $type),+
         }
 
         #[pymethods]
@@ -26,19 +26,37 @@ macro_rules! state {
 }
 
 state! {
-    /// Everything that a mutex is at one instant: `owner` as (pid, tid) or None, `depth` (how often the owner holds it, 0
-    /// if nobody does), `abandoned` (its last owner died and nobody has acquired it since: the next one will be told).
-    MutexState { owner: Option<(u32, u32)>, depth: u32, abandoned: bool }
+    /// Everything that a mutex is at one instant.
+    MutexState {
+        /// Who owns it, as (pid, tid), or None.
+        owner: Option<(u32, u32)>,
+        /// How often the owner holds it; 0 if nobody does.
+        depth: u32,
+        /// Whether its last owner died and nobody has acquired it since: the next one will be told.
+        abandoned: bool,
+    }
 }
 
 state! {
-    /// Everything that an event is at one instant: `set`, and `manual_reset` as it was made.
-    EventState { set: bool, manual_reset: bool }
+    /// Everything that an event is at one instant.
+    EventState {
+        /// Whether it was set at that instant.
+        set: bool,
+        /// Whether it stays set until it is reset.
+        manual_reset: bool,
+    }
 }
 
 state! {
-    /// Everything that a semaphore is at one instant: `available` units, and `maximum` and `robust` as it was made.
-    SemaphoreState { available: u32, maximum: u32, robust: bool }
+    /// Everything that a semaphore is at one instant.
+    SemaphoreState {
+        /// How many units were free at that instant.
+        available: u32,
+        /// How many there can be.
+        maximum: u32,
+        /// Whether the units of the dead come back.
+        robust: bool,
+    }
 }
 
 impl From<engine::MutexState> for MutexState {

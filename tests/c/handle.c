@@ -53,6 +53,51 @@ static void a_duplicate_has_the_same_rights(void) {
     OK(byname_handle_close(b));
 }
 
+static void a_protected_handle_stays_open(void) {
+    byname_handle e = new_event(0, 0), copy;
+    uint32_t flags = 99;
+    OK(byname_handle_get_information(e, &flags));
+    CHECK(flags == 0);
+    OK(byname_handle_set_information(e, BYNAME_HANDLE_INHERIT | BYNAME_HANDLE_PROTECT_FROM_CLOSE, 3));
+    OK(byname_handle_set_information(e, BYNAME_HANDLE_INHERIT, 0));
+    OK(byname_handle_get_information(e, &flags));
+    CHECK(flags == BYNAME_HANDLE_PROTECT_FROM_CLOSE);
+    FAILS(byname_handle_close(e), BYNAME_ERR_ACCESS_DENIED, 6);
+    OK(byname_event_set(e));
+    OK(byname_handle_duplicate(e, &copy));
+    OK(byname_handle_close(copy));
+    FAILS(byname_handle_set_information(e, 4, 0), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_handle_get_information(e, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    OK(byname_handle_set_information(e, BYNAME_HANDLE_PROTECT_FROM_CLOSE, 0));
+    OK(byname_handle_close(e));
+    FAILS(byname_handle_get_information(e, &flags), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_handle_set_information(e, 2, 2), BYNAME_ERR_CLOSED, 6);
+}
+
+static void a_look_shows_everything(void) {
+    byname_mutex_state m;
+    byname_event_state e;
+    byname_semaphore_state s;
+    byname_handle mutex = new_mutex(), event = new_event(1, 1), semaphore = new_semaphore(1, 4);
+    OK(byname_mutex_look(mutex, &m));
+    CHECK(m.owner.pid == 0 && m.depth == 0 && !m.abandoned);
+    OK(byname_mutex_lock(mutex, 0, NULL));
+    OK(byname_mutex_lock(mutex, 0, NULL));
+    OK(byname_mutex_look(mutex, &m));
+    CHECK(m.owner.pid != 0 && m.owner.tid != 0 && m.depth == 2 && !m.abandoned);
+    OK(byname_mutex_unlock(mutex));
+    OK(byname_mutex_unlock(mutex));
+    OK(byname_event_look(event, &e));
+    CHECK(e.set && e.manual_reset);
+    OK(byname_semaphore_look(semaphore, &s));
+    CHECK(s.available == 1 && s.maximum == 4 && !s.robust);
+    FAILS(byname_mutex_look(event, &m), BYNAME_ERR_WRONG_KIND, 6);
+    FAILS(byname_event_look(event, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    OK(byname_handle_close(mutex));
+    OK(byname_handle_close(event));
+    OK(byname_handle_close(semaphore));
+}
+
 static void the_table_of_handles_is_finite(void) {
     const size_t most = 1u << 20;
     byname_handle e = new_event(0, 0), *copies = (byname_handle *)malloc(most * sizeof *copies);
@@ -142,5 +187,6 @@ static void a_missing_directory_is_told(void) {
 }
 
 TESTS(T(a_missing_directory_is_told), T(kinds), T(names_fit_or_are_refused), T(a_duplicate_is_the_same_object_closed_apart),
-      T(a_duplicate_has_the_same_rights), T(the_table_of_handles_is_finite), T(descriptors_come_later), T(the_last_error_is_the_threads), T(messages_name_the_object),
+      T(a_duplicate_has_the_same_rights), T(a_protected_handle_stays_open), T(a_look_shows_everything),
+      T(the_table_of_handles_is_finite), T(descriptors_come_later), T(the_last_error_is_the_threads), T(messages_name_the_object),
       T(statuses_have_names), T(header_and_library_are_of_one_version))

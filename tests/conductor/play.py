@@ -39,6 +39,7 @@ class Actor:
     pending: dict[str, deque[Call]] = field(default_factory=dict)
     tids: dict[str, int] = field(default_factory=dict)
     child: int | None = None
+    blind: set[str] = field(default_factory=set)  # handles that are there and cannot be looked through
 
     @property
     def answers(self) -> bool:
@@ -161,12 +162,14 @@ class Play:
                 pass
         elif verb == "crash":
             for role in rest:
-                os.kill(self.actors[role].driver.pid, signal.SIGSEGV)
+                os.kill(self.actors[role].driver.pid, signal.SIGABRT)
             self.bury(rest)
         elif verb == "depth":  # what no call can bring about in a lifetime
             arena.write_depth(namespace_file(self.session), unquote(self.object(rest[0]).word), int(rest[1]))
         elif verb == "garbage":
-            namespace_file(self.session).write_bytes(self.rng.randbytes(8192))
+            file = namespace_file(self.session)
+            file.touch(0o600)
+            file.write_bytes(self.rng.randbytes(8192))
         elif verb == "no-file":
             if namespace_file(self.session).exists():
                 raise Mismatch(f"{namespace_file(self.session)} still exists")
@@ -293,8 +296,10 @@ class Play:
             raise Mismatch(f"the time-out of {limit * 1000:g} ms came after {call.took * 1000:g} ms: never early")
         if call.words[0] in table.MAKERS and result in ("ok", "ok created"):
             self.bind(actor, call.words[call.words[0] == "open" :], fresh=result == "ok created")
-        if call.words[0] == "close" and (result == "ok" or actor.driver.language == "rust"):
-            actor.handles.pop(call.words[1], None)  # in Rust a close takes the value, also where it is refused
+        if call.words[0] == "close" and result == "ok":
+            actor.handles.pop(call.words[1], None)
+        elif call.words[0] == "close" and actor.driver.language == "rust":
+            actor.blind.add(call.words[1])  # a close takes the value, also where it is refused
         if call.words[0] == "child" and result.startswith("child "):
             actor.child = int(result.removeprefix("child "))
             return "ok"
@@ -315,6 +320,9 @@ class Play:
         if fresh:
             known.made = table.made(kind, options)
         actor.handles[handle] = self.objects[handle] = known
+        actor.blind.discard(handle)
+        if not table.may_look(options):
+            actor.blind.add(handle)
 
     # --- comparing
 
@@ -358,7 +366,7 @@ class Play:
             (actor, handle, known, actor.driver.send("io", "state", handle))
             for actor in watchers
             for handle, known in actor.handles.items()
-            if known.expected not in (None, "gone")
+            if known.expected not in (None, "gone") and handle not in actor.blind
         ]
         names = self.names(watchers)
         finish([*(call for *_, call in looks), *(call for *_, call in names)], self.deadline)

@@ -12,9 +12,10 @@ import random
 import sys
 import time
 
+import rows
 from drivers import LANGUAGES, Pool, add_options, commands
 from play import Play
-from scenarios import Scenario, load, required_rows
+from scenarios import Scenario, load
 
 
 def main() -> int:
@@ -31,8 +32,9 @@ def main() -> int:
     for scenario in chosen:
         if scenario.limits():
             print(f"limited   {scenario.id} ({scenario.limits()})")
-    if not options.filter and (missing := sorted(missing_rows(scenarios))):
-        failures.append(f"rows without a scenario: {' '.join(missing)}")
+    inventory, wrong = rows.inventory(scenarios)
+    failures += wrong
+    print("\n".join([*rows.excuses(inventory), "", *rows.casts(scenarios), *rows.summary(inventory)]))
     for complaint in failures:
         print(f"\n{complaint}")
     print(f"\n{time.monotonic() - started:.1f} s on {os.cpu_count()} processors")
@@ -85,23 +87,19 @@ def who(cast: dict[str, str]) -> str:
 
 
 def show(scenarios: list[Scenario]) -> int:
+    """Every scenario with its casts, every row with what covers or excuses it."""
     for scenario in scenarios:
         casts = len(scenario.deals(all_pairs=True))
         print(
             f"{scenario.file.removesuffix('.toml'):13} {scenario.id}  [{len(scenario.roles)} roles, {casts} casts{'; ' + scenario.limits() if scenario.limits() else ''}]"
         )
-    _, elsewhere = required_rows()
-    for row, reason in elsewhere.items():
-        print(f"{'not here':13} {row}: {reason}")
-    if missing := sorted(missing_rows(scenarios)):
-        print(f"{'MISSING':13} {' '.join(missing)}")
+    inventory, wrong = rows.inventory(scenarios)
+    for row in inventory:
+        found = f"{len(row.by)} scenarios" if row.by else f"excused: {row.excuse}" if row.excuse else "MISSING"
+        print(f"{row.id:24} {row.says}: {found}")
+    print("\n".join([*rows.casts(scenarios), *rows.summary(inventory), *wrong]))
     print(f"{len(scenarios)} scenarios, {sum(len(s.deals(True)) for s in scenarios)} casts, languages {', '.join(LANGUAGES)}")
-    return 0
-
-
-def missing_rows(scenarios: list[Scenario]) -> set[str]:
-    here, _ = required_rows()
-    return here - {row for scenario in scenarios for row in scenario.rows}
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from drivers import LANGUAGES, THREAD_OWNERS
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 #: What a driver must be able to do, besides the ordinary operations.
-ABILITIES = {"fork": THREAD_OWNERS, "access": frozenset({"rust", "c", "node"})}
-KEYS = {"rows", "title", "roles", "setup", "steps", "repeat", "owner", "needs", "languages", "session", "together", "watchdog"}
+ABILITIES = {"fork": (THREAD_OWNERS, "Node cannot fork")}
+KEYS = {"rows", "title", "roles", "setup", "steps", "repeat", "owner", "needs", "languages", "why", "session", "together", "watchdog"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Scenario:
     own_session: bool = False
     together: tuple[str, ...] = ()
     speak: dict[str, frozenset[str]] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -50,7 +51,8 @@ class Scenario:
     def limits(self) -> str:
         """Which roles not every language plays, and which play them; empty when there are none."""
         narrow = {role: langs for role, langs in self.speak.items() if len(langs) < len(LANGUAGES)}
-        return "; ".join(f"{role} by {', '.join(lang for lang in LANGUAGES if lang in langs)}" for role, langs in narrow.items())
+        roles = "; ".join(f"{role} by {', '.join(lang for lang in LANGUAGES if lang in langs)}" for role, langs in narrow.items())
+        return f"{roles}: {', '.join(self.reasons)}" if roles else ""
 
     def deals(self, all_pairs: bool) -> list[dict[str, str]]:
         """Who plays what: two roles in every pair; more, or a sample: each language in each role it can play."""
@@ -65,12 +67,6 @@ class Scenario:
 
 def load() -> list[Scenario]:
     return [scenario for path in sorted(SCENARIOS.glob("*.toml")) for scenario in _read(path)]
-
-
-def required_rows() -> tuple[set[str], dict[str, str]]:
-    """The rows that must have a scenario, and those that something else shows or that come later, with the reason."""
-    table = tomllib.loads((SCENARIOS / "rows" / "rows.toml").read_text())
-    return set(table["here"].split()), table["elsewhere"]
 
 
 def _read(path: Path) -> list[Scenario]:
@@ -95,6 +91,7 @@ def _read(path: Path) -> list[Scenario]:
                 own_session=entry.get("session") == "own",
                 together=tuple(entry.get("together", "").split()),
                 speak={role: _speakers(entry, role) for role in roles},
+                reasons=_reasons(entry, where),
             )
         )
     return found
@@ -112,8 +109,16 @@ def _speakers(entry: dict, role: str) -> frozenset[str]:
         languages &= THREAD_OWNERS
     for ability, roles in entry.get("needs", {}).items():
         if role in roles.split():
-            languages &= ABILITIES[ability]
+            languages &= ABILITIES[ability][0]
     return languages
+
+
+def _reasons(entry: dict, where: str) -> tuple[str, ...]:
+    """Why not every language plays every role."""
+    if ("languages" in entry) != ("why" in entry):
+        raise SystemExit(f"{where}: `languages` needs a `why`, and nothing else does")
+    by_owner = ["in Node the grant owns, not the thread"] if "owner" in entry else []
+    return (*by_owner, *(ABILITIES[ability][1] for ability in entry.get("needs", {})), *([entry["why"]] if "why" in entry else []))
 
 
 def _steps(table: str, text: str, after: int, where: str) -> tuple[Step, ...]:

@@ -55,6 +55,12 @@ def made(kind: str, options: list[str]) -> str | None:
     return None
 
 
+def may_look(options: list[str]) -> bool:
+    """Whether a handle that is made with these words has the right QUERY_STATE: by name, by READ, by ALL or by MAXIMUM_ALLOWED."""
+    masks = [int(option.removeprefix("access="), 16) for option in options if option.startswith("access=")]
+    return not masks or bool(masks[0] & 0x9200_0001)
+
+
 def limit(command: tuple[str, ...]) -> float | None:
     """The time-out in seconds of a command of the protocol; None if it has none."""
     at = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(command[0])

@@ -17,7 +17,7 @@ ERRORS = [value for value in vars(byname).values() if isinstance(value, type) an
 def test_names():
     kinds = {"Mutex", "Event", "Semaphore"}
     waits = {"wait_any", "wait_all", "signal_and_wait"}
-    others = {"Handle", "Grant", "WaitResult", "Namespace"}
+    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "MutexState", "EventState", "SemaphoreState"}
     expected = kinds | waits | {f"{wait}_async" for wait in waits} | others | {error.__name__ for error in ERRORS}
     assert set(byname.__all__) == expected
     assert re.fullmatch(r"\d+\.\d+\.\d+", byname.__version__)
@@ -170,4 +170,4 @@ def test_signatures():
     assert str(inspect.signature(byname.Mutex.acquire)) == "(self, /, blocking=True, timeout=None)"
     if sys.version_info < (3, 10):
         return  # shows none for classes
-    assert str(inspect.signature(byname.Semaphore)) == "(name=None, initial=1, maximum=2147483647, robust=False, *, namespace=None)"
+    assert str(inspect.signature(byname.Semaphore)) == "(name=None, initial=1, maximum=2147483647, robust=False, *, namespace=None, access=Ellipsis)"
