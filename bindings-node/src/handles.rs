@@ -87,7 +87,7 @@ pub(crate) fn flags<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Re
 
 /// `setFlags(slot, mask, bits)`
 pub(crate) fn set_flags<'s>(js: Js<'s>, state: &State, [slot, mask, flags]: [Value<'s>; 3]) -> Reply<'s> {
-    let [mask, flags] = [js.int(mask)?, js.int(flags)?].map(|bits| HandleFlags(bits as u32));
+    let [mask, flags] = [js.int(mask)?, js.int(flags)?].map(HandleFlags);
     handle(js, state, slot)?.set_flags(mask, flags)?;
     Ok(Value::UNDEFINED)
 }

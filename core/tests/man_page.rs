@@ -21,13 +21,13 @@ fn page() -> String {
     page += &rendered(|to| man.render_options_section(to));
     let mut seen = BTreeSet::new();
     let mut shared = String::new();
-    for part in grammar.get_subcommands().cloned() {
+    for part in grammar.get_subcommands() {
         page += &format!(".SH \"BYNAME {}\"\n", part.get_name().to_uppercase());
         page += &synopsis("SS", [part.clone()]);
         let man = Man::new(part.clone());
         page += &rendered(|to| man.render_description_section(to)).replace("\n.SH ", "\n.SS ");
         page += &rendered(|to| man.render_options_section(to)).replace("\n.SH ", "\n.SS ");
-        for (title, body) in sections(&part) {
+        for (title, body) in sections(part) {
             if title == "Examples" {
                 page += &section("SS", &title, &body);
             } else if seen.insert(title.clone()) {

@@ -2,7 +2,7 @@
 
 import sys
 
-from byname._byname import _command
+from byname._byname import _command  # type: ignore[import-not-found]
 
 
 def main() -> int:
