@@ -22,8 +22,6 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
 EXTENSION := bindings-python/python/byname/_byname.abi3.so
-# Shipped libraries are linked against the glibc that Node 20 needs anyway, by zig, which has its symbols.
-PORTABLE := $(shell uname -m)-unknown-linux-gnu
 TEST_PREFIX := $(TARGET)/prefix
 NO_LITTER := $(PYTHON) tools/no_litter.py --
 export PYO3_PYTHON := $(CURDIR)/$(PY)
@@ -49,7 +47,7 @@ $(VENV)/.ready: | tools-there
 	touch $@
 
 $(VENV)/.ready-dist: $(VENV)/.ready
-	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2' ziglang cargo-zigbuild
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
 	touch $@
 
 .PHONY: build
@@ -135,18 +133,18 @@ bench: tools-there $(VENV)/.ready ## byname against its references: a table and 
 # --- what people install
 
 .PHONY: dist
-dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C package, in dist/; they need glibc 2.28
+dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C package, in dist/; they need glibc 2.34
 	rm -rf dist
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --locked --profile dist --target-dir "$(TARGET)/wheel" --zig --compatibility manylinux_2_28 --out dist
+	$(VENV)/bin/maturin build --locked --profile dist --target-dir "$(TARGET)/wheel" --out dist
 	$(VENV)/bin/maturin sdist --out dist
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo zigbuild --locked --profile dist -p byname-node -p byname-c --target $(PORTABLE).2.28
-	@install -m 644 "$(TARGET)/$(PORTABLE)/dist/libbyname_node.so" $(ADDON)
+	cargo build --locked --profile dist -p byname-node -p byname-c
+	@install -m 644 "$(TARGET)/dist/libbyname_node.so" $(ADDON)
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
 	mkdir -p "$(TARGET)/npm-package" "$(TARGET)/c-package/byname"
 	cp -r README.md LICENSE-* bindings-node/package.json bindings-node/index.* bindings-node/bin bindings-node/lib $(ADDON) "$(TARGET)/npm-package"
 	npm pack --silent --pack-destination dist "$(TARGET)/npm-package"
 	cp LICENSE-* "$(TARGET)/c-package/byname"
-	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/$(PORTABLE)/dist" >/dev/null
+	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/dist" >/dev/null
 	sed -i 's|^prefix=.*|prefix=$${pcfiledir}/../..|' "$(TARGET)/c-package/byname/lib/pkgconfig/byname.pc" # it may be unpacked anywhere
 	tar -C "$(TARGET)/c-package" --owner=0 --group=0 -czf dist/byname-c-$$(uname -m)-linux.tar.gz byname
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
