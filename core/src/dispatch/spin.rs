@@ -48,7 +48,7 @@ pub(crate) fn runs(cx: Cx) {
 
 fn put(cx: Cx, asleep: u64) {
     if let Ok(record) = cx.space.arena.owner(cx.op.index) {
-        record.place.store(asleep | u64::from(process::core() + 1));
+        record.place.store(asleep | u64::from(process::core_plus_one()));
     }
 }
 
@@ -61,8 +61,8 @@ pub(crate) fn will_run(space: &Space, sleeper: u32) {
 
 /// Whether the thread behind an owner record seems to run on another core than the caller.
 fn runs_elsewhere(record: &Owner) -> bool {
-    let place = record.place.load();
-    place != 0 && place & ASLEEP == 0 && place != u64::from(process::core() + 1)
+    let (place, here) = (record.place.load(), u64::from(process::core_plus_one()));
+    place != 0 && here != 0 && place & ASLEEP == 0 && place != here
 }
 
 /// Watches for `decided` as long as the evidence holds; true once it was seen.

@@ -29,10 +29,10 @@ pub(crate) fn forget_tid() {
     TID.with(|cached| cached.store(0, Ordering::Relaxed));
 }
 
-/// The core that the calling thread runs on, as of now.
-pub(crate) fn core() -> u32 {
-    // SAFETY: takes nothing; a failure is the negative that becomes an impossible core.
-    unsafe { libc::sched_getcpu() as u32 }
+/// The core that the calling thread runs on, as of now, plus one; 0 where the system does not say.
+pub(crate) fn core_plus_one() -> u32 {
+    // SAFETY: takes nothing; a failure is -1.
+    unsafe { (libc::sched_getcpu() + 1) as u32 }
 }
 
 /// The effective user.
