@@ -911,20 +911,20 @@ fn signal_first(signal: HandleRef) -> Result<()> {
 
 /// The checks of contract 10.3, in their order.
 fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Target>)> {
-    if objects.is_empty() {
-        return Err(Error::invalid_argument("a wait needs at least one object"));
+    let mut targets = Vec::with_capacity(objects.len());
+    let (mut space, mut is_mixed) = (None, false);
+    for (i, object) in objects.iter().enumerate() {
+        let opened = object.0.open(right::SYNCHRONIZE).map_err(|e| e.about(&format!("object {i} of the list")))?;
+        is_mixed |= !std::ptr::eq(*space.get_or_insert(opened.space), opened.space);
+        targets.push(opened.target);
     }
-    let open =
-        |(i, object): (usize, &HandleRef)| object.0.open(right::SYNCHRONIZE).map_err(|e| e.about(&format!("object {i} of the list")));
-    let opened = objects.iter().enumerate().map(open).collect::<Result<Vec<_>>>()?;
-    let space = opened[0].space;
-    if opened.iter().any(|o| !std::ptr::eq(o.space, space)) {
+    let Some(space) = space else { return Err(Error::invalid_argument("a wait needs at least one object")) };
+    if is_mixed {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "one wait over objects of several namespaces comes with a later version of byname; wait for each namespace by itself",
         ));
     }
-    let targets: Vec<Target> = opened.into_iter().map(|o| o.target).collect();
     if mode == Mode::All {
         let mut seen: Vec<u32> = targets.iter().map(|t| t.at.index).collect();
         seen.sort_unstable();
