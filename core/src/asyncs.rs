@@ -10,7 +10,7 @@ use crate::cell::private::{AtomicBool, Ordering};
 use crate::dispatch::claim::Claim;
 use crate::dispatch::grant;
 use crate::dispatch::lock::{self, Target};
-use crate::dispatch::wait::{ASYNC, Ended, Entered, Request};
+use crate::dispatch::wait::{Ended, Entered, Manner, Request};
 use crate::dispatch::word::Machine;
 use crate::error::{Error, Result};
 use crate::live::{self, Vitals};
@@ -76,7 +76,17 @@ impl fmt::Debug for Pending {
 impl Asyncs {
     /// Enters the queues; the outcome comes by `notify`, or is there already.
     pub(crate) fn start(&self, cx: Cx, request: Request<'_>, notify: Notify) -> Result<Arc<Pending>> {
-        let entered = Entered::new(cx, request, ASYNC)?;
+        self.begin(cx, request, Manner::Async, notify)
+    }
+
+    /// As [`Self::start`], for a look that takes nothing (`watch.rs`).
+    pub(crate) fn watch(&self, cx: Cx, target: Target, notify: Notify) -> Result<Arc<Pending>> {
+        let request = Request { targets: &[target], all: false, owner: cx.op, deadline: Deadline::NEVER, poll: false };
+        self.begin(cx, request, Manner::Watch, notify)
+    }
+
+    fn begin(&self, cx: Cx, request: Request<'_>, manner: Manner, notify: Notify) -> Result<Arc<Pending>> {
+        let entered = Entered::new(cx, request, manner)?;
         let at = entered.at;
         let pending = Arc::new(Pending {
             space: cx.space,

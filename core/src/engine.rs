@@ -20,6 +20,7 @@ use crate::space::{self, Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::process;
 use crate::timeout::Timeout;
+pub use crate::watch::Pollable;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -475,12 +476,29 @@ impl HandleRef {
     /// protected, and then it stays open.
     pub fn close(self) -> Result<()> {
         let (space, at) = self.0.close()?;
+        space.watches.close_of_handle(self.id());
         if space.check().is_ok() { index::leave(owner::current(space)?, at) } else { Ok(()) }
     }
 
     /// Whether the handle is open.
     pub fn is_open(self) -> bool {
         self.0.open(0).is_ok()
+    }
+
+    /// A descriptor that is readable while a try may succeed; nothing is consumed by its being so. It needs SYNCHRONIZE, is the caller's to drop, and
+    /// keeps the object.
+    ///
+    /// It stays readable until a try (a wait with time-out zero) of this process finds the object not signalled. LimitReached where no descriptor
+    /// or record is left.
+    pub fn pollable(self) -> Result<Pollable> {
+        let Opened { space, target, .. } = self.0.open(right::SYNCHRONIZE)?;
+        Pollable::new(owner::current(space)?, target)
+    }
+
+    /// As [`Self::pollable`], but one for the handle, made when it is first asked for and closed with the handle.
+    pub fn fd(self) -> Result<i32> {
+        let Opened { space, target, .. } = self.0.open(right::SYNCHRONIZE)?;
+        space.watches.of_handle(self.id(), owner::current(space)?, target, || self.0.open(0).is_ok())
     }
 
     /// Another handle with the same rights to the same object; [`HandleFlags`] are not copied.

@@ -296,6 +296,7 @@ unsafe extern "C" fn before_fork() {
     guards.take(&SPACES_LOCK);
     handles::hold(&mut guards);
     for space in space::all() {
+        space.watches.hold(&mut guards);
         space.references.lock_all(&mut guards);
         space.asyncs.hold(&mut guards);
         guards.take(&space.pools);
@@ -320,6 +321,7 @@ unsafe extern "C" fn after_fork_in_child() {
     owner::forget();
     for space in space::all() {
         space.asyncs.forget();
+        space.watches.forget();
         *space.pools.lock() = Default::default();
         let kept = ProcessRef::unpack(space.child.load(Ordering::Acquire));
         if kept.is_some() && start(space, kept) == Ok(true) {

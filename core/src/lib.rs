@@ -49,6 +49,8 @@ mod space;
 mod sys;
 #[cfg(not(loom))]
 mod timeout;
+#[cfg(not(loom))]
+mod watch;
 
 #[cfg(not(loom))]
 pub use api::{

@@ -11,7 +11,7 @@
 //! R3 waiters                    WAITING -> DEAD; granted, not taken -> given back
 //! R4 objects of the row         unlock and finish; abandon; permits back; serve the others; leave the holder set
 //! R5 pending words, locks on objects it did not hold, wait-all lock
-//! R6 wake claims granted and not taken: the dead one may have owed the wake
+//! R6 wake claims granted and not taken, watches among them: the dead one may have owed the wake
 //! R7 blocks, then the slot      generation + 1: every late swap of a slow reaper fails from here
 //! ```
 
@@ -145,6 +145,7 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
         let node = arena.node(at)?;
         next = node.sibling.load();
         let chosen = match claim.phase() {
+            _ if node.kind.load() == node_kind::WATCH => false, // it took nothing
             Phase::Granted(ordinal) => node.ordinal.load() == ordinal,
             _ => true,
         };

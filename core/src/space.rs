@@ -17,6 +17,7 @@ use crate::refs::References;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::process::{self, Uncancelled};
 use crate::sys::robust;
+use crate::watch::Watches;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -29,6 +30,7 @@ pub(crate) struct Space {
     pub(crate) pools: Lock<Pools>,
     pub(crate) references: References,
     pub(crate) asyncs: Asyncs,
+    pub(crate) watches: Watches,
     pub(crate) vacancies: Vacancies,
     pub(crate) evidence: Evidence,
     /// In how many holder sets we stay for an owner's sake (`index.rs`): who releases then looks whether it may leave.
@@ -144,6 +146,7 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
             pools: Lock::default(),
             references: References::default(),
             asyncs: Asyncs::default(),
+            watches: Watches::default(),
             vacancies: Vacancies::default(),
             evidence: Evidence::default(),
             keeps: AtomicU32::new(0),

@@ -148,7 +148,6 @@ fn what_a_later_version_brings_says_so() {
     assert_eq!(Namespace::private("boundary", "alias").unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(session().profile(Profile::Ce).unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(session().profile(Profile::Desktop).unwrap(), session());
-    assert_eq!(Mutex::unnamed().unwrap().pollable().unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[test]

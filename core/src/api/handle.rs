@@ -1,33 +1,36 @@
 //! What every kind can do because it is a handle: tell its name, be copied, be closed.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// A file descriptor that is readable while a poll of its object may succeed.
+/// A file descriptor that is readable while a poll of its object may succeed, for a loop of one's own: epoll, poll, select.
 ///
-/// Nothing is consumed by its becoming readable; then wait with a time-out of zero. This version makes none:
-/// `pollable()` of every kind answers Unsupported.
+/// Nothing is consumed by its becoming readable: when it is, wait with a time-out of zero (`try_lock`, `wait_for(Duration::ZERO)`,
+/// `try_acquire`). It stays readable until such a call of this process finds the object not signalled, so with edge-triggered epoll
+/// try until one does. It may be readable where a try then fails, because somebody was faster; it is never unreadable while
+/// the object stays signalled. An event's pulse does not make it readable.
+///
+/// It costs one descriptor and one waiter record, keeps the object alive, and closes when dropped. Only poll it: what reads from it
+/// loses news. In the child of a fork it is still the parent's; make another.
 ///
 /// # Examples
 /// ```
-/// use byname::{ErrorKind, Event, Reset};
+/// use byname::{Event, Reset};
+/// use std::os::fd::{AsFd, AsRawFd};
+/// use std::time::Duration;
 ///
-/// let event = Event::unnamed(Reset::Manual)?;
-/// assert_eq!(event.pollable().unwrap_err().kind(), ErrorKind::Unsupported);
+/// let event = Event::unnamed(Reset::Auto)?;
+/// let pollable = event.pollable()?;
+/// assert!(pollable.as_fd().as_raw_fd() > 2); // register this with epoll, for reading
+/// event.set()?;
+/// assert!(event.wait_for(Duration::ZERO)?, "it was readable, and a try succeeds");
 /// # Ok::<(), byname::Error>(())
 /// ```
-pub struct Pollable(Infallible);
+#[derive(Debug)]
+pub struct Pollable(pub(super) crate::engine::Pollable);
 
 impl AsFd for Pollable {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self.0 {}
-    }
-}
-
-impl fmt::Debug for Pollable {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {}
+        self.0.as_fd()
     }
 }
 
@@ -205,23 +208,22 @@ macro_rules! handle_methods {
                 $crate::engine::HandleRef::from_id(self.handle.into_id()).close()
             }
 
-            /// Makes a file descriptor for a loop of one's own (epoll and the like); this version cannot.
+            /// Makes a file descriptor for a loop of one's own (epoll and the like); see [`Pollable`](crate::Pollable).
             ///
             /// # Errors
-            /// Unsupported (50), always; use the futures, which need no thread and no descriptor.
+            /// AccessDenied (5) without SYNCHRONIZE; LimitReached (1450) when the process has no descriptor left; NamespaceLost (1167).
             ///
             /// # Examples
             /// ```
             #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            /// use std::os::fd::AsFd;
             ///
-            #[doc = concat!("assert_eq!(", $make, "?.pollable().unwrap_err().win32(), 50);")]
+            #[doc = concat!("let pollable = ", $make, "?.pollable()?;")]
+            /// let _for_epoll = pollable.as_fd();
             /// # Ok::<(), byname::Error>(())
             /// ```
-            pub fn pollable(&self) -> $crate::Result<$crate::api::Pollable> {
-                Err($crate::Error::new(
-                    $crate::ErrorKind::Unsupported,
-                    "pollable descriptors are not part of this version of byname; use the futures (lock_async, wait_async, acquire_async, wait_any_async)",
-                ))
+            pub fn pollable(&self) -> $crate::Result<$crate::Pollable> {
+                self.handle.pollable().map($crate::api::Pollable)
             }
         }
 

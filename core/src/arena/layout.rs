@@ -10,7 +10,7 @@ use crate::cell::{Word32, Word64};
 /// First eight bytes of every arena.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"byname\0\x1a");
 /// The number of this layout.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 pub(crate) const PROCESSES: u32 = 4096;
 pub(crate) const OWNERS: u32 = 65_536;

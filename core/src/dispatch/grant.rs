@@ -12,6 +12,8 @@
 //! puts `after` (absolute, so twice is once). The wake-up that the dead one owed is given by its reaper to every claim that is
 //! granted and not taken.
 //!
+//! *Watches* are told last, and only of what is still signalled then: their claim is granted without an intent, since nothing changes.
+//!
 //! *Permits of a robust semaphore* are counted per process in an account: a node in the object's account list. The account
 //! changes under the object's lock, with the same intent, so count and accounts always agree after recovery.
 
@@ -157,6 +159,7 @@ impl Locked {
             match self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) {
                 None => self.unlink(index)?,
                 Some(_) if !self.state.signalled(self.target.machine) => break,
+                Some(_) if node.kind.load() == node_kind::WATCH => {}
                 Some((at, _, _)) if node.kind.load() == node_kind::WAIT_ALL => {
                     if let Some(all) = all
                         && all::try_commit(self, all, at)?
@@ -172,19 +175,47 @@ impl Locked {
                 }
             }
         }
+        self.tell_watches(wakes)
+    }
+
+    /// Ends the watches if the object stays signalled.
+    fn tell_watches(&mut self, wakes: &mut Wakes) -> Result<()> {
+        if !self.state.stays_signalled(self.target.machine) {
+            return Ok(());
+        }
+        let mut steps = Bounded::new(self);
+        while let Some(index) = self.target.record.head.load().checked_sub(1) {
+            steps.step(self)?;
+            let node = self.node(index)?;
+            if node.kind.load() != node_kind::WATCH {
+                break;
+            }
+            if let Some((at, waiter, claim)) = self.claim_of(node)?
+                && let Some(granted) = claim.grant(node.ordinal.load())
+                && waiter.claim.cas(claim.0, granted.0).is_ok()
+            {
+                wakes.push(at);
+            }
+            self.unlink(index)?;
+        }
         Ok(())
     }
 
     /// Releases a mutex that sleepers wait for: the front one is woken to compete, or handed the mutex when it has waited long.
     pub(crate) fn hand_out_politely(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
         let mut steps = Bounded::new(self);
-        while let Some(index) = self.target.record.head.load().checked_sub(1) {
+        let mut next = self.target.record.head.load();
+        while let Some(index) = next.checked_sub(1) {
             steps.step(self)?;
             let node = self.node(index)?;
+            next = node.next.load();
             let Some((at, waiter, claim)) = self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) else {
                 self.unlink(index)?;
                 continue;
             };
+            if node.kind.load() == node_kind::WATCH {
+                continue; // told when the mutex is left free
+            }
             let is_plain = node.kind.load() == node_kind::WAIT && waiter.flags.load() & WAITER_ASYNC == 0;
             if !is_plain || all.is_some() || clock::now().saturating_sub(waiter.since.load()) >= HAND_OFF_NS {
                 return self.hand_out(all, wakes);
@@ -194,10 +225,11 @@ impl Locked {
             {
                 self.poked = true;
                 wakes.push(at);
-                return Ok(());
+                break;
             }
+            next = index + 1; // it ended its wait
         }
-        Ok(())
+        self.tell_watches(wakes)
     }
 
     /// One grant, G1 to G5; false if the waiter ended its wait first.

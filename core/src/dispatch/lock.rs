@@ -6,7 +6,8 @@
 //! *Invariants.* I1: an unlocked word is changed by compare-and-swap only; a locked one by its locker only. I2: queue links, intent
 //! and accounts of an object change under its lock only. I3: when the lock is dropped, no eligible waiter waits for something
 //! signalled, except that a free mutex may leave its front waiter *poked* (awake and trying). I4: nobody holds two object locks
-//! but the holder of the wait-all lock, and nobody takes that one while holding an object lock.
+//! but the holder of the wait-all lock, and nobody takes that one while holding an object lock. I5: watches (`watch.rs`) stand before all
+//! waiters, and a lock that leaves its front waiter poked has told them all.
 //!
 //! *Death.* Whoever meets a lock whose locker is really gone swaps the locker for himself and recovers: the intent says whether
 //! the last grant happened, the queue is rebuilt from the nodes, and what is signalled is handed out. SYNC(lock): the
@@ -34,6 +35,7 @@ pub(crate) mod node_kind {
     pub(crate) const WAIT: u32 = 1;
     pub(crate) const WAIT_ALL: u32 = 2;
     pub(crate) const ACCOUNT: u32 = 3;
+    pub(crate) const WATCH: u32 = 4;
 }
 
 /// An object that a call works on: the record and where it is.
@@ -266,8 +268,24 @@ impl Locked {
         let record = self.target.record;
         let ticket = record.next_ticket.load();
         record.next_ticket.store(ticket.wrapping_add(1));
-        self.node(index)?.ticket.store(ticket);
-        self.link_last(index)
+        let node = self.node(index)?;
+        node.ticket.store(ticket);
+        if node.kind.load() == node_kind::WATCH { self.link_first(index) } else { self.link_last(index) }
+    }
+
+    /// Links a watch before all others.
+    fn link_first(&mut self, index: u32) -> Result<()> {
+        let (record, node) = (self.target.record, self.node(index)?);
+        let head = record.head.load();
+        node.prev.store(0);
+        node.next.store(head);
+        node.object.store(self.target.at.pack()); // from here a rebuild finds the node
+        match head.checked_sub(1) {
+            Some(first) => self.node(first)?.prev.store(index + 1),
+            None => record.tail.store(index + 1),
+        }
+        record.head.store(index + 1);
+        Ok(())
     }
 
     /// Links a node, which has its ticket, behind all others.
@@ -312,14 +330,14 @@ impl Locked {
         node.object.load() == self.target.at.pack()
     }
 
-    /// Makes the queue anew from the nodes that say they belong to it, in order of arrival.
+    /// Makes the queue anew from the nodes that say they belong to it: watches, then waiters in order of arrival.
     fn rebuild(&mut self) -> Result<()> {
         let arena = &self.cx.space.arena;
         let mut found = Vec::new();
         for index in 0..arena.high_water(Table::Nodes) {
             let node = arena.node(index)?;
             if self.holds(node) && node.kind.load() != node_kind::ACCOUNT {
-                found.push((node.ticket.load(), index));
+                found.push((node.kind.load() != node_kind::WATCH, node.ticket.load(), index));
             }
         }
         found.sort_unstable();
@@ -327,7 +345,7 @@ impl Locked {
         record.head.store(0);
         record.tail.store(0);
         record.alls.store(0);
-        for (_, index) in found {
+        for (.., index) in found {
             self.link_last(index)?;
         }
         Ok(())

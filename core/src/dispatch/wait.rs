@@ -12,7 +12,7 @@
 use super::all;
 use super::claim::{Claim, MAX_OBJECTS, Phase};
 use super::grant::WAITER_ASYNC;
-use super::lock::{self, NoLock, Target};
+use super::lock::{self, NoLock, Target, node_kind};
 use super::spin;
 use super::word::Machine;
 use crate::arena::layout::{RING_SEATS, SEATS, Waiter};
@@ -87,6 +87,10 @@ pub(crate) fn try_one(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<
 fn try_patiently(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
     match ops::try_take(cx.hurried(TRY_NS), target, owner) {
         Err(error) if lock::is_busy(&error) => Ok(None),
+        Ok(None) => {
+            cx.space.watches.calm(cx, target);
+            Ok(None)
+        }
         other => other,
     }
 }
@@ -94,7 +98,7 @@ fn try_patiently(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken
 /// Blocks, after [`at_once`] found nothing. The caller has checked that the list is neither empty nor, for wait-all, holds an object twice.
 pub(crate) fn block(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) -> Result<Ended> {
     check_deadlock(cx, request)?;
-    let mut entered = Entered::new(cx, request, 0)?;
+    let mut entered = Entered::new(cx, request, Manner::Thread)?;
     let patient = request.patient(cx);
     let outcome = entered.enter(patient, request).and_then(|()| entered.sleep(patient, request, &mut interrupt));
     entered.conclude(cx, request.targets, outcome)
@@ -126,7 +130,11 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
             return Ok(None); // only under the locks can all be had
         }
     }
-    Ok(request.poll.then_some(Ended::TimedOut))
+    if !request.poll {
+        return Ok(None);
+    }
+    request.targets.iter().for_each(|target| cx.space.watches.calm(cx, *target));
+    Ok(Some(Ended::TimedOut))
 }
 
 /// A wait-all must not take what it can only keep in part: whether the caller may own its own mutexes once more is asked first, and cannot change
@@ -182,6 +190,30 @@ fn is_bound_here(cx: Cx, owner: u32) -> bool {
         })
 }
 
+/// Who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// The calling thread.
+    Thread,
+    /// Nobody: the process hears of it through its keeper.
+    Async,
+    /// Nobody, and it takes nothing (`watch.rs`).
+    Watch,
+}
+
+impl Manner {
+    fn flags(self) -> u32 {
+        if self == Manner::Thread { 0 } else { WAITER_ASYNC }
+    }
+
+    fn node_kind(self, all: bool) -> u32 {
+        match self {
+            Manner::Watch => node_kind::WATCH,
+            _ => all::node_kind_of(all),
+        }
+    }
+}
+
 /// A wait that has its records.
 #[derive(Debug)]
 pub(crate) struct Entered {
@@ -193,7 +225,7 @@ pub(crate) struct Entered {
 
 impl Entered {
     /// Takes the records and begins the claim; no queue knows of it yet.
-    pub(crate) fn new(cx: Cx, request: Request<'_>, flags: u32) -> Result<Entered> {
+    pub(crate) fn new(cx: Cx, request: Request<'_>, manner: Manner) -> Result<Entered> {
         let arena = &cx.space.arena;
         let wait = cx.space.pools.lock().take_wait(arena, cx.space.me(), request.targets.len())?;
         let record = arena.waiter(wait.waiter)?;
@@ -203,15 +235,15 @@ impl Entered {
         if request.targets.iter().any(|t| t.machine == Machine::Mutex) {
             record.since.store(clock::now()); // for the hand-off
         }
-        record.flags.store(flags);
-        record.sleeper.store(if flags & WAITER_ASYNC == 0 { spin::tag(cx.op) } else { 0 });
+        record.flags.store(manner.flags());
+        record.sleeper.store(if manner == Manner::Thread { spin::tag(cx.op) } else { 0 });
         let mut sibling = 0;
         for (ordinal, &index) in wait.nodes.iter().enumerate().rev() {
             let node = arena.node(index)?;
             node.waiter.store(at.pack());
             node.ordinal.store(ordinal as u32);
             node.value_after.store(request.targets[ordinal].at.pack());
-            node.kind.store(all::node_kind_of(request.all));
+            node.kind.store(manner.node_kind(request.all));
             node.sibling.store(sibling);
             sibling = index + 1;
         }
@@ -349,6 +381,7 @@ impl Entered {
             if news == RECURSED { ops::recurse(targets[index]) } else { Ok(ops::took(targets[index], news == 1)) }
         };
         let ended = match claim.phase() {
+            Phase::Granted(_) if arena.node(self.wait.nodes[0])?.kind.load() == node_kind::WATCH => Ended::TimedOut, // it took nothing
             Phase::Granted(index) if (index as usize) < targets.len() => {
                 cx.space.evidence.was_granted(targets[index as usize].at.index, self.record.ended_by.load());
                 Ended::One(index as usize, one(index as usize)?)
@@ -500,6 +533,3 @@ impl Drop for Watch {
         }
     }
 }
-
-/// A wait whose process hears of it through its keeper.
-pub(crate) const ASYNC: u32 = WAITER_ASYNC;

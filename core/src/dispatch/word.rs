@@ -18,7 +18,7 @@
 //!
 //! *Hints.* `Q`: the queue may hold nodes (a lie costs a slow path). `ALL`: it may hold nodes of wait-alls (likewise).
 //! `POKED` (mutex): a sleeper was woken to try for the free mutex and has not given up; a release need wake nobody. That one
-//! must not lie while nobody is awake: the woken one clears it under the lock before it sleeps again, and whoever finds it
+//! must not lie while nobody is awake, nor while a watch is in the queue: the woken one clears it under the lock before it sleeps again, and whoever finds it
 //! dead grants afresh.
 //!
 //! Everything here is a pure function of values: no clock, no system call, no memory.
@@ -252,6 +252,12 @@ impl State {
             Machine::ManualEvent | Machine::AutoEvent => self.0 & SIGNALLED != 0,
             Machine::Semaphore | Machine::RobustSemaphore => self.0 & COUNT != 0,
         }
+    }
+
+    /// Whether it is signalled, and not by a pulse.
+    #[inline]
+    pub(crate) fn stays_signalled(self, machine: Machine) -> bool {
+        self.signalled(machine) && !(matches!(machine, Machine::ManualEvent | Machine::AutoEvent) && self.is_pulsed())
     }
 
     /// The state after a satisfied wait of `who`; `None` if it is not satisfied.

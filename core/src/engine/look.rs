@@ -121,7 +121,7 @@ mod tests {
     use crate::dispatch::claim::{Claim, Decides};
     use crate::dispatch::grant::Intent;
     use crate::dispatch::lock;
-    use crate::dispatch::wait::{Ended, Entered, Request};
+    use crate::dispatch::wait::{Ended, Entered, Manner, Request};
     use crate::engine::{Access, Handle, Namespace, Spec};
     use crate::owner;
     use crate::sys::clock::Deadline;
@@ -137,7 +137,7 @@ mod tests {
         let opened = event.0.0.open(0).unwrap();
         let (cx, target) = (owner::current(opened.space).unwrap(), opened.target);
         let request = Request { targets: &[target], all: false, owner: cx.op, deadline: Deadline::after(Timeout::INFINITE), poll: false };
-        let entered = Entered::new(cx, request, 0).unwrap();
+        let entered = Entered::new(cx, request, Manner::Thread).unwrap();
         let (at, node) = (entered.at, entered.wait.nodes[0]);
         let waiter = opened.space.arena.waiter(at.index).unwrap();
 

@@ -8,6 +8,7 @@
 pub(crate) mod child;
 pub(crate) mod clock;
 pub(crate) mod code;
+pub(crate) mod eventfd;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod fork;
