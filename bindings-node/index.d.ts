@@ -99,7 +99,14 @@ declare abstract class Handle implements Disposable, AsyncDisposable {
    * again, throws `ERR_BYNAME_CLOSED`. Closing a {@link protected} one throws `ERR_BYNAME_ACCESS_DENIED`, and it stays open.
    */
   close(): void
-  /** Reserved for a descriptor to poll; throws `ERR_BYNAME_UNSUPPORTED` in this version. */
+  /**
+   * A file descriptor that polls readable while a wait with time-out 0 may succeed, for native add-ons (`uv_poll_t`, epoll) and
+   * for child processes that inherit it by `stdio`. JavaScript itself cannot poll it: neither `net.Socket` nor `tty` takes it,
+   * and `fs.read` would take its news away. Await `wait()` or `acquire()` instead, which need neither thread nor descriptor.
+   *
+   * Nothing is consumed by its being readable. It stays so until a call with time-out 0 (`tryAcquire()`, `waitSync({timeout: 0})`)
+   * of this process finds the object not signalled. It is made at the first call, belongs to the handle and is closed with it.
+   */
   fileno(): number
   /** Closes the handle if it is open. */
   [Symbol.dispose](): void

@@ -539,11 +539,19 @@ byname_status byname_handle_kind(byname_handle h, byname_kind *kind);
 byname_status byname_handle_name(byname_handle h, char *buffer, size_t size, size_t *length);
 
 /**
- * Gives a descriptor that is readable when a poll of the object may succeed. Not supported by this version.
+ * Gives a descriptor that is readable while a wait with time-out 0 may succeed, for epoll, poll, select and libuv.
  *
- * @param h   the handle
- * @param fd  would receive the descriptor
- * @return BYNAME_ERR_UNSUPPORTED (50), or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: fd is NULL).
+ * Nothing is consumed by its being readable, and it may be so where somebody else was faster: when it is, wait with
+ * time-out 0. It stays readable until such a call of this process finds the object not signalled, so with EPOLLET
+ * try until one does. An event's pulse does not make it readable.
+ *
+ * It is made at the first call, belongs to the handle and is closed with it: take it out of an epoll set, or stop its
+ * uv_poll_t, before byname_handle_close(). Never read from it, and do not close it. A forked child makes its own.
+ *
+ * @param h   the handle; it needs BYNAME_ACCESS_SYNCHRONIZE
+ * @param fd  receives the descriptor, the same one each time
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: fd is NULL),
+ *         _LIMIT_REACHED (1450: no descriptor is left), _NAMESPACE_LOST (1167).
  */
 byname_status byname_handle_fd(byname_handle h, int *fd);
 

@@ -154,6 +154,13 @@ public:
         return answer;
     }
 
+    /** A descriptor for epoll and the like, closed with the handle; see byname_handle_fd(). */
+    int fd() const {
+        int number = -1;
+        check(byname_handle_fd(handle_, &number));
+        return number;
+    }
+
     /** The handle for byname.h; it stays this object's to close. */
     [[nodiscard]] byname_handle handle() const noexcept { return handle_; }
 

@@ -172,21 +172,26 @@ pub unsafe extern "C" fn byname_handle_name(h: byname_handle, buffer: *mut c_cha
     })
 }
 
-/// Gives a descriptor that is readable when a poll of the object may succeed. Not supported by this version.
+/// Gives a descriptor that is readable while a wait with time-out 0 may succeed, for epoll, poll, select and libuv.
 ///
-/// @param h   the handle
-/// @param fd  would receive the descriptor
-/// @return BYNAME_ERR_UNSUPPORTED (50), or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: fd is NULL).
+/// Nothing is consumed by its being readable, and it may be so where somebody else was faster: when it is, wait with
+/// time-out 0. It stays readable until such a call of this process finds the object not signalled, so with EPOLLET
+/// try until one does. An event's pulse does not make it readable.
+///
+/// It is made at the first call, belongs to the handle and is closed with it: take it out of an epoll set, or stop its
+/// uv_poll_t, before byname_handle_close(). Never read from it, and do not close it. A forked child makes its own.
+///
+/// @param h   the handle; it needs BYNAME_ACCESS_SYNCHRONIZE
+/// @param fd  receives the descriptor, the same one each time
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: fd is NULL),
+///         _LIMIT_REACHED (1450: no descriptor is left), _NAMESPACE_LOST (1167).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn byname_handle_fd(h: byname_handle, fd: *mut c_int) -> byname_status {
     guard(|| {
         // SAFETY: NULL or valid for writing an int, by the header's contract of outputs.
-        unsafe { Out::required(fd, "fd") }?;
-        HandleRef::from_id(h.id).kind()?;
-        Err(Failure::new(
-            ErrorKind::Unsupported,
-            "pollable descriptors come with a later version of byname; wait in a thread and write to a pipe",
-        ))
+        let out = unsafe { Out::required(fd, "fd") }?;
+        out.write(HandleRef::from_id(h.id).fd()?);
+        Ok(OK)
     })
 }
 

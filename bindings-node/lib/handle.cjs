@@ -75,7 +75,7 @@ class Handle {
   }
 
   fileno() {
-    return addon.pollable(this[SLOT])
+    return addon.fileno(this[SLOT])
   }
 
   [Symbol.dispose]() {

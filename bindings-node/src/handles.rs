@@ -6,7 +6,6 @@ use crate::grants::{OWNER, given};
 use crate::js::{Js, Reply, Value};
 use crate::namespaces::chosen;
 use crate::state::State;
-use byname::ErrorKind;
 use byname::engine::{HandleFlags, HandleRef, Kind, OwnerInfo, Reset, Spec};
 
 /// The handle in a slot.
@@ -105,10 +104,9 @@ pub(crate) fn created<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> 
     js.make_bool(handle(js, state, slot)?.created()?)
 }
 
-/// `pollable(slot) -> never`
-pub(crate) fn pollable<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    handle(js, state, slot)?.kind()?;
-    Err(Fault::Kind(ErrorKind::Unsupported, "this version of byname cannot turn an object into a file descriptor; await it instead"))
+/// `fileno(slot) -> number`
+pub(crate) fn fileno<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_int(handle(js, state, slot)?.fd()?)
 }
 
 /// `set(slot)`

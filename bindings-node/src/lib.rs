@@ -59,7 +59,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "setFlags" => handles::set_flags,
         "name" => handles::name,
         "created" => handles::created,
-        "pollable" => handles::pollable,
+        "fileno" => handles::fileno,
         "set" => handles::set,
         "reset" => handles::reset,
         "pulse" => handles::pulse,

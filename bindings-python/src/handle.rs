@@ -2,7 +2,7 @@
 
 use crate::args;
 use crate::bracket::Brackets;
-use crate::error::{OrRaise, of_kind};
+use crate::error::OrRaise;
 use crate::namespace::Namespace;
 use byname::ErrorKind;
 use byname::engine::{self, Access, HandleFlags, HandleRef, Kind, Spec};
@@ -142,13 +142,25 @@ impl Handle {
         self.inner.set_flags(flag, flag.when(inheritable)).or_raise()
     }
 
-    /// Raises UnsupportedError: descriptors for select and poll come with a later version.
-    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
-        Err(of_kind(
-            py,
-            ErrorKind::Unsupported,
-            "this version of byname has no pollable descriptors yet; use wait_any, or an _async form in an event loop",
-        ))
+    /// A file descriptor that is readable while a wait with time-out zero may succeed: for selectors, select.epoll and
+    /// loop.add_reader.
+    ///
+    /// Nothing is consumed by its being readable, and it may be so where somebody else was faster: when it is, call
+    /// wait(0) or acquire(blocking=False). It stays readable until such a call of this process finds the object not
+    /// signalled. An event's pulse does not make it readable. Never read from it.
+    ///
+    /// It is made at the first call, belongs to the handle and is closed with it; a forked child makes its own.
+    ///
+    /// >>> import byname, selectors
+    /// >>> event = byname.Event()
+    /// >>> loop = selectors.DefaultSelector()
+    /// >>> key = loop.register(event, selectors.EVENT_READ)
+    /// >>> event.set()
+    /// >>> [key.fileobj is event for key, _ in loop.select()], event.wait(0)
+    /// ([True], True)
+    /// >>> loop.close(); event.close()
+    fn fileno(&self) -> PyResult<i32> {
+        self.inner.fd().or_raise()
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

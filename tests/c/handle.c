@@ -114,14 +114,6 @@ static void the_table_of_handles_is_finite(void) {
     free(copies);
 }
 
-static void descriptors_come_later(void) {
-    byname_handle e = new_event(0, 0);
-    int fd = 77;
-    FAILS(byname_handle_fd(e, &fd), BYNAME_ERR_UNSUPPORTED, 50);
-    CHECK(fd == 77);
-    OK(byname_handle_close(e));
-}
-
 static void *looks_at_its_last_error(void *unused) {
     byname_handle none = BYNAME_NO_HANDLE;
     (void)unused;
@@ -188,5 +180,5 @@ static void a_missing_directory_is_told(void) {
 
 TESTS(T(a_missing_directory_is_told), T(kinds), T(names_fit_or_are_refused), T(a_duplicate_is_the_same_object_closed_apart),
       T(a_duplicate_has_the_same_rights), T(a_protected_handle_stays_open), T(a_look_shows_everything),
-      T(the_table_of_handles_is_finite), T(descriptors_come_later), T(the_last_error_is_the_threads), T(messages_name_the_object),
+      T(the_table_of_handles_is_finite), T(the_last_error_is_the_threads), T(messages_name_the_object),
       T(statuses_have_names), T(header_and_library_are_of_one_version))

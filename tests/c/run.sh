@@ -104,6 +104,14 @@ for source in "$here"/*.cpp; do
     }
     also c++20 c++ "$source"
 done
+if asked uv; then
+    # shellcheck disable=SC2046,SC2086
+    if command -v pkg-config >/dev/null && pkg-config --exists libuv; then
+        build uv gcc -std=c99 $flags $cflags $(pkg-config --cflags libuv) "$here/uv/uv.c" $libs $(pkg-config --libs libuv) && run uv
+    else
+        echo "# uv: skipped, libuv is not installed (libuv1-dev)"
+    fi
+fi
 if [[ $wanted != "  " ]]; then # the rest is for a whole run
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
