@@ -17,6 +17,7 @@ mod mutex;
 mod names;
 mod recovery;
 mod signal;
+mod watch;
 
 use crate::arena::refs::OwnerRef;
 use crate::cell::{self, Word32, Word64};
@@ -89,6 +90,8 @@ enum Bug {
     EndUnversioned,
     /// A name is put into a bucket whose word was read after the search.
     InsertUnseen,
+    /// A mutex is left poked without a word to those who watch it.
+    PokeUntold,
 }
 
 /// The actor has died.
@@ -176,6 +179,8 @@ struct Waiter {
     owner: OwnerRef,
     claim: Word64,
     all: bool,
+    /// It looks and does not take.
+    watch: bool,
     /// For each object: whether this waiter's node is in its queue.
     linked: [Word32; OBJECTS],
     /// The reset epoch that a grant found.
@@ -265,6 +270,7 @@ impl World {
             owner: OwnerRef { index: 100 + index as u32, generation: 3 },
             claim: Word64::new(Claim(0).next_waiting().0),
             all,
+            watch: false,
             linked: [Word32::new(0), Word32::new(0)],
             epoch: Word64::new(0),
             asleep: Mutex::new(None),
@@ -284,6 +290,12 @@ impl World {
         let word = &self.objects[object].word;
         let now = Word(word.load());
         word.store(now.unlocked(true, now.alls() || self.waiters[waiter].all, false).0);
+        self
+    }
+
+    /// The waiter, which stands before all others, is a watch.
+    fn watched_by(mut self, waiter: usize) -> World {
+        self.waiters[waiter].watch = true;
         self
     }
 
@@ -623,6 +635,7 @@ impl Locked<'_> {
                 self.unlink(index)?;
             } else if !self.state.signalled(self.record().machine) {
                 break;
+            } else if waiter.watch {
             } else if waiter.all {
                 if all && self.try_commit(index)? {
                     wakes.push(index);
@@ -631,7 +644,28 @@ impl Locked<'_> {
                 wakes.push(index);
             }
         }
+        self.tell_watches(&mut wakes)?;
         Ok(wakes)
+    }
+
+    /// Ends the watches if the object stays signalled.
+    fn tell_watches(&mut self, wakes: &mut Vec<usize>) -> Step {
+        if !self.state.stays_signalled(self.record().machine) {
+            return Ok(());
+        }
+        for (index, waiter) in self.world.waiters.iter().enumerate().take_while(|(_, waiter)| waiter.watch) {
+            if waiter.linked[self.object].load() == 0 {
+                continue;
+            }
+            let claim = waiter.claim();
+            if let Some(granted) = claim.grant(self.object as u32)
+                && self.actor.swap(&waiter.claim, claim.0, granted.0)?
+            {
+                wakes.push(index);
+            }
+            self.unlink(index)?;
+        }
+        Ok(())
     }
 
     /// G1 to G5.

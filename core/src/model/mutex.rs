@@ -4,14 +4,14 @@ use super::*;
 
 impl World {
     /// One owner's mutex, and waiters in its queue.
-    fn owned(owner: OwnerRef, waiters: usize, bug: Option<Bug>) -> World {
+    pub(super) fn owned(owner: OwnerRef, waiters: usize, bug: Option<Bug>) -> World {
         let free = (Machine::Mutex, State::mutex(None, false));
         let world = World::new([(Machine::Mutex, State::mutex(Some(owner), false)), free], &vec![false; waiters], bug);
         (0..waiters).fold(world, |world, waiter| world.queued(waiter, 0))
     }
 
     /// Releases; `late`: the front waiter has waited long enough to be handed the mutex.
-    fn release(&self, actor: &Actor, who: OwnerRef, late: bool) -> Step {
+    pub(super) fn release(&self, actor: &Actor, who: OwnerRef, late: bool) -> Step {
         let mut patience = Patience::default();
         loop {
             let word = self.objects[0].word();
@@ -65,7 +65,8 @@ impl World {
 impl Locked<'_> {
     /// The front waiter is woken to compete, or handed the mutex when it is late.
     fn hand_out_politely(&mut self, late: bool) -> Step<Vec<usize>> {
-        for (index, waiter) in self.world.waiters.iter().enumerate() {
+        let mut wakes = Vec::new();
+        'poke: for (index, waiter) in self.world.waiters.iter().enumerate().skip_while(|(_, waiter)| waiter.watch) {
             while waiter.linked[0].load() != 0 {
                 let claim = waiter.claim();
                 let Some(poked) = claim.poke() else {
@@ -77,11 +78,15 @@ impl Locked<'_> {
                 }
                 if self.actor.swap(&waiter.claim, claim.0, poked.0)? {
                     self.poked = true;
-                    return Ok(vec![index]);
+                    wakes.push(index);
+                    break 'poke;
                 }
             }
         }
-        Ok(Vec::new())
+        if !(self.poked && self.world.has(Bug::PokeUntold)) {
+            self.tell_watches(&mut wakes)?;
+        }
+        Ok(wakes)
     }
 }
 
