@@ -106,7 +106,7 @@ pub(crate) fn created<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> 
 
 /// `fileno(slot) -> number`
 pub(crate) fn fileno<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    js.make_int(handle(js, state, slot)?.fd()?)
+    js.make_number(f64::from(handle(js, state, slot)?.fd()?))
 }
 
 /// `set(slot)`
