@@ -151,7 +151,8 @@ impl Asyncs {
         (due, next)
     }
 
-    /// The waits whose bits are set.
+    /// The decided waits among those whose bits are set. A bit may be an older wait's that had the same record: whoever asked for that one's outcome
+    /// was faster than the keeper. The bit is cleared first, and who decides a wait sets it afterwards, so none is overlooked.
     fn decided(&self, cx: Cx) -> Result<Vec<Arc<Pending>>> {
         let process = cx.space.arena.process(cx.space.me().slot)?;
         let mut found = Vec::new();
@@ -167,7 +168,7 @@ impl Asyncs {
                     let waiter = word as u32 * 64 + bit;
                     if live::process_of_waiter(cx.space, waiter) == Some(cx.space.me()) {
                         done.and(!(1 << bit));
-                        found.extend(registry.waits.get(&waiter).cloned());
+                        found.extend(registry.waits.get(&waiter).filter(|pending| pending.is_decided()).cloned());
                     }
                 }
             }

@@ -3,12 +3,12 @@
 mod api_support;
 
 use api_support::{Count, Executor, LONG, SHORT, in_thread, poll_once, poll_with, session, watchdog};
-use byname::engine::usage;
+use byname::engine::{self, usage};
 use byname::{Event, EventFuture, Guard, Mutex, Namespace, Reset, Semaphore, Wait, signal_and_wait_async, wait_all_async, wait_any_async};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex as Private};
+use std::sync::{Arc, Mutex as Private, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -332,4 +332,42 @@ fn futures_wait_for_named_objects() {
         pollster::block_on(here.wait_async()).unwrap();
     });
     assert!(!there.is_set().unwrap());
+}
+
+/// So many waits that a record is used again at once: what the keeper still has to say of the wait before is not said of the next one.
+#[test]
+fn a_wait_is_told_of_its_own_end_only() {
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("api-{}-own-end", std::process::id())).unwrap();
+    let event = || {
+        let spec = engine::Spec::Event { reset: Reset::Auto, initially_set: false };
+        namespace.create(None, spec, byname::Access::ALL).unwrap()
+    };
+    let start = |event: &engine::Handle, notify: Box<dyn FnOnce() + Send>| {
+        engine::start_wait(&[event.by_ref()], engine::Mode::Any, false, byname::Timeout::INFINITE, notify).unwrap()
+    };
+    let (never, object, other) = (event(), event(), event());
+    for others in 0..32 {
+        let _others: Vec<_> = (0..others).map(|_| start(&never, Box::new(|| ()))).collect();
+        for round in 0..100 {
+            for _ in 0..3 {
+                let before = start(&object, Box::new(|| ()));
+                object.set().unwrap();
+                assert!(before.poll().is_some(), "asked for before the keeper comes");
+            }
+            let due = Arc::new(AtomicBool::new(false));
+            let (tell, told) = mpsc::channel();
+            let seen = Arc::clone(&due);
+            let wait = start(&object, Box::new(move || tell.send(seen.load(Ordering::SeqCst)).unwrap()));
+            let (came, comes) = mpsc::channel();
+            let keeper = start(&other, Box::new(move || came.send(()).unwrap()));
+            other.set().unwrap();
+            comes.recv().unwrap(); // the keeper has been here
+            assert!(keeper.poll().is_some());
+            due.store(true, Ordering::SeqCst);
+            object.set().unwrap();
+            assert_eq!(told.recv(), Ok(true), "round {round} beside {others} others: told before its end");
+            assert!(wait.poll().is_some());
+        }
+    }
 }
