@@ -195,7 +195,29 @@ static void a_call_is_never_cut_in_two(void) {
     OK(byname_handle_close(m));
 }
 
-#define CANCELLED T(cancelling_a_thread_does_not_end_its_wait), T(a_call_is_never_cut_in_two),
+/* A descriptor is made, fed, drained and closed: each a place where the C library would end the thread. */
+static void *polls_while_cancelled(void *pointer) {
+    byname_handle e = *(byname_handle *)pointer;
+    int fd = -1;
+    pthread_cancel(pthread_self());
+    OK(byname_handle_fd(e, &fd));
+    OK(byname_event_wait(e, 0));
+    IS(byname_event_wait(e, 0), BYNAME_TIMED_OUT);
+    OK(byname_handle_close(e));
+    pthread_testcancel();
+    return NULL;
+}
+
+static void nor_one_about_a_descriptor(void) {
+    byname_handle e = new_event(0, 1);
+    pthread_t thread;
+    void *result = NULL;
+    pthread_create(&thread, NULL, polls_while_cancelled, &e);
+    pthread_join(thread, &result);
+    CHECK(result == PTHREAD_CANCELED);
+}
+
+#define CANCELLED T(cancelling_a_thread_does_not_end_its_wait), T(a_call_is_never_cut_in_two), T(nor_one_about_a_descriptor),
 #else
 #define CANCELLED
 #endif
