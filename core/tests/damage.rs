@@ -4,10 +4,12 @@ mod api_support;
 
 use api_support::watchdog;
 use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore};
+use rustix::event::epoll;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
+use std::time::Duration;
 
 /// Offsets in an object's record (docs/arena-format.md).
 const NAME: u64 = 104;
@@ -62,46 +64,87 @@ fn read(file: &File, at: u64) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// A process that is stopped while it has an object locked is imitated by the bytes that it would leave there: the locker is a thread of
-/// ours that lives and lets go only when the bytes are put back.
+/// A process that is stopped while it has objects locked is imitated by the bytes that it would leave there: the locker is a thread of
+/// ours that lives and lets go only when the bytes are put back, after `meanwhile`.
+fn while_locked<const N: usize>(namespace: &Namespace, names: [&str; N], meanwhile: impl FnOnce()) {
+    let owned = Mutex::options().namespace(namespace).create("tells who locks").unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(namespace.path()).unwrap();
+    let ready = Barrier::new(2);
+    let (end, ended) = mpsc::channel::<()>();
+    std::thread::scope(|s| {
+        let _end = end; // a panic ends the locker, too
+        s.spawn(|| {
+            let _owns = owned.lock().unwrap();
+            ready.wait();
+            ended.into_iter().for_each(drop);
+        });
+        ready.wait();
+        let owner = read(&file, record_of(&file, "tells who locks") + WORD);
+        let locker = (owner & OWNER) << 36 | (owner >> 16 & 0xfff) << 52;
+        let words = names.map(|name| record_of(&file, name) + WORD);
+        let before = words.map(|at| read(&file, at));
+        for (at, word) in words.into_iter().zip(before) {
+            file.write_all_at(&(word & 0xffff_ffff | locker).to_ne_bytes(), at).unwrap();
+        }
+        meanwhile();
+        for (at, word) in words.into_iter().zip(before) {
+            file.write_all_at(&word.to_ne_bytes(), at).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_try_that_meets_a_stopped_locker_is_no_end_for_who_waits_for_an_edge() {
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("stopped-edge-{}", std::process::id())).unwrap();
+    let events = Event::options().namespace(&namespace);
+    let event = events.create("an event that is locked", Reset::Auto).unwrap();
+    let pollable = event.pollable().unwrap();
+    let loop_ = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+    epoll::add(&loop_, &pollable, epoll::EventData::new_u64(7), epoll::EventFlags::IN | epoll::EventFlags::ET).unwrap();
+    let edge = || epoll::wait(&loop_, rustix::buffer::spare_capacity(&mut Vec::with_capacity(4)), None).unwrap();
+    event.set().unwrap();
+    edge();
+    while_locked(&namespace, ["an event that is locked"], || {
+        assert!(event.wait_for(Duration::ZERO).unwrap().is_none());
+        edge();
+        assert!(byname::wait_any(&[&event], Duration::ZERO).unwrap().is_timed_out());
+    });
+    edge();
+    assert!(event.wait_for(Duration::ZERO).unwrap().is_some());
+}
+
+#[test]
+fn a_test_of_several_objects_passes_over_the_one_that_a_stopped_locker_has() {
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("stopped-list-{}", std::process::id())).unwrap();
+    let events = Event::options().namespace(&namespace).initially_set();
+    let locked = events.create("the first of the list", Reset::Auto).unwrap();
+    let free = events.create("the second of the list", Reset::Auto).unwrap();
+    while_locked(&namespace, ["the first of the list"], || {
+        assert!(byname::wait_any(&[&locked, &free], Duration::ZERO).unwrap().won().is_some());
+    });
+    assert!(locked.is_set().unwrap() && !free.is_set().unwrap());
+}
+
 #[test]
 fn a_close_does_not_wait_for_a_stopped_locker_and_is_done_later() {
     let _watchdog = watchdog();
     let namespace = Namespace::session(&format!("stopped-{}", std::process::id())).unwrap();
     let (mutexes, semaphores) = (Mutex::options().namespace(&namespace), Semaphore::options().namespace(&namespace).robust());
     let names: Vec<_> = (0..32).map(|i| format!("neighbour {i} of what is locked")).collect();
-    let owned = mutexes.create("tells who locks").unwrap();
     let (mutex, semaphore) =
         (mutexes.create("a mutex that is locked").unwrap(), semaphores.create("a semaphore that is locked", 1, 1).unwrap());
-    let file = OpenOptions::new().read(true).write(true).open(namespace.path()).unwrap();
-    let (ready, end) = (Barrier::new(2), Barrier::new(2));
-    std::thread::scope(|s| {
-        s.spawn(|| {
-            let _owns = owned.lock().unwrap();
-            ready.wait();
-            end.wait();
-        });
-        ready.wait();
-        let owner = read(&file, record_of(&file, "tells who locks") + WORD);
-        let locker = (owner & OWNER) << 36 | (owner >> 16 & 0xfff) << 52;
-        let words = ["a mutex that is locked", "a semaphore that is locked"].map(|name| record_of(&file, name) + WORD);
-        let before = words.map(|at| read(&file, at));
-        for (at, word) in words.into_iter().zip(before) {
-            file.write_all_at(&(word & 0xffff_ffff | locker).to_ne_bytes(), at).unwrap();
-        }
+    while_locked(&namespace, ["a mutex that is locked", "a semaphore that is locked"], || {
         mutex.close().unwrap();
         semaphore.close().unwrap();
         for name in &names {
             drop(mutexes.create(name).unwrap()); // of each sixteenth two
         }
         assert!(!mutexes.create("a mutex that is locked").unwrap().created(), "it has not been left yet");
-        for (at, word) in words.into_iter().zip(before) {
-            file.write_all_at(&word.to_ne_bytes(), at).unwrap();
-        }
-        let gone = |error: byname::Error| error.kind() == ErrorKind::NotFound;
-        while !mutexes.open("a mutex that is locked").is_err_and(gone) || !semaphores.open("a semaphore that is locked").is_err_and(gone) {
-            std::thread::yield_now(); // the keeper comes by itself; the watchdog ends the test if not
-        }
-        end.wait();
     });
+    let gone = |error: byname::Error| error.kind() == ErrorKind::NotFound;
+    while !mutexes.open("a mutex that is locked").is_err_and(gone) || !semaphores.open("a semaphore that is locked").is_err_and(gone) {
+        std::thread::yield_now(); // the keeper comes by itself; the watchdog ends the test if not
+    }
 }

@@ -85,14 +85,14 @@ pub(crate) fn try_one(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<
 
 #[cold]
 fn try_patiently(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
-    match ops::try_take(cx.hurried(TRY_NS), target, owner) {
-        Err(error) if lock::is_busy(&error) => Ok(None),
-        Ok(None) => {
-            cx.space.watches.calm(cx, target);
-            Ok(None)
-        }
-        other => other,
+    let taken = match ops::try_take(cx.hurried(TRY_NS), target, owner) {
+        Err(error) if lock::is_busy(&error) => None,
+        other => other?,
+    };
+    if taken.is_none() {
+        cx.space.watches.calm(cx, target);
     }
+    Ok(taken)
 }
 
 /// Blocks, after [`at_once`] found nothing. The caller has checked that the list is neither empty nor, for wait-all, holds an object twice.
@@ -101,7 +101,16 @@ pub(crate) fn block(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) 
     let mut entered = Entered::new(cx, request, Manner::Thread)?;
     let patient = request.patient(cx);
     let outcome = entered.enter(patient, request).and_then(|()| entered.sleep(patient, request, &mut interrupt));
-    entered.conclude(cx, request.targets, outcome)
+    let ended = entered.conclude(cx, request.targets, outcome)?;
+    if request.poll && ended == Ended::TimedOut {
+        calm(cx, request);
+    }
+    Ok(ended)
+}
+
+/// A test found nothing.
+fn calm(cx: Cx, request: Request<'_>) {
+    request.targets.iter().for_each(|target| cx.space.watches.calm(cx, *target));
 }
 
 /// The whole wait, where nothing needs to be waited for.
@@ -120,8 +129,9 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
             match ops::try_take(cx, *target, request.owner) {
                 Ok(Some(taken)) => return Ok(Some(Ended::One(index, taken))),
                 Ok(None) => {}
-                Err(error) if lock::is_busy(&error) => return Ok(Some(Ended::TimedOut)),
-                Err(error) => return Err(error),
+                Err(error) if !lock::is_busy(&error) => return Err(error),
+                Err(_) if request.poll => {} // not free; the others may be
+                Err(_) => return Ok(Some(Ended::TimedOut)),
             }
         }
     } else {
@@ -133,7 +143,7 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
     if !request.poll {
         return Ok(None);
     }
-    request.targets.iter().for_each(|target| cx.space.watches.calm(cx, *target));
+    calm(cx, request);
     Ok(Some(Ended::TimedOut))
 }
 
