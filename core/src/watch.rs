@@ -42,7 +42,7 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
-/// How long arming waits for the lock of an object.
+/// How long arming the watches of an object waits for its lock.
 const ARM_NS: u64 = 5_000_000;
 
 /// The pollable descriptors of this process in one namespace.
@@ -106,9 +106,9 @@ impl fmt::Debug for Pollable {
 
 impl Watch {
     fn new(cx: Cx, target: Target, feed: Arc<Feed>) -> Result<Watch> {
-        let armed = Watch::arm(cx, target, &feed, 0)?;
+        let armed = Watch::arm(cx.hurried(ARM_NS), target, &feed, 0)?;
         let watch = Watch { feed, armed };
-        watch.look();
+        watch.look(cx);
         Ok(watch)
     }
 
@@ -119,7 +119,7 @@ impl Watch {
                 feed.fired(turn);
             }
         };
-        cx.space.asyncs.watch(cx.hurried(ARM_NS), target, Box::new(notify))
+        cx.space.asyncs.watch(cx, target, Box::new(notify))
     }
 
     /// The object was found not signalled.
@@ -129,14 +129,14 @@ impl Watch {
             let next = Watch::arm(cx, target, &self.feed, turn)?;
             std::mem::replace(&mut self.armed, next).drop_it(cx);
             self.feed.begin(turn);
-            self.look();
+            self.look(cx);
         }
         Ok(())
     }
 
-    /// Does not wait for the keeper.
-    fn look(&self) {
-        if self.armed.is_decided() {
+    /// Does not wait for the keeper, whose last word, that the namespace is lost, may have been about an older turn.
+    fn look(&self, cx: Cx) {
+        if self.armed.is_decided() || cx.space.arena.gate.is_lost() {
             self.feed.fd.feed();
         }
     }
@@ -154,9 +154,11 @@ impl Watches {
     #[cold]
     fn calm_some(&self, cx: Cx, target: Target) {
         let mut registry = self.registry.lock();
+        let cx = cx.hurried(ARM_NS); // for all of them: others wait for the registry
         for watch in registry.watches.get_mut(&target.at).into_iter().flatten() {
-            // What could not be armed stays readable, and its owner comes back.
-            let _ = watch.calm(cx, target);
+            if watch.calm(cx, target).is_err() {
+                watch.look(cx); // it stays readable, and who waits for an edge comes back too
+            }
         }
     }
 
@@ -252,8 +254,12 @@ impl AsFd for Pollable {
 impl Drop for Pollable {
     fn drop(&mut self) {
         self.space.watches.some.fetch_sub(1, Ordering::AcqRel);
+        let watch = self.take_out(); // the descriptor goes in any case
+        if self.space.check().is_err() {
+            return; // lost; or the child of a raw clone, and the watch is the parent's
+        }
         let Ok(cx) = owner::current(self.space) else { return };
-        if let Some(watch) = self.take_out() {
+        if let Some(watch) = watch {
             watch.armed.drop_it(cx);
         }
         let _ = index::leave(cx, self.at);

@@ -293,6 +293,66 @@ fn a_descriptor_outlives_the_handle_and_goes_without_a_trace() {
     assert_eq!(options.open("outlived").unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// So many waits that the record of a watch is used again at once: what the keeper still has to say of the watch before makes nothing readable, and
+/// does not keep the next one from being told.
+#[test]
+fn a_watch_is_told_of_its_own_signal_only() {
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("api-{}-own-signal", std::process::id())).unwrap();
+    let events = Event::options().namespace(&namespace);
+    let [never, event, other] = [(); 3].map(|()| events.unnamed(Reset::Auto).unwrap());
+    let pollable = event.pollable().unwrap();
+    for others in 0..16 {
+        let mut others: Vec<_> = (0..others).map(|_| never.wait_async()).collect();
+        others.iter_mut().for_each(|wait| assert!(api_support::poll_once(wait).is_pending()));
+        for round in 0..100 {
+            for _ in 0..4 {
+                event.set().unwrap();
+                assert!(event.wait_for(NOW).unwrap().is_some());
+                assert!(event.wait_for(NOW).unwrap().is_none());
+            }
+            let keeper = other.pollable().unwrap();
+            other.set().unwrap();
+            await_readable(&keeper); // it has been here
+            assert!(other.wait_for(NOW).unwrap().is_some());
+            assert!(event.wait_for(NOW).unwrap().is_none());
+            assert!(!is_readable(&pollable), "round {round} beside {} others", others.len());
+            event.set().unwrap();
+            await_readable(&pollable);
+            assert!(event.wait_for(NOW).unwrap().is_some());
+            assert!(event.wait_for(NOW).unwrap().is_none());
+        }
+    }
+}
+
+thread_local! {
+    static LAST: std::cell::RefCell<Option<Pollable>> = const { std::cell::RefCell::new(None) };
+}
+
+/// How many descriptors a loop watches: those that are closed everywhere are not among them.
+fn watched(loop_: &impl std::os::fd::AsRawFd) -> usize {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", loop_.as_raw_fd())).unwrap();
+    info.lines().filter(|line| line.starts_with("tfd:")).count()
+}
+
+#[test]
+fn it_is_closed_by_the_last_destructors_of_a_thread_too() {
+    let _watchdog = watchdog();
+    let event = Event::options().namespace(&session()).unnamed(Reset::Auto).unwrap();
+    let loop_ = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            LAST.with_borrow_mut(|last| {
+                let pollable = last.insert(event.pollable().unwrap());
+                epoll::add(&loop_, &*pollable, epoll::EventData::new_u64(7), epoll::EventFlags::IN).unwrap();
+            })
+        })
+        .join()
+        .unwrap();
+    });
+    assert_eq!(watched(&loop_), 0);
+}
+
 #[test]
 fn it_needs_the_right_to_wait() {
     let event = Event::options().namespace(&session()).access(Access::MODIFY_STATE).unnamed(Reset::Auto).unwrap();

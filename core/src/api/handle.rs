@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// let pollable = event.pollable()?;
 /// assert!(pollable.as_fd().as_raw_fd() > 2); // register this with epoll, for reading
 /// event.set()?;
-/// assert!(event.wait_for(Duration::ZERO)?, "it was readable, and a try succeeds");
+/// assert!(event.wait_for(Duration::ZERO)?.is_some(), "it was readable, and a try succeeds");
 /// # Ok::<(), byname::Error>(())
 /// ```
 #[derive(Debug)]
