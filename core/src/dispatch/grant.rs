@@ -19,7 +19,7 @@
 
 use super::all::{self, AllLock};
 use super::claim::{Claim, Decides, Intended};
-use super::lock::{Locked, node_kind};
+use super::lock::{self, Locked, node_kind};
 use super::spin;
 use super::word::{Machine, State};
 use crate::arena::layout::{Node, Object, Table, Waiter};
@@ -147,9 +147,11 @@ impl Intent {
 }
 
 impl Locked {
-    /// Grants to eligible waiters, oldest first, while the object is signalled; forgets waiters that wait no more.
+    /// Grants to eligible waiters, oldest first, while the object is signalled; forgets waiters that wait no more. A wait-all that is busy, because
+    /// somebody has another of its objects, is passed over, and the others served before that is said.
     pub(crate) fn hand_out(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
         self.poked = false;
+        let mut outcome = Ok(());
         let mut next = self.target.record.head.load();
         let mut steps = Bounded::new(self);
         while let Some(index) = next.checked_sub(1) {
@@ -161,11 +163,14 @@ impl Locked {
                 Some(_) if !self.state.signalled(self.target.machine) => break,
                 Some(_) if node.kind.load() == node_kind::WATCH => {}
                 Some((at, _, _)) if node.kind.load() == node_kind::WAIT_ALL => {
-                    if let Some(all) = all
-                        && all::try_commit(self, all, at)?
-                    {
-                        wakes.push(at);
-                        next = self.target.record.head.load();
+                    match all.map_or(Ok(false), |all| all::try_commit(self, all, at)) {
+                        Ok(true) => {
+                            wakes.push(at);
+                            next = self.target.record.head.load();
+                        }
+                        Ok(false) => {}
+                        Err(error) if lock::is_busy(&error) => outcome = Err(error),
+                        Err(error) => return Err(error),
                     }
                 }
                 Some((at, waiter, claim)) => {
@@ -175,7 +180,8 @@ impl Locked {
                 }
             }
         }
-        self.tell_watches(wakes)
+        self.tell_watches(wakes)?;
+        outcome
     }
 
     /// Ends the watches if the object stays signalled.
