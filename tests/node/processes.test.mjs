@@ -99,6 +99,7 @@ test('processes of child_process.fork and of cluster meet at names', watchdog, a
   const file = join(folder, 'worker.cjs')
   writeFileSync(file, `
     const { Mutex } = require(${JSON.stringify(`${bindings}index.cjs`)})
+    setInterval(() => {}, 1000) // until killed: a listener that has been called once keeps no process
     process.once('message', async (name) => {
       const mutex = Mutex.open(name)
       process.send('waiting')
