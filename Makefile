@@ -15,7 +15,8 @@ PREFIX ?= /usr/local
 INPUT ?=
 RUNS ?= 200
 COUNT ?= 1000000
-ROUNDS ?= 7
+ROUNDS ?= 9
+RIVALS ?= 1
 ONLY ?=
 
 VENV := .venv
@@ -126,9 +127,13 @@ lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
 # --- benchmarks
 
 .PHONY: bench
-bench: tools-there $(VENV)/.ready ## byname against its references: a table and target/bench.json; ONLY=W1,W3 picks rows
+bench: tools-there $(VENV)/.ready ## byname against references and rivals: target/bench.json; ONLY=W1,W3 ROUNDS=9 RIVALS=0
 	cargo build --locked --profile dist -p byname-c -p byname-python -p byname-node -p byname-bench
-	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY))
+	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(filter 0,$(RIVALS)),--no-rivals)
+
+.PHONY: bench-doc
+bench-doc: ## puts target/bench.json, as `make bench` left it, into docs/benchmarks.md
+	$(PYTHON) bench/page.py
 
 # --- what people install
 

@@ -3,8 +3,8 @@
 //
 //     node pending.mjs SLICES
 //
-// Prints one line "WA-node <what> <value>" for each slice: threads (more than before the first wait), idle (per cent of a
-// processor over a second), begin and end (microseconds a wait), file (microseconds for reading a small file while all wait).
+// Prints lines "row TAB ours TAB value" for each slice: WA-node, the threads more than before the first wait; -idle, per cent of
+// a processor over a second; -begin and -end, microseconds a wait; -file, microseconds for reading a small file while all wait.
 
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
@@ -23,7 +23,7 @@ const FILES = 20;
 
 const microseconds = () => Number(process.hrtime.bigint()) / 1000;
 const threads = () => readdirSync('/proc/self/task').length;
-const say = (what, value) => console.log('WA-node', what, value);
+const say = (what, value) => console.log([what === 'threads' ? 'WA-node' : `WA-node-${what}`, 'ours', value].join('\t'));
 
 async function readFiles() {
   for (let i = 0; i < FILES; i++) await readFile(fileURLToPath(import.meta.url));

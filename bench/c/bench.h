@@ -1,7 +1,7 @@
 /* What the benchmark programs share: the clock, medians, errors, and the one line each figure is printed as.
  *
  * Every program measures byname and its reference in turn, slice by slice, in one run, and prints a line
- * "<row> <ours|reference|name of a rival> <value>" for each slice. run.py pins the programs, runs them in rounds and
+ * "row TAB side TAB value" for each slice, where the side is "ours", "reference" or a rival's name. run.py pins the programs, runs them in rounds and
  * takes the medians. Programs about several cores spread their processes over those that run.py leaves them. */
 #ifndef BYNAME_BENCH_H
 #define BYNAME_BENCH_H
@@ -9,11 +9,14 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "boost.h"
 #include <byname.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,8 +24,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,15 +69,62 @@ static inline uint64_t median(uint64_t *values, size_t n) {
 }
 
 static inline void report(const char *row, const char *whose, double value) {
-    printf("%s %s %.4f\n", row, whose, value);
+    printf("%s\t%s\t%.4f\n", row, whose, value);
     fflush(stdout);
 }
+
+/* How many of a row's sides are measured. Each table of sides begins with byname and the reference; the rivals follow,
+ * and BENCH_RIVALS=0 leaves them out. */
+static inline size_t sides_of(size_t all) {
+    const char *rivals = getenv("BENCH_RIVALS");
+    return rivals != NULL && strcmp(rivals, "0") == 0 ? 2 : all;
+}
+#define SIDES_OF(table) sides_of(sizeof(table) / sizeof *(table))
 
 static inline long number(const char *text) {
     char *end;
     long value = strtol(text, &end, 10);
     if (end == text || *end != 0 || value < 0) die("\"%s\" is not a number", text);
     return value;
+}
+
+/* Zeroed memory that children share. */
+static inline void *shared_memory(size_t size) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) die("mmap: %s", strerror(errno));
+    return memory;
+}
+
+/* A descriptor from a call that gives -1 for failure. */
+static inline int opened(int fd, const char *what) {
+    if (fd < 0) die("%s: %s", what, strerror(errno));
+    return fd;
+}
+
+/* An open file without a name, for flock(): each call gives another open file of the same inode as `first`, or a new one. */
+static inline int lock_file(int first) {
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", first);
+    return first < 0 ? opened(open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), "O_TMPFILE") : opened(open(path, O_RDWR | O_CLOEXEC), path);
+}
+
+/* Writes to, or reads from, an eventfd or a pipe one message of eight bytes. */
+static inline void put(int fd) {
+    uint64_t one = 1;
+    if (write(fd, &one, sizeof one) != sizeof one) die("write: %s", strerror(errno));
+}
+
+static inline void get(int fd) {
+    uint64_t value;
+    if (read(fd, &value, sizeof value) != sizeof value) die("read: %s", strerror(errno));
+}
+
+/* Waits for that many children and demands that each did its work. */
+static inline void join(size_t children) {
+    while (children-- > 0) {
+        int status;
+        if (wait(&status) < 0 || status != 0) die("a process of the benchmark failed");
+    }
 }
 
 /* A mutex as robust as byname's: shared by processes, recursive, told of a dead owner. */

@@ -3,30 +3,31 @@
  *   contend COUNT HELD SLICES
  *
  * Reference: a robust, process-shared, recursive pthread mutex. The figure of a slice is the number of times that all of
- * them together had the mutex, in millions a second. Further slices time every lock, which the former do not, and print
- * "<row>-wait <side> <milliseconds>", the longest that anybody waited. The processes of a side sleep while another side
- * is measured. */
+ * them together had the mutex, in millions a second. A further slice times every lock, which the others do not, and prints
+ * row "W2-…-wait", the longest that anybody waited, in milliseconds; it includes the time that the kernel gave the core to
+ * others. The processes of a side sleep while another side is measured. */
 #include "bench.h"
 #include <limits.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
 enum { MOST = 16, SLICE_MS = 50, TIMED_SLICE_MS = 200, LEAVE = 2 };
 
 static struct shared {
     _Alignas(64) pthread_mutex_t mutex; /* of the reference */
-    _Alignas(64) uint64_t work;         /* steps that take HELD nanoseconds */
+    _Alignas(64) sem_t semaphore;
+    _Alignas(64) uint64_t work; /* steps that take HELD nanoseconds */
     struct side_state {
-        _Alignas(64) atomic_uint turn; /* counts the slices; odd values are being measured */
+        _Alignas(64) atomic_uint turn; /* counts the slices */
         uint32_t timed;                /* 1: note the longest wait; LEAVE: the end */
         _Alignas(64) atomic_uint stop;
         _Alignas(64) atomic_uint done; /* processes that have ended the slice */
         struct {
             _Alignas(64) uint64_t times, longest;
         } had[MOST];
-    } sides[2];
+    } sides[8];
 } * shared;
 static byname_handle mutex;
+static int file;
+static char boost_name[40];
 static size_t count;
 
 static inline uint64_t steps(uint64_t n) {
@@ -75,19 +76,43 @@ static void contend_ours(size_t side, size_t me) {
     CONTEND(side, me, ok(byname_mutex_lock(mutex, BYNAME_INFINITE, NULL), "lock"), ok(byname_mutex_unlock(mutex), "unlock"));
 }
 
-static void open_reference(void) {}
-
 static void contend_reference(size_t side, size_t me) {
     CONTEND(side, me, zero(pthread_mutex_lock(&shared->mutex), "pthread_mutex_lock"),
             zero(pthread_mutex_unlock(&shared->mutex), "pthread_mutex_unlock"));
 }
 
+static void open_nothing(void) {}
+
+static void contend_semaphore(size_t side, size_t me) {
+    CONTEND(side, me, zero(sem_wait(&shared->semaphore), "sem_wait"), zero(sem_post(&shared->semaphore), "sem_post"));
+}
+
+static void open_file(void) { file = lock_file(file); } /* a lock belongs to an open file, so each process needs its own */
+
+static void contend_flock(size_t side, size_t me) {
+    CONTEND(side, me, zero(flock(file, LOCK_EX), "flock"), zero(flock(file, LOCK_UN), "flock"));
+}
+
+#if HAVE_BOOST
+static void open_boost(void) { boost_open(boost_name); }
+static void contend_boost(size_t side, size_t me) { CONTEND(side, me, boost_mutex_lock(), boost_mutex_unlock()); }
+static void contend_boost_recursive(size_t side, size_t me) { CONTEND(side, me, boost_recursive_lock(), boost_recursive_unlock()); }
+#endif
+
 static const struct {
     const char *name;
     void (*open)(void);
     void (*contend)(size_t side, size_t me);
-} sides[] = {{"ours", open_ours, contend_ours}, {"reference", open_reference, contend_reference}};
-enum { SIDES = sizeof sides / sizeof *sides };
+} sides[] = {
+    {"ours", open_ours, contend_ours},
+    {"reference", open_nothing, contend_reference},
+    {"POSIX semaphore", open_nothing, contend_semaphore},
+    {"flock", open_file, contend_flock},
+#if HAVE_BOOST
+    {"Boost named_mutex", open_boost, contend_boost},
+    {"Boost named_recursive_mutex", open_boost, contend_boost_recursive},
+#endif
+};
 
 static void until_changed(atomic_uint *word, unsigned seen) {
     while (atomic_load(word) == seen) futex(word, FUTEX_WAIT, seen);
@@ -99,10 +124,10 @@ static void play(size_t side, size_t me) {
     sides[side].open();
     for (unsigned seen = 0;; seen++) {
         until_changed(&state->turn, seen);
-        int leaves = state->timed == LEAVE; /* read now: after `done` the next slice may have begun */
-        if (!leaves) sides[side].contend(side, me);
+        int leave = state->timed == LEAVE; /* read here: once this process is done, the next slice may begin */
+        if (!leave) sides[side].contend(side, me);
         if (atomic_fetch_add(&state->done, 1) + 1 == count) futex(&state->done, FUTEX_WAKE, 1);
-        if (leaves) return;
+        if (leave) return;
     }
 }
 
@@ -142,11 +167,14 @@ int main(int argc, char **argv) {
     count = (size_t)number(argv[1]);
     uint64_t held = (uint64_t)number(argv[2]);
     if (count == 0 || count > MOST) die("1 to %d processes", MOST);
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) die("mmap: %s", strerror(errno));
+    shared = shared_memory(sizeof *shared);
     init_robust(&shared->mutex);
+    zero(sem_init(&shared->semaphore, 1, 1), "sem_init");
+    file = lock_file(-1);
+    snprintf(boost_name, sizeof boost_name, "byname-bench-%d", getpid());
     shared->work = held > 0 ? calibrate(held) : 0;
-    for (size_t side = 0; side < SIDES; side++) {
+    size_t n_sides = SIDES_OF(sides);
+    for (size_t side = 0; side < n_sides; side++) {
         for (size_t i = 0; i < count; i++) {
             pid_t pid = fork();
             if (pid < 0) die("fork: %s", strerror(errno));
@@ -154,21 +182,22 @@ int main(int argc, char **argv) {
             die_with_parent();
             pin(i);
             play(side, i);
+            if (mutex.id != 0) ok(byname_handle_close(mutex), "close");
             _exit(0);
         }
     }
     char row[40], waits[48];
     snprintf(row, sizeof row, "W2-%zu%s", count, held > 0 ? "-held" : "");
     snprintf(waits, sizeof waits, "%s-wait", row);
-    for (size_t side = 0; side < SIDES; side++) slice(side, 0, SLICE_MS); /* warm */
+    for (size_t side = 0; side < n_sides; side++) slice(side, 0, SLICE_MS); /* warm */
     for (long n = number(argv[3]); n > 0; n--) {
-        for (size_t side = 0; side < SIDES; side++) measure(row, side);
+        for (size_t side = 0; side < n_sides; side++) measure(row, side);
     }
-    for (size_t side = 0; side < SIDES; side++) measure_waits(waits, side);
-    for (size_t side = 0; side < SIDES; side++) slice(side, LEAVE, 0);
-    for (size_t i = 0; i < SIDES * count; i++) {
-        int status;
-        if (wait(&status) < 0 || status != 0) die("a process failed");
-    }
+    for (size_t side = 0; side < n_sides; side++) measure_waits(waits, side);
+    for (size_t side = 0; side < n_sides; side++) slice(side, LEAVE, 0);
+    join(n_sides * count);
+#if HAVE_BOOST
+    boost_remove(boost_name);
+#endif
     return 0;
 }

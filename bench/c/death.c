@@ -3,15 +3,14 @@
  *   death SLICES
  *
  * Three processes on one core: the measuring one kills, an owner made afresh for each kill dies, a waiter wakes.
- * Owner and waiter are started by exec in both cases, so that byname's and the reference's processes are alike.
- * Reference: a robust pthread mutex in shared memory, EOWNERDEAD. The figure of a slice is the median of its kills. */
+ * Owner and waiter are started by exec on every side, so that the processes are alike. Reference: a robust pthread mutex
+ * in shared memory, EOWNERDEAD. The rival flock() says nothing of a death. The figure of a slice is the median of its kills. */
 #include "bench.h"
-#include <sys/mman.h>
-#include <sys/wait.h>
 
 enum { KILLS = 60 };
 
-enum side { OURS, REFERENCE };
+enum side { OURS, REFERENCE, FLOCK, SIDES };
+static const char *const names[SIDES] = {"ours", "reference", "flock"};
 
 static struct shared {
     pthread_mutex_t mutex; /* of the reference */
@@ -22,9 +21,10 @@ static struct shared {
         atomic_uint done;     /* the waiter had it, noted the time and gave it back */
         atomic_uint leave;
         uint64_t got_at;
-    } sides[2];
+    } sides[SIDES];
 } * shared;
 static byname_handle mutex;
+static int file; /* an open file of this process alone */
 
 static void tell(atomic_uint *flag) {
     atomic_store(flag, 1);
@@ -46,11 +46,15 @@ static void lock_reference(int expect_death) {
     if (expect_death) zero(pthread_mutex_consistent(&shared->mutex), "mutex_consistent");
 }
 
-static void lock(enum side side, int expect_death) { (side == OURS ? lock_ours : lock_reference)(expect_death); }
+static void lock(enum side side, int expect_death) {
+    if (side == FLOCK) zero(flock(file, LOCK_EX), "flock");
+    else (side == OURS ? lock_ours : lock_reference)(expect_death);
+}
 
 static void unlock(enum side side) {
     if (side == OURS) ok(byname_mutex_unlock(mutex), "unlock");
-    else zero(pthread_mutex_unlock(&shared->mutex), "pthread_mutex_unlock");
+    else if (side == REFERENCE) zero(pthread_mutex_unlock(&shared->mutex), "pthread_mutex_unlock");
+    else zero(flock(file, LOCK_UN), "flock");
 }
 
 __attribute__((noreturn)) static void own(enum side side) {
@@ -84,7 +88,8 @@ static pid_t start(char *self, const char *fd, const char *role, enum side side)
     pid_t pid = fork();
     if (pid < 0) die("fork: %s", strerror(errno));
     if (pid == 0) {
-        execl("/proc/self/exe", self, "role", fd, role, side == OURS ? "0" : "1", (char *)NULL);
+        char number[] = {(char)('0' + side), 0};
+        execl("/proc/self/exe", self, "role", fd, role, number, (char *)NULL);
         die("exec: %s", strerror(errno));
     }
     return pid;
@@ -104,7 +109,6 @@ static void until_asleep(pid_t pid) {
 }
 
 static void measure(char *self, const char *fd, enum side side, pid_t waiter) {
-    static const char *const whose[] = {"ours", "reference"};
     struct side_state *state = &shared->sides[side];
     uint64_t times[KILLS];
     for (int i = 0; i < KILLS; i++) {
@@ -119,7 +123,7 @@ static void measure(char *self, const char *fd, enum side side, pid_t waiter) {
         times[i] = state->got_at - killed_at;
         if (waitpid(owner, NULL, 0) != owner) die("waitpid: %s", strerror(errno));
     }
-    report("W7", whose[side], (double)median(times, KILLS) / 1000.0);
+    report("W7", names[side], (double)median(times, KILLS) / 1000.0);
 }
 
 static void dismiss(enum side side, pid_t waiter) {
@@ -137,19 +141,20 @@ int main(int argc, char **argv) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (shared == MAP_FAILED) die("mmap: %s", strerror(errno));
     if (is_role) {
-        play(argv[3], number(argv[4]) == 0 ? OURS : REFERENCE);
+        file = lock_file(fd);
+        play(argv[3], (enum side)number(argv[4]));
         return 0;
     }
 
     init_robust(&shared->mutex);
     char text[20];
     snprintf(text, sizeof text, "%d", fd);
-    pid_t waiters[] = {start(argv[0], text, "waiter", OURS), start(argv[0], text, "waiter", REFERENCE)};
+    pid_t waiters[SIDES];
+    size_t count = sides_of(SIDES);
+    for (size_t side = 0; side < count; side++) waiters[side] = start(argv[0], text, "waiter", (enum side)side);
     for (long slice = number(argv[1]); slice > 0; slice--) {
-        measure(argv[0], text, OURS, waiters[OURS]);
-        measure(argv[0], text, REFERENCE, waiters[REFERENCE]);
+        for (size_t side = 0; side < count; side++) measure(argv[0], text, (enum side)side, waiters[side]);
     }
-    dismiss(OURS, waiters[OURS]);
-    dismiss(REFERENCE, waiters[REFERENCE]);
+    for (size_t side = 0; side < count; side++) dismiss((enum side)side, waiters[side]);
     return 0;
 }

@@ -3,42 +3,55 @@
  *   names LIVE SLICES
  *
  * Reference: a file of one's own in shared memory with a robust pthread mutex in it, from shm_open to shm_unlink,
- * while LIVE such files lie in the directory. The live reference files hold no page: that can only favour them. */
+ * while LIVE such files lie in the directory. They lie there for the rivals too, whose objects are files of the same
+ * directory, and hold no page: that can only favour the reference and the rivals. */
 #include "bench.h"
-#include <fcntl.h>
-#include <sys/mman.h>
 
 enum { NAMES = 200, LENGTH = 32 };
 
 static char (*fresh)[LENGTH];
 
-static void our_names(void) {
-    for (size_t i = 0; i < NAMES; i++) {
-        byname_handle mutex;
-        ok(byname_mutex_create(fresh[i] + 1, NULL, &mutex), "mutex_create");
-        ok(byname_handle_close(mutex), "close");
-    }
+static void our_name(const char *name) {
+    byname_handle mutex;
+    ok(byname_mutex_create(name + 1, NULL, &mutex), "mutex_create");
+    ok(byname_handle_close(mutex), "close");
 }
 
-static void file_names(void) {
-    for (size_t i = 0; i < NAMES; i++) {
-        int fd = shm_open(fresh[i], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0) die("shm_open %s: %s", fresh[i], strerror(errno));
-        zero(ftruncate(fd, sizeof(pthread_mutex_t)), "ftruncate");
-        pthread_mutex_t *mutex = mmap(NULL, sizeof *mutex, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (mutex == MAP_FAILED) die("mmap: %s", strerror(errno));
-        init_robust(mutex);
-        zero(pthread_mutex_destroy(mutex), "mutex_destroy");
-        zero(munmap(mutex, sizeof *mutex), "munmap");
-        zero(close(fd), "close");
-        zero(shm_unlink(fresh[i]), "shm_unlink");
-    }
+static void file_name(const char *name) {
+    int fd = opened(shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), name);
+    zero(ftruncate(fd, sizeof(pthread_mutex_t)), "ftruncate");
+    pthread_mutex_t *mutex = mmap(NULL, sizeof *mutex, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mutex == MAP_FAILED) die("mmap: %s", strerror(errno));
+    init_robust(mutex);
+    zero(pthread_mutex_destroy(mutex), "mutex_destroy");
+    zero(munmap(mutex, sizeof *mutex), "munmap");
+    zero(close(fd), "close");
+    zero(shm_unlink(name), "shm_unlink");
 }
 
-static void measure(const char *row, const char *whose, void (*names)(void)) {
+static void semaphore_name(const char *name) {
+    sem_t *semaphore = sem_open(name, O_CREAT | O_EXCL, 0600, 1);
+    if (semaphore == SEM_FAILED) die("sem_open %s: %s", name, strerror(errno));
+    zero(sem_close(semaphore), "sem_close");
+    zero(sem_unlink(name), "sem_unlink");
+}
+
+static const struct side {
+    const char *name;
+    void (*live)(const char *name); /* from its creation to its removal */
+} sides[] = {
+    {"ours", our_name},
+    {"reference", file_name},
+    {"POSIX semaphore", semaphore_name},
+#if HAVE_BOOST
+    {"Boost named_mutex", boost_make_and_remove},
+#endif
+};
+
+static void measure(const char *row, const struct side *side) {
     uint64_t start = now_ns();
-    names();
-    report(row, whose, (double)(now_ns() - start) / NAMES / 1000.0);
+    for (size_t i = 0; i < NAMES; i++) side->live(fresh[i]);
+    if (row != NULL) report(row, side->name, (double)(now_ns() - start) / NAMES / 1000.0);
 }
 
 /* The name of a live reference file, different for each run so that two runs do not meet. */
@@ -56,18 +69,17 @@ int main(int argc, char **argv) {
         snprintf(name, sizeof name, "byname-live-%08zu", i); /* 20 characters */
         ok(byname_mutex_create(name, NULL, &handles[i]), "mutex_create");
         live_file(name, sizeof name, i);
-        int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0) die("shm_open %s: %s", name, strerror(errno));
+        int fd = opened(shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), name);
         zero(ftruncate(fd, sizeof(pthread_mutex_t)), "ftruncate");
         zero(close(fd), "close");
     }
 
     char row[40];
+    size_t count = SIDES_OF(sides);
     snprintf(row, sizeof row, "W4-%zu", live);
-    our_names(), file_names(); /* warm */
+    for (size_t i = 0; i < count; i++) measure(NULL, &sides[i]); /* warm */
     for (long slice = number(argv[2]); slice > 0; slice--) {
-        measure(row, "ours", our_names);
-        measure(row, "reference", file_names);
+        for (size_t i = 0; i < count; i++) measure(row, &sides[i]);
     }
     for (size_t i = 0; i < live; i++) {
         ok(byname_handle_close(handles[i]), "close");

@@ -13,7 +13,7 @@ fn main() -> byname::Result<()> {
     for _ in 0..slices {
         let start = Instant::now();
         lock_and_unlock(&mutex)?;
-        println!("W1-rust ours {:.4}", start.elapsed().as_nanos() as f64 / f64::from(PAIRS));
+        println!("W1-rust\tours\t{:.4}", start.elapsed().as_nanos() as f64 / f64::from(PAIRS));
     }
     Ok(())
 }
