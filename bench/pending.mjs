@@ -4,7 +4,8 @@
 //     node pending.mjs SLICES
 //
 // Prints lines "row TAB ours TAB value" for each slice: WA-node, the threads more than before the first wait; -idle, per cent of
-// a processor over a second; -begin and -end, microseconds a wait; -file, microseconds for reading a small file while all wait.
+// a processor over a second; -begin and -end, microseconds a wait; -file, microseconds for reading a small file while all wait and, as
+// its reference, before the first wait.
 
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
@@ -23,16 +24,19 @@ const FILES = 20;
 
 const microseconds = () => Number(process.hrtime.bigint()) / 1000;
 const threads = () => readdirSync('/proc/self/task').length;
-const say = (what, value) => console.log([what === 'threads' ? 'WA-node' : `WA-node-${what}`, 'ours', value].join('\t'));
+const say = (what, value, side = 'ours') => console.log([what === 'threads' ? 'WA-node' : `WA-node-${what}`, side, value].join('\t'));
 
 async function readFiles() {
+  const start = microseconds();
   for (let i = 0; i < FILES; i++) await readFile(fileURLToPath(import.meta.url));
+  return (microseconds() - start) / FILES;
 }
 
 await readFiles(); // libuv's pool is there before we count
 const before = threads();
 
 for (let slice = Number(process.argv[2]); slice > 0; slice--) {
+  say('file', await readFiles(), 'reference');
   const events = Array.from({ length: WAITS / 2 }, () => new Event());
   const semaphore = new Semaphore(null, { initial: 0, maximum: WAITS });
   let start = microseconds();
@@ -47,9 +51,7 @@ for (let slice = Number(process.argv[2]); slice > 0; slice--) {
   say('idle', (100 * (user + system)) / (microseconds() - start));
   say('threads', threads() - before);
 
-  start = microseconds();
-  await readFiles();
-  say('file', (microseconds() - start) / FILES);
+  say('file', await readFiles());
 
   start = microseconds();
   for (const event of events) event.set();

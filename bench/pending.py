@@ -5,7 +5,8 @@ they only wait.
     python pending.py SLICES
 
 Prints lines "row TAB ours TAB value" for each slice: WA-python, the threads more than before the first wait; -idle, per cent of
-a processor over a second; -begin and -end, microseconds a wait; -job, microseconds for an unrelated executor job while all wait.
+a processor over a second; -begin and -end, microseconds a wait; -job, microseconds for an unrelated executor job while all wait
+and, as its reference, before the first wait.
 """
 
 import asyncio
@@ -20,8 +21,8 @@ IDLE_S = 1.0
 JOBS = 20
 
 
-def say(what, value):
-    print("WA-python" + (f"-{what}" if what else ""), "ours", value, sep="\t", flush=True)
+def say(what, value, side="ours"):
+    print("WA-python" + (f"-{what}" if what else ""), side, value, sep="\t", flush=True)
 
 
 def threads():
@@ -29,8 +30,10 @@ def threads():
 
 
 async def jobs():
+    start = time.perf_counter()
     for _ in range(JOBS):
         await asyncio.to_thread(int)
+    return (time.perf_counter() - start) / JOBS * 1e6
 
 
 async def measure(before):
@@ -47,9 +50,7 @@ async def measure(before):
     say("idle", 100 * (time.process_time() - processor) / (time.perf_counter() - start))
     say("", threads() - before)
 
-    start = time.perf_counter()
-    await jobs()
-    say("job", (time.perf_counter() - start) / JOBS * 1e6)
+    say("job", await jobs())
 
     start = time.perf_counter()
     for event in events:
@@ -68,6 +69,7 @@ async def main():
     await jobs()  # the executor's thread is there before we count
     before = threads()
     for _ in range(int(sys.argv[1])):
+        say("job", await jobs(), side="reference")
         await measure(before)
 
 
