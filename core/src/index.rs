@@ -1,6 +1,6 @@
 //! Names and lives of objects: create, open, leave, destroy, without a system call.
 //!
-//! *What it is.* 65 536 buckets; a bucket's word holds the first object of its chain, a version, and a locker (`bucket.rs`).
+//! *What it is.* 262 144 buckets; a bucket's word holds the first object of its chain, a version, and a locker (`bucket.rs`).
 //!
 //! *Who may write what.* Insert at the head: anyone, one swap of the unlocked word, which fails if anything was inserted or removed since the
 //! chain was read; so a name is created once. Remove: under the bucket's lock: one store (the predecessor's `chain`, or the head with the
@@ -10,7 +10,7 @@
 //! that check); "not there" counts if the bucket's word is unchanged.
 //!
 //! *Death.* Reserved, not linked: the row bit leads the reaper to it. DYING, not unlinked: `pending_object` does, and every reader that
-//! meets it. A *stopped* remover delays creators of names that share its bucket of 65 536.
+//! meets it. A *stopped* remover delays creators of names that share its bucket of 262 144.
 
 use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, PROCESSES, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};

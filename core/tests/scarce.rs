@@ -85,7 +85,7 @@ fn child_fills() {
 
 #[test]
 fn too_small_from_the_beginning() {
-    for size in ["size=64k", "size=800k"] {
+    for size in ["size=64k", "size=2300k"] {
         let dir = Dir::new(size);
         if dir.mount(size) {
             assert_eq!(in_child("child_creates", &dir.0), "NoSpace 8");
@@ -97,7 +97,7 @@ fn too_small_from_the_beginning() {
 #[test]
 fn full_later() {
     let dir = Dir::new("full");
-    if dir.mount("size=2m") {
+    if dir.mount("size=4m") {
         assert_eq!(in_child("child_fills", &dir.0), "NoSpace 8");
         assert!(dir.is_empty());
     }

@@ -181,7 +181,7 @@ fn create(dir: &Path, path: &Path) -> Result<()> {
     let file = File::unnamed(dir).map_err(fail)?;
     check_file_system(dir, &file)?;
     file.set_size(layout::SIZE).map_err(fail)?;
-    file.reserve(0, layout::PROCESSES_AT).map_err(fail)?;
+    file.reserve(0, layout::FIXED_END).map_err(fail)?;
     file.write_at(&fresh_header(process::boot_id()), 0).map_err(fail)?;
     match file.link(path) {
         Ok(()) | Err(code::EEXIST) => Ok(()),
@@ -253,9 +253,9 @@ mod tests {
         let expected = [
             "62796e616d65001a0300000000100000", // magic, format, header size
             "01000000000000008877665544332211", // OPEN, boot
-            "00ffeeddccbbaa990000105800000000", // boot, size
+            "00ffeeddccbbaa990000305800000000", // boot, size
             "00100000000001000000010000001000", // processes, owners, waiters, nodes
-            "00001000000001000000010000800000", // objects, long names, buckets, row words
+            "00001000000001000000040000800000", // objects, long names, buckets, row words
             "00000000000000000000000000000000",
             "00000000000000000000000000000000", // no wait-all lock, no objects
             "00000000000000000000000000000000",

@@ -18,7 +18,8 @@ pub(crate) const WAITERS: u32 = 65_536;
 pub(crate) const NODES: u32 = 1 << 20;
 pub(crate) const OBJECTS: u32 = 1 << 20;
 pub(crate) const LONG_NAMES: u32 = 65_536;
-pub(crate) const BUCKETS: u32 = 65_536;
+/// A quarter of [`OBJECTS`]: with a million of them a look-up among so many passes two others on average.
+pub(crate) const BUCKETS: u32 = 1 << 18;
 
 /// Owners, waiters and nodes are given to processes in blocks.
 pub(crate) const OWNERS_PER_BLOCK: u32 = 16;
@@ -246,8 +247,9 @@ pub(crate) enum Table {
 }
 
 pub(crate) const FIXED_AT: u64 = 4096;
+pub(crate) const FIXED_END: u64 = FIXED_AT + size_of::<Fixed>() as u64;
 const MIB: u64 = 1 << 20;
-pub(crate) const PROCESSES_AT: u64 = MIB;
+pub(crate) const PROCESSES_AT: u64 = 3 * MIB;
 pub(crate) const OWNERS_AT: u64 = PROCESSES_AT + 2 * MIB;
 pub(crate) const WAITERS_AT: u64 = OWNERS_AT + 8 * MIB;
 pub(crate) const NODES_AT: u64 = WAITERS_AT + 4 * MIB;
@@ -281,7 +283,7 @@ layout! {
 }
 const _: () = assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
 const _: () = assert!(crate::name::MAX_NAME_BYTES <= 98 * 8);
-const _: () = assert!(FIXED_AT + size_of::<Fixed>() as u64 <= PROCESSES_AT);
+const _: () = assert!(FIXED_END <= PROCESSES_AT);
 const _: () = assert!(PROCESSES as u64 * 512 <= OWNERS_AT - PROCESSES_AT);
 const _: () = assert!(OWNERS as u64 * 128 <= WAITERS_AT - OWNERS_AT);
 const _: () = assert!(WAITERS as u64 * 64 <= NODES_AT - WAITERS_AT);
