@@ -48,6 +48,12 @@ static const struct side {
 #endif
 };
 
+/* Names that no slice before had. */
+static void make_names(void) {
+    static size_t serial;
+    for (size_t i = 0; i < NAMES; i++) snprintf(fresh[i], LENGTH, "/byname-new-%d-%08zu", getpid(), serial++);
+}
+
 static void measure(const char *row, const struct side *side) {
     uint64_t start = now_ns();
     for (size_t i = 0; i < NAMES; i++) side->live(fresh[i]);
@@ -64,7 +70,6 @@ int main(int argc, char **argv) {
     fresh = calloc(NAMES, sizeof *fresh);
     if (handles == NULL || fresh == NULL) die("out of memory");
     char name[64];
-    for (size_t i = 0; i < NAMES; i++) snprintf(fresh[i], LENGTH, "/byname-new-%d-%05zu", getpid(), i);
     for (size_t i = 0; i < live; i++) {
         snprintf(name, sizeof name, "byname-live-%08zu", i); /* 20 characters */
         ok(byname_mutex_create(name, NULL, &handles[i]), "mutex_create");
@@ -77,8 +82,10 @@ int main(int argc, char **argv) {
     char row[40];
     size_t count = SIDES_OF(sides);
     snprintf(row, sizeof row, "W4-%zu", live);
+    make_names();
     for (size_t i = 0; i < count; i++) measure(NULL, &sides[i]); /* warm */
     for (long slice = number(argv[2]); slice > 0; slice--) {
+        make_names();
         for (size_t i = 0; i < count; i++) measure(row, &sides[i]);
     }
     for (size_t i = 0; i < live; i++) {
