@@ -8,8 +8,10 @@
 //! - the partner is awake, and was last seen on another core than ours,
 //! - and watching has not been in vain of late: after the n-th vain time in a row it rests for 2^n waits.
 //!
-//! Who waits for a mutex does not spin: its owner gets more done alone, and a spinner in the queue costs it a slow release each time
-//! (decision 0009 has the figures).
+//! Who waits for a mutex does not spin so: its owner gets more done alone, and a spinner in the queue costs it a slow release each time
+//! (decision 0009 has the figures). But one who was *poked* and found the mutex owned again is awake, and as long as the word says so a
+//! release is one swap: it watches the word ([`watch_owner`]) before it takes the poke back. Else two that take a mutex again and again
+//! call the kernel at nearly every release, one to wake and one to learn that it was woken.
 //!
 //! The spinner is in the queue like any sleeper, so a grant, a pulse and a hand-off reach it in its turn.
 //!
@@ -30,6 +32,8 @@ use crate::sys::process;
 const SPIN_NS: u64 = 20_000;
 /// Turns between two looks at the clock and the partner.
 const TURNS: u32 = 32;
+/// The same for one who watches a mutex: each look takes the word's cache line from the owner, who needs it twice in 20 ns.
+const TURNS_OF_POKED: u32 = 128;
 /// Waits over more objects do not look for a partner.
 const FEW: usize = 8;
 
@@ -81,6 +85,22 @@ pub(crate) fn watch(cx: Cx, targets: &[Target], deadline: Deadline, decided: imp
     }
     cx.space.evidence.was_vain(object);
     false
+}
+
+/// Watches a mutex that the caller was poked for until it is free, the poke was taken back or the wait is decided, as long as the owner
+/// seems to run on another core.
+pub(crate) fn watch_owner(cx: Cx, mutex: &Target, deadline: Deadline, decided: impl Fn() -> bool) {
+    let until = Deadline::at(clock::now() + SPIN_NS).min(deadline);
+    loop {
+        let word = mutex.word();
+        let Some(owner) = word.state().owner_index() else { return };
+        if !word.poked() || decided() || until.passed() || !cx.space.arena.owner(owner).is_ok_and(runs_elsewhere) {
+            return;
+        }
+        for _ in 0..TURNS_OF_POKED {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 /// An object of the wait, and the partner that is worth watching for.

@@ -346,6 +346,9 @@ impl Entered {
             watch.is_needed = true;
             let word = target.word();
             if poked || !word.is_locked() && !request.all && word.state().owner_index().is_none() {
+                if poked {
+                    spin::watch_owner(cx, target, request.deadline, || !self.claim().is_waiting());
+                }
                 lock::lock(cx, *target)?.finish(None)?;
                 if !self.claim().is_waiting() {
                     return Ok(true);

@@ -170,6 +170,11 @@ impl Word {
         self.0 & ALL != 0
     }
 
+    #[inline]
+    pub(crate) fn poked(self) -> bool {
+        self.0 & POKED != 0
+    }
+
     /// Whether a release may be a single compare-and-swap: unlocked, and nobody asleep needs to be told.
     #[inline]
     pub(crate) fn needs_no_wake(self) -> bool {
@@ -327,7 +332,7 @@ mod tests {
         assert_eq!(locked.state(), word.state());
         assert_eq!(locked.with_state(State(5)).locker(), locked.locker());
         let full = word.unlocked(true, true, true).locked_by(ME);
-        assert!(full.queued() && full.alls() && full.0 & POKED != 0);
+        assert!(full.queued() && full.alls() && full.poked());
         assert_eq!(full.unlocked(false, false, false), word);
     }
 
