@@ -710,7 +710,7 @@ impl HandleRef {
     pub fn post(self, n: i64) -> Result<u32> {
         if let Some(Glance { machine: Some(Machine::Semaphore), record, generation, .. }) = self.0.glance(right::MODIFY)
             && let Ok(more @ 1..) = u32::try_from(n)
-            && let Some(before) = ops::signal_fast(record, generation, |state| state.post(more, record.maximum.load()))
+            && let Some(before) = ops::signal_fast(record, generation, State::semaphore(0), |state| state.post(more, record.maximum.load()))
         {
             return Ok(before.count());
         }
@@ -733,7 +733,7 @@ impl HandleRef {
     pub fn set(self) -> Result<()> {
         if let Some(Glance { machine: Some(Machine::AutoEvent | Machine::ManualEvent), record, generation, .. }) =
             self.0.glance(right::MODIFY)
-            && ops::signal_fast(record, generation, |state| Some(state.set())).is_some()
+            && ops::signal_fast(record, generation, State::event(false), |state| Some(state.set())).is_some()
         {
             return Ok(());
         }
@@ -750,7 +750,7 @@ impl HandleRef {
     pub fn reset(self) -> Result<()> {
         if let Some(Glance { machine: Some(Machine::AutoEvent | Machine::ManualEvent), record, generation, .. }) =
             self.0.glance(right::MODIFY)
-            && ops::signal_fast(record, generation, |state| Some(state.reset())).is_some()
+            && ops::signal_fast(record, generation, State::event(true), |state| Some(state.reset())).is_some()
         {
             return Ok(());
         }

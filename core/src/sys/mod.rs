@@ -13,6 +13,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
+pub(crate) mod guess;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod robust;
