@@ -75,11 +75,13 @@ def rivals(folder):
     path = os.path.join(folder, "lock")
     try:
         import filelock
+
         yield "filelock", lambda: filelock.FileLock(path + "1")
     except ImportError:
         pass
     try:
         import portalocker
+
         yield "portalocker", lambda: portalocker.Lock(path + "2", timeout=60)
     except ImportError:
         pass

@@ -1,6 +1,6 @@
 """Shows what was measured: as a text for the terminal, and as the table of docs/benchmarks.md.
 
-    python3 bench/page.py        puts target/bench.json into docs/benchmarks.md, between its marks
+python3 bench/page.py        puts target/bench.json into docs/benchmarks.md, between its marks
 """
 
 import json
@@ -13,11 +13,34 @@ ROOT = Path(__file__).resolve().parent.parent
 def text(entries):
     lines = [("row", "ours", "reference", "", "ratio", "goal", "met", "ours, least to most", "ratio, least to most", "workload")]
     for entry in entries:
-        lines.append((entry["id"], short(entry["ours"]), short(entry["reference"]), entry["unit"], short(entry["ratio"]), goal(entry),
-                      "yes" if entry["met"] else "NO", *(between(entry["spread"].get(side)) for side in ("ours", "ratio")), entry["workload"]))
+        lines.append(
+            (
+                entry["id"],
+                short(entry["ours"]),
+                short(entry["reference"]),
+                entry["unit"],
+                short(entry["ratio"]),
+                goal(entry),
+                "yes" if entry["met"] else "NO",
+                *(between(entry["spread"].get(side)) for side in ("ours", "ratio")),
+                entry["workload"],
+            )
+        )
         for detail in entry["details"]:
-            lines.append(("", short(detail["ours"]), short(detail.get("reference")), detail["unit"], "", limit(detail), "" if detail["met"] else "NO",
-                          "", "", f"  {detail['is']}"))
+            lines.append(
+                (
+                    "",
+                    short(detail["ours"]),
+                    short(detail.get("reference")),
+                    detail["unit"],
+                    "",
+                    limit(detail),
+                    "" if detail["met"] else "NO",
+                    "",
+                    "",
+                    f"  {detail['is']}",
+                )
+            )
         for rival in entry["rivals"]:
             lines.append(("", "", short(rival["value"]), entry["unit"], short(rival["ratio"]), "", "", "", "", f"  {rival['name']}"))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
@@ -25,14 +48,19 @@ def text(entries):
 
 
 def markdown(entries):
-    lines = ["| Row | Workload | byname | reference | ratio | goal | | rivals, as ratios to the reference |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| Row | Workload | byname | reference | ratio | goal | | rivals, as ratios to the reference |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for entry in entries:
         reference = "" if entry["reference"] is None else f"{entry['reference_is']}: {short(entry['reference'])} {entry['unit']}"
         ratio = "" if entry["ratio"] is None else f"{short(entry['ratio'])} ({between(entry['spread']['ratio'])})"
         rivals = ", ".join(f"{rival['name']} {short(rival['ratio'])}" for rival in entry["rivals"])
         workload = "; ".join([entry["workload"], *map(beside, entry["details"])])
-        lines.append(f"| {entry['id']} | {workload} | {short(entry['ours'])} {entry['unit']} | {reference} | {ratio} | {goal(entry)} "
-                     f"| {'met' if entry['met'] else '**not met**'} | {rivals} |")
+        lines.append(
+            f"| {entry['id']} | {workload} | {short(entry['ours'])} {entry['unit']} | {reference} | {ratio} | {goal(entry)} "
+            f"| {'met' if entry['met'] else '**not met**'} | {rivals} |"
+        )
     for entry in entries:
         if not entry["met"]:
             lines.append(f"\n**{entry['id']}**: {entry['explanation'] or 'not met, and not explained yet.'}")

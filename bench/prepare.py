@@ -34,17 +34,38 @@ class Environment:
         if "node" in names:
             self.prepare_node()
         if "iceoryx2" in names and self.rivals:
-            self.rival("iceoryx2", "cargo", "build", "--quiet", "--locked", "--release", "--manifest-path", BENCH / "iceoryx2" / "Cargo.toml",
-                       "--target-dir", self.folder / "iceoryx2")
+            self.rival(
+                "iceoryx2",
+                "cargo",
+                "build",
+                "--quiet",
+                "--locked",
+                "--release",
+                "--manifest-path",
+                BENCH / "iceoryx2" / "Cargo.toml",
+                "--target-dir",
+                self.folder / "iceoryx2",
+            )
 
     def prepare_c(self, names):
         must("bash", ROOT / "tools" / "install-c.sh", self.prefix, self.built)
-        flags = ["-I", self.prefix / "include", "-L", self.prefix / "lib", f"-Wl,-rpath,{self.prefix / 'lib'}", "-lbyname", "-pthread", "-lrt"]
+        flags = [
+            "-I",
+            self.prefix / "include",
+            "-L",
+            self.prefix / "lib",
+            f"-Wl,-rpath,{self.prefix / 'lib'}",
+            "-lbyname",
+            "-pthread",
+            "-lrt",
+        ]
         boost = self.prepare_boost() if self.rivals else None
         if boost:
             flags = ["-DHAVE_BOOST=1", boost, *flags, "-lstdc++"]
         for program in sorted(names & set(C_PROGRAMS)):
-            must("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", self.folder / program, BENCH / "c" / f"{program}.c", *flags)
+            must(
+                "cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", self.folder / program, BENCH / "c" / f"{program}.c", *flags
+            )
 
     def prepare_boost(self):
         """The object file behind boost.h. The headers are the system's, or are unpacked from its package without installing it."""
@@ -83,7 +104,9 @@ class Environment:
             if compiled in wanted and not self.loads(compiled):
                 self.rival(compiled, "npm", "rebuild", compiled, cwd=self.node)
         shutil.rmtree(package, ignore_errors=True)
-        shutil.copytree(ROOT / "bindings-node", package, ignore=shutil.ignore_patterns("src", "node_modules", "*.node", "*.rs", "Cargo.toml"))
+        shutil.copytree(
+            ROOT / "bindings-node", package, ignore=shutil.ignore_patterns("src", "node_modules", "*.node", "*.rs", "Cargo.toml")
+        )
         for addon in addon_names():
             replace(self.built / "libbyname_node.so", package / addon)
 
@@ -120,4 +143,6 @@ def must(*command, **options):
 
 
 def run(command, **options):
-    return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    return subprocess.run(
+        [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )

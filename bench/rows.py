@@ -47,48 +47,87 @@ LONGEST = (Detail("wait", "longest wait", "ms", 20),)
 
 def contended(count, held, goal):
     doing = "held for 0.5 us" if held else "nothing done while held"
-    return Row(f"W2-{count}{'-held' if held else ''}", f"one mutex, {count} processes on all cores, {doing}: acquisitions",
-               f"{ROBUST}, recursive", "M/s", goal, larger=True, details=LONGEST)
+    return Row(
+        f"W2-{count}{'-held' if held else ''}",
+        f"one mutex, {count} processes on all cores, {doing}: acquisitions",
+        f"{ROBUST}, recursive",
+        "M/s",
+        goal,
+        larger=True,
+        details=LONGEST,
+    )
 
 
 def pending(language, undisturbed):
-    return Row(f"WA-{language.lower()}", f"10 000 pending waits, {language}: threads more than before", None, "threads", 1, absolute=True,
-               details=(Detail("idle", "processor while they only wait", "%", 1), Detail("begin", "to begin one", "us"), Detail("end", "to end one", "us"),
-                        undisturbed))
+    return Row(
+        f"WA-{language.lower()}",
+        f"10 000 pending waits, {language}: threads more than before",
+        None,
+        "threads",
+        1,
+        absolute=True,
+        details=(
+            Detail("idle", "processor while they only wait", "%", 1),
+            Detail("begin", "to begin one", "us"),
+            Detail("end", "to end one", "us"),
+            undisturbed,
+        ),
+    )
 
 
-ROWS = {row.id: row for row in [
-    Row("W1", "uncontended mutex lock + unlock, the slower of C and Rust", f"{ROBUST}, shared, recursive", "ns", 0.70,
-        details=(Detail("c", "C", "ns"), Detail("rust", "Rust", "ns"))),
-    Row("W1s-sem", "uncontended semaphore release + acquire, C", SEMAPHORE, "ns", 1.0),
-    Row("W1s-event", "uncontended event set + wait, C", SEMAPHORE, "ns", 1.0),
-    Row("W1p", "uncontended mutex acquire() + release(), Python", "posix_ipc semaphore", "ns", 0.7),
-    Row("W1p-with", "uncontended `with mutex:`, Python", "posix_ipc semaphore", "ns", 0.7),
-    Row("W1n", "uncontended acquireSync() + release(), Node", "POSIX semaphore through koffi", "ns", 1.0),
-    Row("W1a", "`await acquire()` of a free mutex + release(), Node", "os-lock", "ns", 1 / 50),
-    contended(2, False, 1.2),
-    contended(4, False, 1.2),
-    contended(2, True, 1.0),
-    contended(4, True, 1.0),
-    Row("W3", "event ping-pong between two processes, same core, median trip", "raw futex", "us", 1.10),
-    Row("W3x", "event ping-pong between two processes, different cores, median trip", "raw futex", "us", 0.10),
-    Row("W4-1", f"{NEW_NAME}, 1 live", OWN_FILE, "us", 1 / 15),
-    Row("W4-1000", f"{NEW_NAME}, 1 000 live", OWN_FILE, "us", 1 / 15),
-    Row("W4-50000", f"{NEW_NAME}, 50 000 live", OWN_FILE, "us", 1 / 15),
-    Row("W4-flat", f"{NEW_NAME}, 50 000 live against 1", "byname with 1 live", "us", 1.5),
-    Row("W4-million", "live objects found again by a second process, each of its kind", None, "objects", 1_000_000, larger=True, absolute=True,
-        details=(Detail("create", "to create one", "us"), Detail("open", "to open one", "us"),
-                 Detail("close", "to close the last handle of one", "us"), Detail("file", "memory", "MB"))),
-    Row("W4o", "open + close of an existing name", "POSIX sem_open + sem_close", "us", 1 / 5),
-    Row("W4m", "memory for each of 50 000 objects with names of 20 characters", OWN_FILE, "B", 320, absolute=True),
-    Row("W5-1", "wait-any of 1, set by another process, same core, median trip", "futex_waitv", "us", 1.10),
-    Row("W5-8", "wait-any of 8, the last set by another process, same core", "futex_waitv", "us", 1.25),
-    Row("W5-64", "wait-any of 64, the last set by another process, same core", "futex_waitv", "us", 1.60),
-    Row("W5-all-8", "wait-all of 8, the last set by another process, same core", "futex_waitv of 8 (any)", "us", 1.5),
-    Row("W7", "kill -9 of the owner until the sleeping waiter owns and knows", ROBUST, "us", 1.5),
-    pending("Python", Detail("job", "an unrelated executor job meanwhile", "us")),
-    pending("Node", Detail("file", "an unrelated fs.readFile meanwhile", "us")),
-]}
+ROWS = {
+    row.id: row
+    for row in [
+        Row(
+            "W1",
+            "uncontended mutex lock + unlock, the slower of C and Rust",
+            f"{ROBUST}, shared, recursive",
+            "ns",
+            0.70,
+            details=(Detail("c", "C", "ns"), Detail("rust", "Rust", "ns")),
+        ),
+        Row("W1s-sem", "uncontended semaphore release + acquire, C", SEMAPHORE, "ns", 1.0),
+        Row("W1s-event", "uncontended event set + wait, C", SEMAPHORE, "ns", 1.0),
+        Row("W1p", "uncontended mutex acquire() + release(), Python", "posix_ipc semaphore", "ns", 0.7),
+        Row("W1p-with", "uncontended `with mutex:`, Python", "posix_ipc semaphore", "ns", 0.7),
+        Row("W1n", "uncontended acquireSync() + release(), Node", "POSIX semaphore through koffi", "ns", 1.0),
+        Row("W1a", "`await acquire()` of a free mutex + release(), Node", "os-lock", "ns", 1 / 50),
+        contended(2, False, 1.2),
+        contended(4, False, 1.2),
+        contended(2, True, 1.0),
+        contended(4, True, 1.0),
+        Row("W3", "event ping-pong between two processes, same core, median trip", "raw futex", "us", 1.10),
+        Row("W3x", "event ping-pong between two processes, different cores, median trip", "raw futex", "us", 0.10),
+        Row("W4-1", f"{NEW_NAME}, 1 live", OWN_FILE, "us", 1 / 15),
+        Row("W4-1000", f"{NEW_NAME}, 1 000 live", OWN_FILE, "us", 1 / 15),
+        Row("W4-50000", f"{NEW_NAME}, 50 000 live", OWN_FILE, "us", 1 / 15),
+        Row("W4-flat", f"{NEW_NAME}, 50 000 live against 1", "byname with 1 live", "us", 1.5),
+        Row(
+            "W4-million",
+            "live objects found again by a second process, each of its kind",
+            None,
+            "objects",
+            1_000_000,
+            larger=True,
+            absolute=True,
+            details=(
+                Detail("create", "to create one", "us"),
+                Detail("open", "to open one", "us"),
+                Detail("close", "to close the last handle of one", "us"),
+                Detail("file", "memory", "MB"),
+            ),
+        ),
+        Row("W4o", "open + close of an existing name", "POSIX sem_open + sem_close", "us", 1 / 5),
+        Row("W4m", "memory for each of 50 000 objects with names of 20 characters", OWN_FILE, "B", 320, absolute=True),
+        Row("W5-1", "wait-any of 1, set by another process, same core, median trip", "futex_waitv", "us", 1.10),
+        Row("W5-8", "wait-any of 8, the last set by another process, same core", "futex_waitv", "us", 1.25),
+        Row("W5-64", "wait-any of 64, the last set by another process, same core", "futex_waitv", "us", 1.60),
+        Row("W5-all-8", "wait-all of 8, the last set by another process, same core", "futex_waitv of 8 (any)", "us", 1.5),
+        Row("W7", "kill -9 of the owner until the sleeping waiter owns and knows", ROBUST, "us", 1.5),
+        pending("Python", Detail("job", "an unrelated executor job meanwhile", "us")),
+        pending("Node", Detail("file", "an unrelated fs.readFile meanwhile", "us")),
+    ]
+}
 
 
 def judge(samples):
@@ -126,12 +165,23 @@ def entry(row, samples, explanation):
     details = [detail(each, row, samples) for each in row.details if (f"{row.id}-{each.key}", "ours") in samples]
     met = row.met(figures["ours"], ratio) and all(each["met"] for each in details)
     made = {
-        "id": row.id, "workload": row.workload, "reference_is": row.reference,
-        "ours": rounded(figures["ours"]), "reference": rounded(reference), "unit": row.unit, "ratio": rounded(ratio),
-        "goal": rounded(row.goal), "goal_for": "ours" if row.absolute else "ratio", "better": "larger" if row.larger else "smaller", "met": met,
+        "id": row.id,
+        "workload": row.workload,
+        "reference_is": row.reference,
+        "ours": rounded(figures["ours"]),
+        "reference": rounded(reference),
+        "unit": row.unit,
+        "ratio": rounded(ratio),
+        "goal": rounded(row.goal),
+        "goal_for": "ours" if row.absolute else "ratio",
+        "better": "larger" if row.larger else "smaller",
+        "met": met,
         "spread": {side: spread(rounds[side]) for side in ("ours", "reference") if side in rounds},
-        "rivals": [{"name": side, "value": rounded(value), "ratio": rounded(value / reference) if reference else None}
-                   for side, value in figures.items() if side not in ("ours", "reference")],
+        "rivals": [
+            {"name": side, "value": rounded(value), "ratio": rounded(value / reference) if reference else None}
+            for side, value in figures.items()
+            if side not in ("ours", "reference")
+        ],
         "details": details,
     }
     if ratio is not None:

@@ -43,7 +43,11 @@ PROGRAMS = [
     Program("byname-bench", (MANY,), ("W1",)),
     Program("python", ("uncontended.py", MANY), ("W1p", "W1p-with")),
     Program("node", ("uncontended.mjs", MANY), ("W1n", "W1a")),
-    *(Program("contend", (count, held, FEW), (f"W2-{count}{'-held' if held != '0' else ''}",), spread=True) for count in "24" for held in ("0", "500")),
+    *(
+        Program("contend", (count, held, FEW), (f"W2-{count}{'-held' if held != '0' else ''}",), spread=True)
+        for count in "24"
+        for held in ("0", "500")
+    ),
     Program("pingpong", ("3", FEW), ("W3",)),
     Program("iceoryx2", ("3", FEW), ("W3",), rival=True),
     Program("pingpong", ("3x", ONE), ("W3x",), spread=True),

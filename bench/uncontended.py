@@ -44,16 +44,19 @@ def rivals(folder):
     yield "multiprocessing.RLock", multiprocessing.RLock(), PAIRS
     try:
         import fasteners
+
         yield "fasteners", fasteners.InterProcessLock(path + "1"), PAIRS_OF_FILES
     except ImportError:
         pass
     try:
         import filelock
+
         yield "filelock", filelock.FileLock(path + "2"), PAIRS_OF_FILES
     except ImportError:
         pass
     try:
         import portalocker
+
         yield "portalocker", portalocker.Lock(path + "3"), PAIRS_OF_FILES
     except ImportError:
         pass
