@@ -3,7 +3,7 @@
 import mmap
 from pathlib import Path
 
-OBJECTS_AT = 79 << 20
+OBJECTS_AT = 81 << 20
 OBJECT_BYTES = 256
 DEPTH, KIND, NAME_LENGTH, NAME = 56, 64, 88, 104
 HIGH_WATER_OF_OBJECTS = 80 + 4 * 4
