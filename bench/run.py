@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,8 @@ class Bench:
     def measure(self, program):
         command = [str(part) for part in self.command(program)]
         variables = {**os.environ, "BYNAME_SESSION": SESSION, "BENCH_RIVALS": "1" if self.environment.rivals else "0"}
+        if program.spread:
+            await_idle_cores()
         folder = self.environment.node if program.needs == "node" else self.environment.folder
         os.sched_setaffinity(0, self.cores if program.spread else {max(self.cores)})  # inherited by the program
         with subprocess.Popen(command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
@@ -158,6 +161,20 @@ class Bench:
             row, side, value = line.split("\t")
             slices[row, side].append(float(value))
         return slices
+
+
+def await_idle_cores():
+    """Waits until other programs leave the cores alone, for five seconds at most: who shares a core with them measures the scheduler."""
+    for _ in range(25):
+        (idle, total), _, (idle_then, total_then) = processor_time(), time.sleep(0.2), processor_time()
+        if idle_then - idle > 0.9 * (total_then - total):
+            return
+
+
+def processor_time():
+    """Ticks of all cores: idle, in all."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def progress(text):
