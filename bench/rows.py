@@ -141,15 +141,12 @@ def judge(samples):
 
 
 def combined(samples):
-    """W1 and W4-flat are made of what other rows print."""
+    """W1 is made of what two programs print."""
     samples = dict(samples)
     if ("W1", "ours") in samples and ("W1-rust", "ours") in samples:
         samples["W1-c", "ours"] = samples["W1", "ours"]
         slower = max(("W1-c", "W1-rust"), key=lambda key: statistics.median(samples[key, "ours"]))
         samples["W1", "ours"] = samples[slower, "ours"]
-    for flat, live in ("ours", "W4-50000"), ("reference", "W4-1"):
-        if (live, "ours") in samples:
-            samples["W4-flat", flat] = samples[live, "ours"]
     return samples
 
 

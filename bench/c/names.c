@@ -1,6 +1,8 @@
 /* W4: making an object under a new name and closing it, while LIVE others live.
  *
- *   names LIVE SLICES
+ *   names LIVE SLICES [flat]
+ *
+ * With "flat" it prints W4-flat, too: the same beside a child which has a session of its own, where one object lives, in turns.
  *
  * Reference: a file of one's own in shared memory with a robust pthread mutex in it, from shm_open to shm_unlink,
  * while LIVE such files lie in the directory. They lie there for the rivals too, whose objects are files of the same
@@ -60,15 +62,54 @@ static void measure(const char *row, const struct side *side) {
     if (row != NULL) report(row, side->name, (double)(now_ns() - start) / NAMES / 1000.0);
 }
 
+static const struct side many = {"ours", our_name}, few = {"reference", our_name};
+
+/* The child of "flat": a slice each time that it is told to. */
+static void measure_few(long slices, int told, int done) {
+    char session[80];
+    byname_handle one;
+    die_with_parent();
+    snprintf(session, sizeof session, "%s-few", getenv("BYNAME_SESSION"));
+    zero(setenv("BYNAME_SESSION", session, 1), "setenv");
+    ok(byname_mutex_create("byname-live-00000000", NULL, &one), "mutex_create");
+    for (long slice = 0; slice <= slices; slice++) {
+        get(told);
+        make_names();
+        measure(slice > 0 ? "W4-flat" : NULL, &few);
+        put(done);
+    }
+    ok(byname_handle_close(one), "close");
+    exit(0);
+}
+
+static void measure_flat(long slices, const int tell[2], const int done[2]) {
+    for (long slice = 0; slice <= slices; slice++) {
+        make_names();
+        measure(slice > 0 ? "W4-flat" : NULL, &many);
+        put(tell[1]);
+        get(done[0]);
+    }
+    join(1);
+}
+
 /* The name of a live reference file, different for each run so that two runs do not meet. */
 static void live_file(char *name, size_t size, size_t i) { snprintf(name, size, "/byname-live-%d-%06zu", getpid(), i); }
 
 int main(int argc, char **argv) {
-    if (argc != 3) die("usage: names LIVE SLICES");
+    int flat = argc == 4 && strcmp(argv[3], "flat") == 0, tell[2], done[2];
+    if (argc != 3 && !flat) die("usage: names LIVE SLICES [flat]");
+    long slices = number(argv[2]);
     size_t live = (size_t)number(argv[1]);
     byname_handle *handles = calloc(live, sizeof *handles);
     fresh = calloc(NAMES, sizeof *fresh);
     if (handles == NULL || fresh == NULL) die("out of memory");
+    if (flat) {
+        zero(pipe(tell), "pipe");
+        zero(pipe(done), "pipe");
+        pid_t child = fork();
+        if (child < 0) die("fork: %s", strerror(errno));
+        if (child == 0) measure_few(slices, tell[0], done[1]);
+    }
     char name[64];
     for (size_t i = 0; i < live; i++) {
         snprintf(name, sizeof name, "byname-live-%08zu", i); /* 20 characters */
@@ -84,10 +125,11 @@ int main(int argc, char **argv) {
     snprintf(row, sizeof row, "W4-%zu", live);
     make_names();
     for (size_t i = 0; i < count; i++) measure(NULL, &sides[i]); /* warm */
-    for (long slice = number(argv[2]); slice > 0; slice--) {
+    for (long slice = 0; slice < slices; slice++) {
         make_names();
         for (size_t i = 0; i < count; i++) measure(row, &sides[i]);
     }
+    if (flat) measure_flat(slices, tell, done);
     for (size_t i = 0; i < live; i++) {
         ok(byname_handle_close(handles[i]), "close");
         live_file(name, sizeof name, i);
