@@ -515,7 +515,7 @@ fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
 fn other_kind(name: &str, found: Machine) -> Error {
     Error::new(
         ErrorKind::WrongKind,
-        format!("the name {} belongs to a {}; all kinds share one name space, use another name", quoted(name), found.noun()),
+        format!("the name {} belongs to an existing {}; all kinds share one name space, use another name", quoted(name), found.noun()),
     )
 }
 
