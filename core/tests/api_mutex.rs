@@ -119,6 +119,20 @@ fn fences_go_on_across_owners_kinds_of_owner_and_death() {
 }
 
 #[test]
+fn the_first_owner_of_a_mutex_has_fence_1() {
+    let here = Mutex::options().namespace(&session());
+    for _ in 0..2 {
+        let mutex = here.create("first").unwrap();
+        let other = here.open("first").unwrap();
+        assert!(mutex.created());
+        assert_eq!([&other, &mutex].map(|m| m.lock().unwrap().fence()), [1, 2], "whoever made it");
+    }
+    let owned = Mutex::options().initially_owned().unnamed().unwrap();
+    assert_eq!(owned.adopt().unwrap().fence(), 1);
+    assert_eq!(pollster::block_on(Mutex::unnamed().unwrap().lock_async()).unwrap().fence(), 1);
+}
+
+#[test]
 fn the_end_of_a_thread_abandons_what_it_owned() {
     let mutex = Mutex::unnamed().unwrap();
     in_thread(|| {

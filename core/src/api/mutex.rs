@@ -17,7 +17,9 @@ use std::task::{Context, Poll};
 /// Unlike [`std::sync::Mutex`] it contains no data: it guards whatever the processes agree that it guards. It is
 /// recursive per owner, and never poisoned: a panic releases it like any other end of a scope. When its owner dies
 /// without releasing it, it becomes *abandoned*: the next owner gets it and is told by
-/// [`abandoned`](MutexGuard::abandoned), so that it can repair what the dead one left half done.
+/// [`abandoned`](MutexGuard::abandoned), so that it can repair what the dead one left half done. If nobody else had it open,
+/// though, the mutex died with its owner, and the next one makes a new one, whose first [`fence`](MutexGuard::fence) is 1
+/// (contract 3.4, A8).
 ///
 /// Who owns it is the **thread** after [`lock`](Mutex::lock) and the like, and the **guard** itself after
 /// [`lock_async`](Mutex::lock_async). The two exclude each other, also on the same thread.
@@ -299,7 +301,8 @@ pub struct MutexGuard<'a> {
 }
 
 impl MutexGuard<'_> {
-    /// Tells the number of this grant: strictly increasing per mutex, across owners, processes and deaths.
+    /// Tells the number of this grant: strictly increasing per mutex, across owners, processes and deaths. The first owner of a
+    /// mutex has 1; a mutex that is made anew after its last handle was closed begins at 1 again.
     ///
     /// Send it along with what is written under the mutex, and a store can refuse what comes from an owner before the
     /// last. Holds inside a hold have its number.

@@ -11,7 +11,8 @@ const LONG_ABOUT: &str = "\
 Named mutexes, semaphores and events from the shell, shared with every program that uses byname in whatever language.
 
 Processes meet at a name. A mutex or semaphore of that name is made by whoever comes first, and is gone with the last one who \
-uses it. An owner that dies, however it dies, leaves its mutex abandoned: the next one gets it and is told.";
+uses it. An owner that dies, however it dies, leaves its mutex abandoned: the next one gets it and is told. \
+(Unless nobody else had it open, or waited: then the mutex died with its owner, and the next one makes a new one.)";
 
 // The sections below stand in the manual page as they stand here: a headline, then indented lines of at most 76 columns.
 
@@ -40,7 +41,8 @@ Environment:
   BYNAME_NAME       the name of the object that is held for it; not set
                     after a wait for all of several
   BYNAME_FENCE      the number of this acquisition, which rises from one to
-                    the next, so that a store can refuse who comes late
+                    the next, so that a store can refuse who comes late;
+                    1 for the first since the object was made
   BYNAME_ABANDONED  1 if the previous owner died holding it; else not set";
 
 const SIGNALS: &str = "\
@@ -101,7 +103,8 @@ pub(super) enum Verb {
     /// The mutex belongs to this one run: a COMMAND that locks the same name again waits for itself.
     ///
     /// If the previous owner died holding it, a warning says so and COMMAND finds BYNAME_ABANDONED=1: what the mutex guards may be half
-    /// done. With --fail-abandoned COMMAND is not run, the status is 125, and the next one is told as well.
+    /// done. With --fail-abandoned COMMAND is not run, the status is 125, and the next one is told as well. An owner that died while nobody
+    /// else had the mutex open or waited for it left none: COMMAND then finds BYNAME_FENCE=1, as the first owner ever does.
     #[command(override_usage = "byname lock [OPTIONS] NAME [--] COMMAND [ARG...]", after_long_help = ["\
 Examples:
   byname lock my-app/deploy -- ./deploy.sh --all
