@@ -42,7 +42,13 @@ impl Event {
         Ok(Handle::create(py, name, Spec::Event { reset, initially_set: initial }, namespace, access)?.add_subclass(Event))
     }
 
-    /// Opens an existing event; raises NotFoundError if there is none of that name.
+    /// Opens an existing event; raises NotFoundError if there is none of that name (contract 1.2, 4).
+    ///
+    /// >>> import byname
+    /// >>> with byname.Event("start", manual_reset=True) as made, byname.Event.open("start") as found:
+    /// ...     made.set()
+    /// ...     found.created, found.is_set()
+    /// (False, True)
     #[staticmethod]
     #[pyo3(signature = (name, *, namespace=None, access=Access::ALL))]
     fn open(
@@ -54,27 +60,50 @@ impl Event {
         Py::new(py, Handle::open(py, name, Kind::Event, namespace, access)?.add_subclass(Event))
     }
 
-    /// Sets it: every wait passes, or one wait if it resets itself.
+    /// Sets it: every wait passes, or one wait if it resets itself (contract 4, E1, E2).
+    ///
+    /// >>> import byname
+    /// >>> turn = byname.Event()
+    /// >>> turn.set(), turn.set()
+    /// (None, None)
+    /// >>> turn.wait(0), turn.wait(0)
+    /// (True, False)
     fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
         inner(slf).set().or_raise()
     }
 
-    /// Resets it: later waits block.
+    /// Resets it: later waits block. Whom an earlier `set` let pass, passes (contract 4, E8).
+    ///
+    /// >>> import byname
+    /// >>> gate = byname.Event(manual_reset=True, initial=True)
+    /// >>> gate.reset()
+    /// >>> gate.wait(0)
+    /// False
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
         inner(slf).reset().or_raise()
     }
 
-    /// Lets those pass who wait now (one of them if it resets itself), and leaves it not set.
+    /// Lets those pass who wait now (one of them if it resets itself), and leaves it not set (contract 4, E3 to E5).
+    ///
+    /// >>> import byname
+    /// >>> gate = byname.Event(manual_reset=True, initial=True)
+    /// >>> gate.pulse()
+    /// >>> gate.is_set()
+    /// False
     fn pulse(slf: &Bound<'_, Self>) -> PyResult<()> {
         inner(slf).pulse().or_raise()
     }
 
     /// Whether it is set now. Looking takes nothing.
+    ///
+    /// >>> import byname
+    /// >>> byname.Event(initial=True).is_set()
+    /// True
     fn is_set(slf: &Bound<'_, Self>) -> PyResult<bool> {
         inner(slf).is_set().or_raise()
     }
 
-    /// All of its state at one instant, as a EventState. Looking takes nothing and waits for nobody.
+    /// All of its state at one instant, as an EventState. Looking takes nothing and waits for nobody.
     #[getter]
     fn state(slf: &Bound<'_, Self>) -> PyResult<EventState> {
         Ok(inner(slf).event_state().or_raise()?.into())
@@ -82,7 +111,11 @@ impl Event {
 
     /// Waits until it is set: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
     ///
-    /// Raises InvalidArgumentError for a time that is negative or NaN.
+    /// Raises InvalidArgumentError for a time that is negative or NaN. Contract 4, 10.6.
+    ///
+    /// >>> import byname
+    /// >>> byname.Event(initial=True).wait(), byname.Event().wait(timeout=0.01)
+    /// (True, False)
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let handle = inner(slf);

@@ -68,8 +68,8 @@ impl Drop for Grant {
 
 #[pymethods]
 impl Grant {
-    /// The number of this acquisition. It grows with every acquisition of the name, so that who writes to a shared
-    /// resource under the mutex can be told from a predecessor that was only slow.
+    /// The number of this acquisition. It grows with every acquisition of the object, from 1 on, as long as anybody has the
+    /// object open, so that who writes to a shared resource under the mutex can be told from a predecessor that was only slow.
     #[getter]
     fn fence(&self) -> u64 {
         self.inner.fence()
@@ -88,6 +88,13 @@ impl Grant {
     }
 
     /// Releases it. Raises NotOwnerError the second time, and where it stands for another thread's hold.
+    ///
+    /// >>> import byname
+    /// >>> semaphore = byname.Semaphore(initial=1, maximum=1)
+    /// >>> grant = semaphore.acquire()
+    /// >>> grant.release()
+    /// >>> semaphore.available
+    /// 1
     fn release(&self) -> PyResult<()> {
         self.inner.release().or_raise()
     }

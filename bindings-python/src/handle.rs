@@ -97,7 +97,16 @@ impl Handle {
     /// A mutex that is still held stays held until its thread ends, and then counts as abandoned. A grant can be
     /// released after the handle is closed. A handle that is garbage collected is closed, too.
     ///
-    /// Raises AccessDeniedError for a `protected` handle, which stays open.
+    /// Raises AccessDeniedError for a `protected` handle, which stays open. Contract 2.1, 3.4 (A14).
+    ///
+    /// >>> import byname
+    /// >>> event = byname.Event()
+    /// >>> event.close()
+    /// >>> try:
+    /// ...     event.set()
+    /// ... except byname.ClosedError as error:
+    /// ...     print(error)
+    /// the handle is closed; open the object again
     pub(crate) fn close(&self) -> PyResult<()> {
         match self.inner.close() {
             Err(error) if error.kind() == ErrorKind::Closed => Ok(()),

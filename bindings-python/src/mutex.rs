@@ -18,7 +18,9 @@ use pyo3::types::{PyBool, PyTuple};
 /// `Mutex(name)` makes it, or opens it if it exists: `created` tells. Without a name it is private to this process and
 /// its forked children. `initially_owned` acquires it at once if it is new. `with m:` acquires, gives `m` and releases.
 ///
-/// When the owner dies, the next one gets the mutex with `abandoned` set and repairs what the dead one left half done.
+/// When the owner dies, the next one gets the mutex with `abandoned` set and repairs what the dead one left half done. If nobody
+/// else had it open, though, the mutex died with its owner: the next one makes a new one, whose first `fence` is 1
+/// (contract 3.4, A1 to A17).
 ///
 /// >>> import byname
 /// >>> m = byname.Mutex("ledger")
@@ -56,7 +58,14 @@ impl Mutex {
         Ok(Handle::create(py, name, Spec::Mutex { initially_owned }, namespace, access)?.add_subclass(Mutex))
     }
 
-    /// Opens an existing mutex; raises NotFoundError if there is none of that name.
+    /// Opens an existing mutex; raises NotFoundError if there is none of that name (contract 1.2, 3.2).
+    ///
+    /// >>> import byname
+    /// >>> try:
+    /// ...     byname.Mutex.open("ledger of nobody")
+    /// ... except byname.NotFoundError as error:
+    /// ...     print(error)
+    /// no object named "ledger of nobody" is open; create it, or start the process that does
     #[staticmethod]
     #[pyo3(signature = (name, *, namespace=None, access=Access::ALL))]
     fn open(
@@ -75,8 +84,8 @@ impl Mutex {
         Ok(inner(slf).held().or_raise()?.abandoned)
     }
 
-    /// The number of the calling thread's acquisition; it grows with every acquisition of the name. Raises
-    /// NotOwnerError if the thread holds nothing.
+    /// The number of the calling thread's acquisition; it grows with every acquisition of the mutex, from 1 on, across
+    /// processes and deaths, as long as anybody has the mutex open. Raises NotOwnerError if the thread holds nothing.
     #[getter]
     fn fence(slf: &Bound<'_, Self>) -> PyResult<u64> {
         Ok(inner(slf).held().or_raise()?.fence)
@@ -139,7 +148,7 @@ pub(crate) const METHODS: &[Method] = &[
             it again, and releases it as often. Like the locks of threading and multiprocessing, it takes no negative\n\
             time, though: leave `timeout` out to wait for ever.\n\n\
             Raises InvalidArgumentError for a time that is negative or NaN, WouldDeadlockError where it would wait for a\n\
-            grant of the event loop that runs in this very thread.\n\n\
+            grant of the event loop that runs in this very thread. Contract 3.2, 3.3.\n\n\
             >>> import byname\n\
             >>> m = byname.Mutex(\"ledger\")\n\
             >>> m.acquire(timeout=1.5)\n\
@@ -150,7 +159,14 @@ pub(crate) const METHODS: &[Method] = &[
     Method {
         name: c"release",
         doc: c"release($self, /)\n--\n\n\
-            Releases one acquisition of the calling thread. Raises NotOwnerError if it holds none.",
+            Releases one acquisition of the calling thread. Raises NotOwnerError if it holds none. Contract 3.2.\n\n\
+            >>> import byname\n\
+            >>> m = byname.Mutex()\n\
+            >>> m.acquire(), m.acquire()\n\
+            (True, True)\n\
+            >>> m.release(), m.state.depth\n\
+            (None, 1)\n\
+            >>> m.release()\n",
         entry: Entry::NoArguments(release),
     },
     Method {

@@ -21,7 +21,7 @@ use pyo3::types::PyTuple;
 /// a unit: any thread of any process may release. `with s:` takes a unit, gives `s` and puts the unit back.
 ///
 /// With `robust=True`, units whose holder died come back, and the next grant says `abandoned`; of a plain semaphore they
-/// are lost.
+/// are lost (contract 5, S4).
 ///
 /// >>> import byname
 /// >>> s = byname.Semaphore("printers", initial=2, maximum=2)
@@ -51,7 +51,12 @@ impl Semaphore {
         Ok(Handle::create(py, name, Spec::Semaphore { initial, maximum, robust }, namespace, access)?.add_subclass(Semaphore))
     }
 
-    /// Opens an existing semaphore; raises NotFoundError if there is none of that name.
+    /// Opens an existing semaphore; raises NotFoundError if there is none of that name (contract 1.2, 5).
+    ///
+    /// >>> import byname
+    /// >>> with byname.Semaphore("printers", initial=2, maximum=2), byname.Semaphore.open("printers") as found:
+    /// ...     found.created, found.available
+    /// (False, 0)
     #[staticmethod]
     #[pyo3(signature = (name, *, namespace=None, access=Access::ALL))]
     fn open(
@@ -66,7 +71,7 @@ impl Semaphore {
     /// Puts `n` units back and gives the count before.
     ///
     /// Raises TooManyPostsError if that would exceed the maximum, and changes nothing then; InvalidArgumentError unless
-    /// n is 1 or more.
+    /// n is 1 or more. Contract 5, S1 to S6.
     ///
     /// >>> import byname
     /// >>> byname.Semaphore(initial=0, maximum=5).release(3)
@@ -91,6 +96,14 @@ impl Semaphore {
     /// Takes a unit without blocking the thread: a Grant, or None when `timeout` seconds are up.
     ///
     /// A cancelled wait consumes nothing. Waits for ever by default; zero only tries.
+    ///
+    /// >>> import asyncio, byname
+    /// >>> async def work():
+    /// ...     slots = byname.Semaphore(initial=1, maximum=1)
+    /// ...     async with await slots.acquire_async():
+    /// ...         return await slots.acquire_async(timeout=0.01)
+    /// >>> asyncio.run(work()) is None
+    /// True
     #[pyo3(signature = (timeout=None))]
     fn acquire_async(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {
         let request = Request::one(slf.as_super(), time::timeout(timeout)?);
@@ -121,7 +134,7 @@ pub(crate) const METHODS: &[Method] = &[
             Takes a unit: a Grant, or None when the time is up.\n\n\
             Waits for ever by default, `timeout` seconds at most, and not at all if not `blocking`. A unit goes back by\n\
             `grant.release()`, or by `release()` of the semaphore: not by both.\n\n\
-            Raises InvalidArgumentError for a time that is negative or NaN.\n\n\
+            Raises InvalidArgumentError for a time that is negative or NaN. Contract 5.\n\n\
             >>> import byname\n\
             >>> s = byname.Semaphore(\"printers\", initial=1, maximum=1)\n\
             >>> grant = s.acquire()\n\

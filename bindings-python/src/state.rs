@@ -27,6 +27,10 @@ macro_rules! state {
 
 state! {
     /// Everything that a mutex is at one instant.
+    ///
+    /// >>> import byname
+    /// >>> byname.Mutex().state
+    /// MutexState(owner=None, depth=0, abandoned=False)
     MutexState {
         /// Who owns it, as (pid, tid), or None.
         owner: Option<(u32, u32)>,
@@ -39,6 +43,10 @@ state! {
 
 state! {
     /// Everything that an event is at one instant.
+    ///
+    /// >>> import byname
+    /// >>> byname.Event(initial=True).state
+    /// EventState(set=True, manual_reset=False)
     EventState {
         /// Whether it was set at that instant.
         set: bool,
@@ -49,6 +57,10 @@ state! {
 
 state! {
     /// Everything that a semaphore is at one instant.
+    ///
+    /// >>> import byname
+    /// >>> byname.Semaphore(initial=2, maximum=3).state
+    /// SemaphoreState(available=2, maximum=3, robust=False)
     SemaphoreState {
         /// How many units were free at that instant.
         available: u32,
@@ -80,7 +92,17 @@ impl From<engine::SemaphoreState> for SemaphoreState {
 const ACCESS: &str = "What a handle may do: any sum of these, or of the numbers that Windows has for them. Pass it as `access`.
 
 QUERY_STATE: looking at the state. MODIFY_STATE: set, reset, pulse, releasing a semaphore by its handle. SYNCHRONIZE:
-waiting and acquiring. ALL: everything, the default.";
+waiting and acquiring. ALL: everything, the default. A call that the handle has no right to raises AccessDeniedError (contract 2.5).
+
+>>> import byname
+>>> made = byname.Event(\"ready\")
+>>> only_wait = byname.Event.open(\"ready\", access=byname.Access.SYNCHRONIZE)
+>>> try:
+...     only_wait.set()
+... except byname.AccessDeniedError as error:
+...     error.win32
+5
+";
 
 /// The flags `byname.Access`, with the core's numbers.
 pub(crate) fn add_access(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -58,6 +58,13 @@ impl WaitResult {
 #[pymethods]
 impl WaitResult {
     /// Releases the grants that were not released yet.
+    ///
+    /// >>> import byname
+    /// >>> work = byname.Semaphore(initial=1, maximum=1)
+    /// >>> result = byname.wait_any([work], timeout=1)
+    /// >>> result.release()
+    /// >>> work.available
+    /// 1
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         self.end(py)
     }
@@ -90,9 +97,11 @@ impl WaitResult {
 /// Waits until one of the objects is signalled and takes that one: a WaitResult, or None when `timeout` seconds are up.
 ///
 /// Objects of all kinds may be mixed, any number of them. If several are signalled already, it is the first of the
-/// list. A mutex or semaphore that it takes is the calling thread's.
+/// list. A mutex that it takes is the calling thread's. Release the result, as `with` does: one that is only dropped gives
+/// back neither the mutex nor a unit of a semaphore.
 ///
-/// Raises InvalidArgumentError for an empty list, ClosedError if one of them is closed; nothing is taken then.
+/// Raises InvalidArgumentError for an empty list, ClosedError if one of them is closed; nothing is taken then. Contract 10.3,
+/// 10.4.
 ///
 /// >>> import byname
 /// >>> byname.wait_any([byname.Event("a"), byname.Event("b")], timeout=0.01) is None
@@ -106,7 +115,8 @@ pub(crate) fn wait_any(objs: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny
 /// Waits until all objects are signalled at one instant and takes them together: a WaitResult, or None when `timeout`
 /// seconds are up. Until then it takes none of them.
 ///
-/// Raises InvalidArgumentError for an empty list or one that names an object twice, ClosedError if one is closed.
+/// Raises InvalidArgumentError for an empty list or one that names an object twice, ClosedError if one is closed. Contract
+/// 10.3, 10.5.
 ///
 /// >>> import byname
 /// >>> fork, knife = byname.Mutex("fork"), byname.Mutex("knife")
@@ -122,7 +132,7 @@ pub(crate) fn wait_all(objs: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny
 /// Signals `a` (sets an event, releases a unit of a semaphore or the calling thread's mutex), then waits for `b`: a
 /// WaitResult, or None when `timeout` seconds are up. The signal stays done then.
 ///
-/// Raises what signalling raises (NotOwnerError, TooManyPostsError), and then does not wait.
+/// Raises what signalling raises (NotOwnerError, TooManyPostsError), and then does not wait. Contract 10.8.
 ///
 /// >>> import byname
 /// >>> done, go = byname.Event("done"), byname.Event("go", initial=True)
@@ -161,6 +171,13 @@ pub(crate) fn wait_any_async(objs: &Bound<'_, PyAny>, timeout: Option<&Bound<'_,
 }
 
 /// `wait_all` without blocking the thread; what it takes is owned by the grants. A cancelled wait consumes nothing.
+///
+/// >>> import asyncio, byname
+/// >>> async def eat():
+/// ...     async with await byname.wait_all_async([byname.Mutex("fork"), byname.Mutex("knife")]) as result:
+/// ...         return len(result.grants)
+/// >>> asyncio.run(eat())
+/// 2
 #[pyfunction]
 #[pyo3(signature = (objs, timeout=None))]
 pub(crate) fn wait_all_async(objs: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {
@@ -169,6 +186,14 @@ pub(crate) fn wait_all_async(objs: &Bound<'_, PyAny>, timeout: Option<&Bound<'_,
 
 /// `signal_and_wait` without blocking the thread. The signal is given when the call is first awaited, and stays given if
 /// the wait is cancelled.
+///
+/// >>> import asyncio, byname
+/// >>> async def hand_over():
+/// ...     done, go = byname.Event("done"), byname.Event("go", initial=True)
+/// ...     result = await byname.signal_and_wait_async(done, go, timeout=5)
+/// ...     return result.object is go, done.is_set()
+/// >>> asyncio.run(hand_over())
+/// (True, True)
 #[pyfunction]
 #[pyo3(signature = (a, b, timeout=None))]
 pub(crate) fn signal_and_wait_async(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {

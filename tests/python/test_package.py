@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import os
 import pickle
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import byname
 import pytest
+from stubs import documented as with_docstrings
 
 ERRORS = [value for value in vars(byname).values() if isinstance(value, type) and issubclass(value, BaseException)]
 
@@ -34,6 +36,15 @@ def test_stubs(tmp_path):
     stubtest = [sys.executable, "-m", "mypy.stubtest", "byname"]
     run = subprocess.run(stubtest, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_stubs_have_the_docstrings():
+    """BLESS=1 writes them."""
+    stubs = Path(byname.__file__).with_name("__init__.pyi")
+    text = with_docstrings(stubs.read_text(), byname)
+    if "BLESS" in os.environ:
+        stubs.write_text(text)
+    assert stubs.read_text() == text, "run BLESS=1 make test-python, and look at what it wrote"
 
 
 def test_types(tmp_path):
@@ -66,21 +77,24 @@ def test_types(tmp_path):
 
 
 def documented():
-    yield "byname", byname.__doc__
+    """What it is, its text, whether it is to have an example: whatever can be called, but for exceptions."""
+    yield "byname", byname.__doc__, True
     for name in byname.__all__:
         value = getattr(byname, name)
-        yield name, value.__doc__
+        yield name, value.__doc__, value not in ERRORS or value is byname.Error
         if isinstance(value, type) and value not in ERRORS:
             for member, it in vars(value).items():
                 if not member.startswith("_"):
-                    yield f"{name}.{member}", (it.__func__ if isinstance(it, staticmethod) else it).__doc__
+                    it = it.__func__ if isinstance(it, staticmethod) else it
+                    yield f"{name}.{member}", it.__doc__, callable(it)
 
 
-@pytest.mark.parametrize("what, text", list(documented()))
-def test_documentation(what, text):
+@pytest.mark.parametrize("what, text, shown", list(documented()))
+def test_documentation(what, text, shown):
     """Everything public says what it does, and every example does what it says."""
     assert text and len(text) > 20, f"{what} is not documented"
     example = doctest.DocTestParser().get_doctest(text, {}, what, None, None)
+    assert example.examples or not shown, f"{what} has no example"
     failures, _ = doctest.DocTestRunner(verbose=False).run(example)
     assert failures == 0
 

@@ -9,6 +9,8 @@ sleeping thread a process, and an uncontended call makes no system call.
 ...     m.abandoned
 False
 
+Contract 3.4, A14 in these texts is section 3.4 and row A14 of docs/semantics.md, which says what every call does.
+
 Times are float seconds. None and math.inf wait for ever, zero never blocks. A time-out is an outcome, never an error:
 False where a call returns bool, else None. Errors derive from byname.Error and from the built-in class that fits.
 

@@ -55,6 +55,20 @@ __version__: str
 _Timeout: TypeAlias = SupportsFloat | SupportsIndex | None
 
 class Access(IntFlag):
+    """What a handle may do: any sum of these, or of the numbers that Windows has for them. Pass it as `access`.
+
+    QUERY_STATE: looking at the state. MODIFY_STATE: set, reset, pulse, releasing a semaphore by its handle. SYNCHRONIZE:
+    waiting and acquiring. ALL: everything, the default. A call that the handle has no right to raises AccessDeniedError (contract 2.5).
+
+    >>> import byname
+    >>> made = byname.Event("ready")
+    >>> only_wait = byname.Event.open("ready", access=byname.Access.SYNCHRONIZE)
+    >>> try:
+    ...     only_wait.set()
+    ... except byname.AccessDeniedError as error:
+    ...     error.win32
+    5
+    """
     QUERY_STATE = 0x0001
     MODIFY_STATE = 0x0002
     SYNCHRONIZE = 0x0010_0000
@@ -62,43 +76,191 @@ class Access(IntFlag):
 
 @disjoint_base
 class Handle:
+    """A handle to an object: what Mutex, Event and Semaphore have in common.
+
+    A handle keeps the object alive, and with it the name: both are gone when the last handle in any process is closed.
+    Handles work in forked children, and pickle by kind, namespace and name; whoever unpickles one opens the object.
+
+    >>> import byname
+    >>> with byname.Event("ready") as event:
+    ...     event.name, event.created
+    ('ready', True)
+    """
     @property
-    def name(self) -> str | None: ...
+    def name(self) -> str | None:
+        """The name as it was passed to create or open; None if the object has none."""
     @property
-    def created(self) -> bool: ...
+    def created(self) -> bool:
+        """Whether this handle made the object; False if it existed before."""
     @property
-    def protected(self) -> bool: ...
+    def protected(self) -> bool:
+        """Whether the handle is protected from being closed: close() and the end of a `with` that closes then raise
+        AccessDeniedError, and a handle that is garbage collected stays open until the process ends. Can be set; it is
+        the handle's alone.
+
+        >>> import byname
+        >>> event = byname.Event("ready")
+        >>> event.protected = True
+        >>> event.close()
+        Traceback (most recent call last):
+            ...
+        byname.AccessDeniedError: the handle is protected from being closed; take the protection off first
+        >>> event.protected = False
+        >>> event.close()
+        """
     @protected.setter
     def protected(self, protected: bool, /) -> None: ...
     @property
-    def inheritable(self) -> bool: ...
+    def inheritable(self) -> bool:
+        """Whether children that byname starts get the handle. Can be set; only kept so far, since this version starts no
+        children, and a forked child has every handle anyway.
+        """
     @inheritable.setter
     def inheritable(self, inheritable: bool, /) -> None: ...
-    def close(self) -> None: ...
-    def fileno(self) -> int: ...
+    def close(self) -> None:
+        """Closes the handle; every later use raises ClosedError, closing again does nothing.
+
+        A mutex that is still held stays held until its thread ends, and then counts as abandoned. A grant can be
+        released after the handle is closed. A handle that is garbage collected is closed, too.
+
+        Raises AccessDeniedError for a `protected` handle, which stays open. Contract 2.1, 3.4 (A14).
+
+        >>> import byname
+        >>> event = byname.Event()
+        >>> event.close()
+        >>> try:
+        ...     event.set()
+        ... except byname.ClosedError as error:
+        ...     print(error)
+        the handle is closed; open the object again
+        """
+    def fileno(self) -> int:
+        """A file descriptor that is readable while a wait with time-out zero may succeed: for selectors, select.epoll and
+        loop.add_reader.
+
+        Nothing is consumed by its being readable, and it may be so where somebody else was faster: when it is, call
+        wait(0) or acquire(blocking=False). It stays readable until such a call of this process finds the object not
+        signalled. An event's pulse does not make it readable. Never read from it.
+
+        It is made at the first call, belongs to the handle and is closed with it; a forked child makes its own.
+
+        >>> import byname, selectors
+        >>> event = byname.Event()
+        >>> loop = selectors.DefaultSelector()
+        >>> key = loop.register(event, selectors.EVENT_READ)
+        >>> event.set()
+        >>> [key.fileobj is event for key, _ in loop.select()], event.wait(0)
+        ([True], True)
+        >>> loop.close(); event.close()
+        """
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class Mutex(Handle):
+    """A mutex that processes share by name. The thread that acquires it owns it, and may acquire it again.
+
+    `Mutex(name)` makes it, or opens it if it exists: `created` tells. Without a name it is private to this process and
+    its forked children. `initially_owned` acquires it at once if it is new. `with m:` acquires, gives `m` and releases.
+
+    When the owner dies, the next one gets the mutex with `abandoned` set and repairs what the dead one left half done. If nobody
+    else had it open, though, the mutex died with its owner: the next one makes a new one, whose first `fence` is 1
+    (contract 3.4, A1 to A17).
+
+    >>> import byname
+    >>> m = byname.Mutex("ledger")
+    >>> with m:
+    ...     if m.abandoned:
+    ...         print("the previous owner died: repair the ledger first")
+    ...     m.fence
+    1
+
+    In asyncio every acquisition owns by itself, so that the tasks of one thread exclude each other:
+
+    >>> import asyncio
+    >>> async def work():
+    ...     async with m as grant:
+    ...         return grant.fence
+    >>> asyncio.run(work())
+    2
+
+    Raises InvalidNameError, NameTooLongError, PathNotFoundError for names that break the grammar, WrongKindError where
+    the name belongs to an object of another kind.
+    """
     def __new__(
         cls, name: str | None = None, initially_owned: bool = False, *, namespace: Namespace | None = None, access: SupportsIndex = ...
     ) -> Self: ...
     @staticmethod
-    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Mutex: ...
-    def acquire(self, blocking: bool = True, timeout: _Timeout = None) -> bool: ...
-    def release(self) -> None: ...
+    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Mutex:
+        """Opens an existing mutex; raises NotFoundError if there is none of that name (contract 1.2, 3.2).
+
+        >>> import byname
+        >>> try:
+        ...     byname.Mutex.open("ledger of nobody")
+        ... except byname.NotFoundError as error:
+        ...     print(error)
+        no object named "ledger of nobody" is open; create it, or start the process that does
+        """
+    def acquire(self, blocking: bool = True, timeout: _Timeout = None) -> bool:
+        """Acquires the mutex for the calling thread; True, or False when the time is up.
+
+        Waits for ever by default, `timeout` seconds at most, and not at all if not `blocking`. The owner may acquire
+        it again, and releases it as often. Like the locks of threading and multiprocessing, it takes no negative
+        time, though: leave `timeout` out to wait for ever.
+
+        Raises InvalidArgumentError for a time that is negative or NaN, WouldDeadlockError where it would wait for a
+        grant of the event loop that runs in this very thread. Contract 3.2, 3.3.
+
+        >>> import byname
+        >>> m = byname.Mutex("ledger")
+        >>> m.acquire(timeout=1.5)
+        True
+        >>> m.release()
+        """
+    def release(self) -> None:
+        """Releases one acquisition of the calling thread. Raises NotOwnerError if it holds none. Contract 3.2.
+
+        >>> import byname
+        >>> m = byname.Mutex()
+        >>> m.acquire(), m.acquire()
+        (True, True)
+        >>> m.release(), m.state.depth
+        (None, 1)
+        >>> m.release()
+        """
     @overload
-    def acquire_async(self, timeout: None = None) -> Coroutine[Any, Any, Grant]: ...
+    def acquire_async(self, timeout: None = None) -> Coroutine[Any, Any, Grant]:
+        """Acquires it for a grant of its own, without blocking the thread: a Grant, or None when `timeout` seconds are up.
+
+        A cancelled wait consumes nothing. Waits for ever by default; zero only tries.
+
+        >>> import asyncio, byname
+        >>> async def work():
+        ...     grant = await byname.Mutex("ledger").acquire_async(timeout=1.0)
+        ...     if grant is None:
+        ...         return "busy"
+        ...     with grant:
+        ...         return "done"
+        >>> asyncio.run(work())
+        'done'
+        """
     @overload
     def acquire_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, Grant | None]: ...
     @property
-    def abandoned(self) -> bool: ...
+    def abandoned(self) -> bool:
+        """Whether the previous owner died holding what the calling thread now holds. Raises NotOwnerError if it holds
+        nothing.
+        """
     @property
-    def fence(self) -> int: ...
+    def fence(self) -> int:
+        """The number of the calling thread's acquisition; it grows with every acquisition of the mutex, from 1 on, across
+        processes and deaths, as long as anybody has the mutex open. Raises NotOwnerError if the thread holds nothing.
+        """
     @property
-    def owner(self) -> tuple[int, int] | None: ...
+    def owner(self) -> tuple[int, int] | None:
+        """Who owns it now, as (pid, tid), or None. For people to look at: it may have changed already."""
     @property
-    def state(self) -> MutexState: ...
+    def state(self) -> MutexState:
+        """All of its state at one instant, as a MutexState. Looking takes nothing and waits for nobody."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *exception: object) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, Grant]: ...
@@ -106,6 +268,20 @@ class Mutex(Handle):
 
 @final
 class Event(Handle):
+    """An event that processes share by name: set or not, and waits for its being set.
+
+    With `manual_reset=True`, `set()` lets everybody pass until `reset()`; otherwise each `set()` lets one wait pass, which
+    resets it. `initial` is its state when new. `Event(name, …)` makes it, or opens it if it exists: `created` tells.
+    `with` closes the handle at the end.
+
+    >>> import byname
+    >>> start = byname.Event("start", manual_reset=True)
+    >>> start.wait(timeout=0.01)
+    False
+    >>> start.set()
+    >>> start.wait(), start.is_set()
+    (True, True)
+    """
     def __new__(
         cls,
         name: str | None = None,
@@ -116,20 +292,94 @@ class Event(Handle):
         access: SupportsIndex = ...,
     ) -> Self: ...
     @staticmethod
-    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Event: ...
-    def set(self) -> None: ...
-    def reset(self) -> None: ...
-    def pulse(self) -> None: ...
-    def is_set(self) -> bool: ...
+    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Event:
+        """Opens an existing event; raises NotFoundError if there is none of that name (contract 1.2, 4).
+
+        >>> import byname
+        >>> with byname.Event("start", manual_reset=True) as made, byname.Event.open("start") as found:
+        ...     made.set()
+        ...     found.created, found.is_set()
+        (False, True)
+        """
+    def set(self) -> None:
+        """Sets it: every wait passes, or one wait if it resets itself (contract 4, E1, E2).
+
+        >>> import byname
+        >>> turn = byname.Event()
+        >>> turn.set(), turn.set()
+        (None, None)
+        >>> turn.wait(0), turn.wait(0)
+        (True, False)
+        """
+    def reset(self) -> None:
+        """Resets it: later waits block. Whom an earlier `set` let pass, passes (contract 4, E8).
+
+        >>> import byname
+        >>> gate = byname.Event(manual_reset=True, initial=True)
+        >>> gate.reset()
+        >>> gate.wait(0)
+        False
+        """
+    def pulse(self) -> None:
+        """Lets those pass who wait now (one of them if it resets itself), and leaves it not set (contract 4, E3 to E5).
+
+        >>> import byname
+        >>> gate = byname.Event(manual_reset=True, initial=True)
+        >>> gate.pulse()
+        >>> gate.is_set()
+        False
+        """
+    def is_set(self) -> bool:
+        """Whether it is set now. Looking takes nothing.
+
+        >>> import byname
+        >>> byname.Event(initial=True).is_set()
+        True
+        """
     @property
-    def state(self) -> EventState: ...
-    def wait(self, timeout: _Timeout = None) -> bool: ...
-    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]: ...
+    def state(self) -> EventState:
+        """All of its state at one instant, as an EventState. Looking takes nothing and waits for nobody."""
+    def wait(self, timeout: _Timeout = None) -> bool:
+        """Waits until it is set: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+
+        Raises InvalidArgumentError for a time that is negative or NaN. Contract 4, 10.6.
+
+        >>> import byname
+        >>> byname.Event(initial=True).wait(), byname.Event().wait(timeout=0.01)
+        (True, False)
+        """
+    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
+        """Waits without blocking the thread: True, or False when `timeout` seconds are up. A cancelled wait consumes
+        nothing.
+
+        >>> import asyncio, byname
+        >>> ready = byname.Event("ready", initial=True)
+        >>> asyncio.run(asyncio.wait_for(ready.wait_async(), timeout=5))
+        True
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class Semaphore(Handle):
+    """A semaphore that processes share by name: it counts free units, from `initial` up to `maximum`.
+
+    `Semaphore(name, …)` makes it, or opens it if it exists, whatever its counts are then: `created` tells. Nobody owns
+    a unit: any thread of any process may release. `with s:` takes a unit, gives `s` and puts the unit back.
+
+    With `robust=True`, units whose holder died come back, and the next grant says `abandoned`; of a plain semaphore they
+    are lost (contract 5, S4).
+
+    >>> import byname
+    >>> s = byname.Semaphore("printers", initial=2, maximum=2)
+    >>> with s:
+    ...     s.available
+    1
+    >>> s.available
+    2
+
+    Raises InvalidArgumentError unless 0 <= initial <= maximum, 1 <= maximum <= 2147483647.
+    """
     def __new__(
         cls,
         name: str | None = None,
@@ -141,20 +391,64 @@ class Semaphore(Handle):
         access: SupportsIndex = ...,
     ) -> Self: ...
     @staticmethod
-    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Semaphore: ...
+    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Semaphore:
+        """Opens an existing semaphore; raises NotFoundError if there is none of that name (contract 1.2, 5).
+
+        >>> import byname
+        >>> with byname.Semaphore("printers", initial=2, maximum=2), byname.Semaphore.open("printers") as found:
+        ...     found.created, found.available
+        (False, 0)
+        """
     @overload
-    def acquire(self, blocking: Literal[True] = True, timeout: None = None) -> Grant: ...
+    def acquire(self, blocking: Literal[True] = True, timeout: None = None) -> Grant:
+        """Takes a unit: a Grant, or None when the time is up.
+
+        Waits for ever by default, `timeout` seconds at most, and not at all if not `blocking`. A unit goes back by
+        `grant.release()`, or by `release()` of the semaphore: not by both.
+
+        Raises InvalidArgumentError for a time that is negative or NaN. Contract 5.
+
+        >>> import byname
+        >>> s = byname.Semaphore("printers", initial=1, maximum=1)
+        >>> grant = s.acquire()
+        >>> s.acquire(timeout=0.01) is None
+        True
+        >>> grant.release()
+        """
     @overload
     def acquire(self, blocking: bool = True, timeout: _Timeout = None) -> Grant | None: ...
-    def release(self, n: SupportsIndex = 1) -> int: ...
+    def release(self, n: SupportsIndex = 1) -> int:
+        """Puts `n` units back and gives the count before.
+
+        Raises TooManyPostsError if that would exceed the maximum, and changes nothing then; InvalidArgumentError unless
+        n is 1 or more. Contract 5, S1 to S6.
+
+        >>> import byname
+        >>> byname.Semaphore(initial=0, maximum=5).release(3)
+        0
+        """
     @overload
-    def acquire_async(self, timeout: None = None) -> Coroutine[Any, Any, Grant]: ...
+    def acquire_async(self, timeout: None = None) -> Coroutine[Any, Any, Grant]:
+        """Takes a unit without blocking the thread: a Grant, or None when `timeout` seconds are up.
+
+        A cancelled wait consumes nothing. Waits for ever by default; zero only tries.
+
+        >>> import asyncio, byname
+        >>> async def work():
+        ...     slots = byname.Semaphore(initial=1, maximum=1)
+        ...     async with await slots.acquire_async():
+        ...         return await slots.acquire_async(timeout=0.01)
+        >>> asyncio.run(work()) is None
+        True
+        """
     @overload
     def acquire_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, Grant | None]: ...
     @property
-    def available(self) -> int: ...
+    def available(self) -> int:
+        """How many units are free now. Looking takes none."""
     @property
-    def state(self) -> SemaphoreState: ...
+    def state(self) -> SemaphoreState:
+        """All of its state at one instant, as a SemaphoreState. Looking takes nothing and waits for nobody."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *exception: object) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, Grant]: ...
@@ -162,41 +456,98 @@ class Semaphore(Handle):
 
 @final
 class MutexState:
+    """Everything that a mutex is at one instant.
+
+    >>> import byname
+    >>> byname.Mutex().state
+    MutexState(owner=None, depth=0, abandoned=False)
+    """
     @property
-    def owner(self) -> tuple[int, int] | None: ...
+    def owner(self) -> tuple[int, int] | None:
+        """Who owns it, as (pid, tid), or None."""
     @property
-    def depth(self) -> int: ...
+    def depth(self) -> int:
+        """How often the owner holds it; 0 if nobody does."""
     @property
-    def abandoned(self) -> bool: ...
+    def abandoned(self) -> bool:
+        """Whether its last owner died and nobody has acquired it since: the next one will be told."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class EventState:
+    """Everything that an event is at one instant.
+
+    >>> import byname
+    >>> byname.Event(initial=True).state
+    EventState(set=True, manual_reset=False)
+    """
     @property
-    def set(self) -> bool: ...
+    def set(self) -> bool:
+        """Whether it was set at that instant."""
     @property
-    def manual_reset(self) -> bool: ...
+    def manual_reset(self) -> bool:
+        """Whether it stays set until it is reset."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class SemaphoreState:
+    """Everything that a semaphore is at one instant.
+
+    >>> import byname
+    >>> byname.Semaphore(initial=2, maximum=3).state
+    SemaphoreState(available=2, maximum=3, robust=False)
+    """
     @property
-    def available(self) -> int: ...
+    def available(self) -> int:
+        """How many units were free at that instant."""
     @property
-    def maximum(self) -> int: ...
+    def maximum(self) -> int:
+        """How many there can be."""
     @property
-    def robust(self) -> bool: ...
+    def robust(self) -> bool:
+        """Whether the units of the dead come back."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class Grant:
+    """One acquisition of a mutex or a semaphore.
+
+    `with grant:` and `async with grant:` release it at the end, if it was not released before. Any thread may release it,
+    also after the handle is closed; only a mutex that a blocking wait took is the calling thread's, and its grant stands
+    for what that thread holds.
+
+    A grant collected as garbage while it still owns a mutex abandons the mutex, with a ResourceWarning; a plain
+    semaphore's unit stays taken, a robust one's comes back, with a ResourceWarning, too.
+
+    >>> import byname
+    >>> semaphore = byname.Semaphore("two at a time", initial=2, maximum=2)
+    >>> with semaphore.acquire() as grant:
+    ...     semaphore.available, grant.held, grant.abandoned
+    (1, True, False)
+    >>> grant.held
+    False
+    """
     @property
-    def fence(self) -> int: ...
+    def fence(self) -> int:
+        """The number of this acquisition. It grows with every acquisition of the object, from 1 on, as long as anybody has the
+        object open, so that who writes to a shared resource under the mutex can be told from a predecessor that was only slow.
+        """
     @property
-    def abandoned(self) -> bool: ...
+    def abandoned(self) -> bool:
+        """Whether a previous owner died holding it: what the mutex guards may be half done."""
     @property
-    def held(self) -> bool: ...
-    def release(self) -> None: ...
+    def held(self) -> bool:
+        """Whether it is still to be released."""
+    def release(self) -> None:
+        """Releases it. Raises NotOwnerError the second time, and where it stands for another thread's hold.
+
+        >>> import byname
+        >>> semaphore = byname.Semaphore(initial=1, maximum=1)
+        >>> grant = semaphore.acquire()
+        >>> grant.release()
+        >>> semaphore.available
+        1
+        """
     def __reduce__(self) -> NoReturn: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
@@ -205,47 +556,148 @@ class Grant:
 
 @final
 class WaitResult:
+    """What a wait for several objects took.
+
+    `with result:` releases the grants at the end, those that were not released before.
+
+    >>> import byname
+    >>> stop, work = byname.Event("stop"), byname.Semaphore("work", initial=1, maximum=9)
+    >>> with byname.wait_any([stop, work]) as result:
+    ...     result.index, result.object is work, len(result.grants)
+    (1, True, 1)
+    """
     @property
-    def index(self) -> int: ...
+    def index(self) -> int:
+        """Which object it was; -1 if the wait was for all."""
     @property
-    def object(self) -> Handle | None: ...
+    def object(self) -> Handle | None:
+        """The object itself; None if the wait was for all."""
     @property
-    def abandoned(self) -> bool: ...
+    def abandoned(self) -> bool:
+        """Whether the owner of a mutex that it took had died."""
     @property
-    def grants(self) -> tuple[Grant, ...]: ...
-    def release(self) -> None: ...
+    def grants(self) -> tuple[Grant, ...]:
+        """A grant for each mutex and semaphore taken, in the order of the list."""
+    def release(self) -> None:
+        """Releases the grants that were not released yet.
+
+        >>> import byname
+        >>> work = byname.Semaphore(initial=1, maximum=1)
+        >>> result = byname.wait_any([work], timeout=1)
+        >>> result.release()
+        >>> work.available
+        1
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: Any) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, Self]: ...
     def __aexit__(self, *_exception: Any) -> Coroutine[Any, Any, None]: ...
 
 @overload
-def wait_any(objs: Iterable[Handle], timeout: None = None) -> WaitResult: ...
+def wait_any(objs: Iterable[Handle], timeout: None = None) -> WaitResult:
+    """Waits until one of the objects is signalled and takes that one: a WaitResult, or None when `timeout` seconds are up.
+
+    Objects of all kinds may be mixed, any number of them. If several are signalled already, it is the first of the
+    list. A mutex that it takes is the calling thread's. Release the result, as `with` does: one that is only dropped gives
+    back neither the mutex nor a unit of a semaphore.
+
+    Raises InvalidArgumentError for an empty list, ClosedError if one of them is closed; nothing is taken then. Contract 10.3,
+    10.4.
+
+    >>> import byname
+    >>> byname.wait_any([byname.Event("a"), byname.Event("b")], timeout=0.01) is None
+    True
+    """
 @overload
 def wait_any(objs: Iterable[Handle], timeout: _Timeout = None) -> WaitResult | None: ...
 @overload
-def wait_all(objs: Iterable[Handle], timeout: None = None) -> WaitResult: ...
+def wait_all(objs: Iterable[Handle], timeout: None = None) -> WaitResult:
+    """Waits until all objects are signalled at one instant and takes them together: a WaitResult, or None when `timeout`
+    seconds are up. Until then it takes none of them.
+
+    Raises InvalidArgumentError for an empty list or one that names an object twice, ClosedError if one is closed. Contract
+    10.3, 10.5.
+
+    >>> import byname
+    >>> fork, knife = byname.Mutex("fork"), byname.Mutex("knife")
+    >>> with byname.wait_all([fork, knife]) as result:
+    ...     result.index, len(result.grants)
+    (-1, 2)
+    """
 @overload
 def wait_all(objs: Iterable[Handle], timeout: _Timeout = None) -> WaitResult | None: ...
 @overload
-def signal_and_wait(a: Handle, b: Handle, timeout: None = None) -> WaitResult: ...
+def signal_and_wait(a: Handle, b: Handle, timeout: None = None) -> WaitResult:
+    """Signals `a` (sets an event, releases a unit of a semaphore or the calling thread's mutex), then waits for `b`: a
+    WaitResult, or None when `timeout` seconds are up. The signal stays done then.
+
+    Raises what signalling raises (NotOwnerError, TooManyPostsError), and then does not wait. Contract 10.8.
+
+    >>> import byname
+    >>> done, go = byname.Event("done"), byname.Event("go", initial=True)
+    >>> byname.signal_and_wait(done, go).object is go, done.is_set()
+    (True, True)
+    """
 @overload
 def signal_and_wait(a: Handle, b: Handle, timeout: _Timeout = None) -> WaitResult | None: ...
 @overload
-def wait_any_async(objs: Iterable[Handle], timeout: None = None) -> Coroutine[Any, Any, WaitResult]: ...
+def wait_any_async(objs: Iterable[Handle], timeout: None = None) -> Coroutine[Any, Any, WaitResult]:
+    """`wait_any` without blocking the thread; what it takes is owned by the grants.
+
+    A cancelled wait consumes nothing.
+
+    >>> import asyncio, byname
+    >>> async def work():
+    ...     result = await byname.wait_any_async([byname.Event("a"), byname.Event("b", initial=True)], timeout=5)
+    ...     return result.index
+    >>> asyncio.run(work())
+    1
+    """
 @overload
 def wait_any_async(objs: Iterable[Handle], timeout: _Timeout = None) -> Coroutine[Any, Any, WaitResult | None]: ...
 @overload
-def wait_all_async(objs: Iterable[Handle], timeout: None = None) -> Coroutine[Any, Any, WaitResult]: ...
+def wait_all_async(objs: Iterable[Handle], timeout: None = None) -> Coroutine[Any, Any, WaitResult]:
+    """`wait_all` without blocking the thread; what it takes is owned by the grants. A cancelled wait consumes nothing.
+
+    >>> import asyncio, byname
+    >>> async def eat():
+    ...     async with await byname.wait_all_async([byname.Mutex("fork"), byname.Mutex("knife")]) as result:
+    ...         return len(result.grants)
+    >>> asyncio.run(eat())
+    2
+    """
 @overload
 def wait_all_async(objs: Iterable[Handle], timeout: _Timeout = None) -> Coroutine[Any, Any, WaitResult | None]: ...
 @overload
-def signal_and_wait_async(a: Handle, b: Handle, timeout: None = None) -> Coroutine[Any, Any, WaitResult]: ...
+def signal_and_wait_async(a: Handle, b: Handle, timeout: None = None) -> Coroutine[Any, Any, WaitResult]:
+    """`signal_and_wait` without blocking the thread. The signal is given when the call is first awaited, and stays given if
+    the wait is cancelled.
+
+    >>> import asyncio, byname
+    >>> async def hand_over():
+    ...     done, go = byname.Event("done"), byname.Event("go", initial=True)
+    ...     result = await byname.signal_and_wait_async(done, go, timeout=5)
+    ...     return result.object is go, done.is_set()
+    >>> asyncio.run(hand_over())
+    (True, True)
+    """
 @overload
 def signal_and_wait_async(a: Handle, b: Handle, timeout: _Timeout = None) -> Coroutine[Any, Any, WaitResult | None]: ...
 
 @final
 class Namespace:
+    """Where names live: objects of different namespaces never meet, even under one name.
+
+    Without arguments it is the one that every call uses: this user's, of the session that the environment variable
+    BYNAME_SESSION names. `session` names another session of this user (1 to 64 letters, digits, `-`, `_`, `.`).
+    Private namespaces (`boundary` and `alias`) and `profile="ce"` raise UnsupportedError in this version.
+
+    >>> import byname
+    >>> nightly = byname.Namespace("nightly")
+    >>> with byname.Event("done", namespace=nightly) as done:
+    ...     nightly.session, nightly == byname.Namespace()
+    ('nightly', False)
+    """
     def __new__(
         cls,
         session: str | None = None,
@@ -255,36 +707,142 @@ class Namespace:
         profile: Literal["desktop", "ce"] = "desktop",
     ) -> Self: ...
     @property
-    def session(self) -> str | None: ...
+    def session(self) -> str | None:
+        """The session's name; None for the default session."""
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The file of the namespace."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 class Error(Exception):
+    """What every error of byname derives from.
+
+    A failed call raises a subclass: what a caller does differently. `win32` is the exact Win32 error number, `errno` is
+    there where the operating system gave one. A time-out is never an error.
+
+    >>> import byname
+    >>> try:
+    ...     byname.Mutex.open("nobody made this")
+    ... except byname.NotFoundError as error:
+    ...     error.win32, isinstance(error, FileNotFoundError), isinstance(error, byname.Error)
+    (2, True, True)
+    """
     win32: int
 
-class NotFoundError(Error, FileNotFoundError): ...
-class PathNotFoundError(Error, FileNotFoundError): ...
-class AlreadyExistsError(Error, FileExistsError): ...
-class AccessDeniedError(Error, PermissionError): ...
-class WrongKindError(Error, TypeError): ...
-class InvalidNameError(Error, ValueError): ...
-class NameTooLongError(Error, ValueError): ...
-class InvalidArgumentError(Error, ValueError): ...
-class MisalignedError(Error, ValueError): ...
-class TooManyPostsError(Error, ValueError): ...
-class ClosedError(Error, ValueError): ...
-class NotOwnerError(Error, RuntimeError): ...
-class WouldDeadlockError(Error, RuntimeError): ...
-class DisconnectedError(Error, BrokenPipeError): ...
-class MessageTooLongError(Error, ValueError): ...
-class BufferTooSmallError(Error, ValueError): ...
-class NoSpaceError(Error, MemoryError): ...
-class LimitReachedError(Error, OSError): ...
-class VersionMismatchError(Error, OSError): ...
-class CorruptedError(Error, OSError): ...
-class NamespaceLostError(Error, OSError): ...
-class UnsupportedError(Error, OSError): ...
-class SystemCallError(Error, OSError): ...
+class NotFoundError(Error, FileNotFoundError):
+    """No object of that name is open anywhere.
+
+    Create it, or start the process that creates it.
+    """
+class PathNotFoundError(Error, FileNotFoundError):
+    r"""The part of the name before the backslash is no known directory.
+
+    Use `Local\` or no prefix; a backslash separates a directory and is no ordinary character.
+    """
+class AlreadyExistsError(Error, FileExistsError):
+    """Something of that name exists and the call must make a new one.
+
+    Open the existing one.
+    """
+class AccessDeniedError(Error, PermissionError):
+    """The handle, or the user, lacks the right that the call needs, or the handle is protected from being closed (6).
+
+    Open the object with that right, or ask its owner for it; take the protection off.
+    """
+class WrongKindError(Error, TypeError):
+    """The name or handle belongs to an object of another kind.
+
+    Use another name: all kinds share one name space.
+    """
+class InvalidNameError(Error, ValueError):
+    """The name breaks the grammar of names.
+
+    See the grammar in docs/semantics.md: at most one known prefix, then a leaf without backslash and NUL.
+    """
+class NameTooLongError(Error, ValueError):
+    """The name is longer than 260 UTF-16 code units.
+
+    Shorten it; the prefix counts.
+    """
+class InvalidArgumentError(Error, ValueError):
+    """An argument is outside its range.
+
+    The message names the argument and its range.
+    """
+class MisalignedError(Error, ValueError):
+    """An offset is not a multiple of 64 KiB.
+
+    Round it down and add the difference to the length.
+    """
+class TooManyPostsError(Error, ValueError):
+    """The release would lift the semaphore's count over its maximum; nothing was released.
+
+    Release only what was acquired, or create it with a larger maximum.
+    """
+class ClosedError(Error, ValueError):
+    """The handle is closed, or never was one.
+
+    Open the object again.
+    """
+class NotOwnerError(Error, RuntimeError):
+    """The caller does not own the mutex; nothing was released.
+
+    Release from the thread, or through the grant, that acquired it.
+    """
+class WouldDeadlockError(Error, RuntimeError):
+    """The call would block the thread that alone can end the wait.
+
+    Await the asynchronous form, or release the grant first.
+    """
+class DisconnectedError(Error, BrokenPipeError):
+    """The other end is gone.
+
+    Create the queue again, or allow broken queues.
+    """
+class MessageTooLongError(Error, ValueError):
+    """The message is longer than the queue allows.
+
+    Split it, or create the queue with a larger maximum.
+    """
+class BufferTooSmallError(Error, ValueError):
+    """The buffer is smaller than what must be written to it.
+
+    Pass a larger buffer.
+    """
+class NoSpaceError(Error, MemoryError):
+    """The file system of the namespace, or memory, is full.
+
+    Free space in /dev/shm (containers often have 64 MiB), or point BYNAME_DIR elsewhere.
+    """
+class LimitReachedError(Error, OSError):
+    """A table, a counter or a resource limit is exhausted.
+
+    The message names the limit.
+    """
+class VersionMismatchError(Error, OSError):
+    """The namespace was made by a byname of another format version.
+
+    Upgrade all programs that share it, or separate them by BYNAME_SESSION.
+    """
+class CorruptedError(Error, OSError):
+    """The namespace's file holds bytes that byname never writes.
+
+    End its users and delete the file that the message names.
+    """
+class NamespaceLostError(Error, OSError):
+    """The namespace's file was deleted, replaced or truncated under its users.
+
+    Restart its users; keep cleaners away from the directory.
+    """
+class UnsupportedError(Error, OSError):
+    """This byname, or this system, cannot do that.
+
+    The message says what is missing.
+    """
+class SystemCallError(Error, OSError):
+    """The operating system refused; the error carries its errno.
+
+    Read the message of the operating system.
+    """
