@@ -14,7 +14,8 @@
  * the call; a thread that may be cancelled asynchronously must not call. A child of fork keeps its parent's handles and owns
  * none of its mutexes. errno is left as it may be: byname_last_error_errno() tells that of a failed call.
  *
- * Times are nanoseconds of the monotonic clock. Numbers in brackets are Win32 error numbers.
+ * Times are nanoseconds of the monotonic clock. Numbers in brackets are Win32 error numbers. Contract 3.4, A14 is section 3.4 and row
+ * A14 of docs/semantics.md, which says what every call does.
  */
 
 #ifndef BYNAME_H
@@ -273,7 +274,8 @@ typedef struct {
 typedef struct {
   /**
    * Strictly increasing with every acquisition of the object, across owners and their deaths: write it beside what
-   * the mutex guards and refuse smaller ones. 0 for an event.
+   * the mutex guards and refuse smaller ones. 1 for the first owner of the object; an object that is made anew, after its
+   * last handle was closed, begins at 1 again. 0 for an event.
    */
   uint64_t fence;
   /**
@@ -433,6 +435,14 @@ extern "C" {
 /**
  * The message of the calling thread's last failed call: what failed and what to do about it, in English, UTF-8.
  *
+ * ```c
+ * byname_handle handle;
+ * byname_status status = byname_mutex_open("nobody made this", NULL, &handle);
+ * if (BYNAME_FAILED(status))
+ *     printf("%s (%u): %s\n", byname_status_name(status), (unsigned)byname_last_error_win32(), byname_last_error_message());
+ * if (status != BYNAME_ERR_NOT_FOUND) return 1;
+ * ```
+ *
  * @return never NULL; "" before the first failure. Valid until the thread's next failing call or its end.
  * Calls that succeed or time out leave it as it was (contract 0.2).
  */
@@ -548,6 +558,16 @@ byname_status byname_handle_name(byname_handle h, char *buffer, size_t size, siz
  * It is made at the first call, belongs to the handle and is closed with it: take it out of an epoll set, or stop its
  * uv_poll_t, before byname_handle_close(). Never read from it, and do not close it. A forked child makes its own.
  *
+ * ```c
+ * byname_handle ready;
+ * struct pollfd entry = {-1, POLLIN, 0};
+ * if (BYNAME_FAILED(byname_event_create("ready", NULL, &ready))) return 1;
+ * if (BYNAME_FAILED(byname_handle_fd(ready, &entry.fd))) return 1;
+ * byname_event_set(ready); // or somebody else does
+ * if (poll(&entry, 1, -1) == 1 && byname_event_wait(ready, 0) == BYNAME_OK) puts("it was set, and we took it");
+ * byname_handle_close(ready);
+ * ```
+ *
  * @param h   the handle; it needs BYNAME_ACCESS_SYNCHRONIZE
  * @param fd  receives the descriptor, the same one each time
  * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: fd is NULL),
@@ -581,6 +601,19 @@ byname_status byname_mutex_open(const char *name, const byname_open_options *opt
 /**
  * Acquires a mutex for the calling thread. A thread that owns it already acquires it once more.
  *
+ * The death of an owner that alone had the mutex open leaves no mutex, and so no news: who creates it anew gets fence 1.
+ *
+ * ```c
+ * byname_handle ledger;
+ * byname_grant grant;
+ * if (BYNAME_FAILED(byname_mutex_create("ledger", NULL, &ledger))) return 1;
+ * byname_status status = byname_mutex_lock(ledger, INT64_C(5000000000), &grant); // five seconds
+ * if (BYNAME_FAILED(status) || status == BYNAME_TIMED_OUT) return 1;
+ * if (status == BYNAME_ABANDONED) puts("the previous owner died in here: repair first");
+ * byname_mutex_unlock(ledger);
+ * byname_handle_close(ledger);
+ * ```
+ *
  * @param h           a mutex's handle with the right SYNCHRONIZE
  * @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
  * @param grant       receives the fence and whether it was abandoned; may be NULL
@@ -588,7 +621,9 @@ byname_status byname_mutex_open(const char *name, const byname_open_options *opt
  *         BYNAME_TIMED_OUT: not acquired; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
  *         _WRONG_KIND (6), _ACCESS_DENIED (5), _LIMIT_REACHED (587: 2^31 acquisitions). Contract 3.1 to 3.4.
  */
-byname_status byname_mutex_lock(byname_handle h, int64_t timeout_ns, byname_grant *grant);
+byname_status byname_mutex_lock(byname_handle h,
+                                int64_t timeout_ns,
+                                byname_grant *grant);
 
 /**
  * Releases one acquisition of the calling thread; the last one makes the mutex free.
@@ -654,6 +689,17 @@ byname_status byname_event_open(const char *name, const byname_open_options *opt
 
 /**
  * Waits until an event is set; a satisfied wait resets an auto-reset event. The same as byname_wait(), for events only.
+ *
+ * ```c
+ * byname_event_options options = BYNAME_EVENT_OPTIONS_INIT;
+ * byname_handle gate;
+ * options.manual_reset = 1;
+ * if (BYNAME_FAILED(byname_event_create("gate", &options, &gate))) return 1;
+ * if (byname_event_wait(gate, 1000000) == BYNAME_TIMED_OUT) puts("not open after a millisecond");
+ * byname_event_set(gate);
+ * if (byname_event_wait(gate, BYNAME_INFINITE) != BYNAME_OK) return 1;
+ * byname_handle_close(gate);
+ * ```
  *
  * @param h           an event's handle with the right SYNCHRONIZE
  * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
@@ -736,6 +782,17 @@ byname_status byname_semaphore_open(const char *name, const byname_open_options 
 /**
  * Takes one unit.
  *
+ * ```c
+ * byname_semaphore_options options = BYNAME_SEMAPHORE_OPTIONS_INIT;
+ * byname_handle slots;
+ * options.initial = options.maximum = 4;
+ * options.robust = 1; // a holder that dies gives its unit back
+ * if (BYNAME_FAILED(byname_semaphore_create("slots", &options, &slots))) return 1;
+ * if (BYNAME_FAILED(byname_semaphore_acquire(slots, BYNAME_INFINITE, NULL))) return 1;
+ * byname_semaphore_release(slots, 1, NULL);
+ * byname_handle_close(slots);
+ * ```
+ *
  * @param h           a semaphore's handle with the right SYNCHRONIZE
  * @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
  * @param grant       receives the fence and whether a holder has died; may be NULL
@@ -790,6 +847,18 @@ byname_status byname_wait(byname_handle h, int64_t timeout_ns, byname_grant *gra
 /**
  * Waits until one of several objects is signalled and takes that one alone: the lowest place, where several are at once.
  *
+ * ```c
+ * byname_handle either[2]; // stop, work
+ * byname_wait_result result;
+ * if (BYNAME_FAILED(byname_event_create("stop", NULL, &either[0]))) return 1;
+ * if (BYNAME_FAILED(byname_semaphore_create("work", NULL, &either[1]))) return 1;
+ * byname_status status = byname_wait_any(either, 2, INT64_C(1000000000), &result); // a second
+ * if (BYNAME_FAILED(status)) return 1;
+ * if (status != BYNAME_TIMED_OUT && result.index == 1) byname_semaphore_release(either[1], 1, NULL);
+ * byname_handle_close(either[0]);
+ * byname_handle_close(either[1]);
+ * ```
+ *
  * @param handles     `n` handles with the right SYNCHRONIZE, of any kinds, of one namespace; one may stand twice
  * @param n           how many, 1 or more
  * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
@@ -806,6 +875,17 @@ byname_status byname_wait_any(const byname_handle *handles,
 /**
  * Waits until all of several objects are signalled at one instant and takes them together: all, or nothing.
  *
+ * ```c
+ * byname_handle both[2];
+ * if (BYNAME_FAILED(byname_mutex_create("accounts/a", NULL, &both[0]))) return 1;
+ * if (BYNAME_FAILED(byname_mutex_create("accounts/b", NULL, &both[1]))) return 1;
+ * if (BYNAME_FAILED(byname_wait_all(both, 2, BYNAME_INFINITE, NULL))) return 1;
+ * for (int i = 0; i < 2; i++) {
+ *     byname_mutex_unlock(both[i]);
+ *     byname_handle_close(both[i]);
+ * }
+ * ```
+ *
  * @param handles     `n` handles with the right SYNCHRONIZE, of any kinds, of one namespace; no object may stand twice
  * @param n           how many, 1 or more
  * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
@@ -818,6 +898,15 @@ byname_status byname_wait_all(const byname_handle *handles, size_t n, int64_t ti
 /**
  * Signals one object, then waits for another: sets an event, releases one unit of a semaphore or one acquisition of a
  * mutex. What was signalled stays so when the wait times out.
+ *
+ * ```c
+ * byname_handle done, go;
+ * if (BYNAME_FAILED(byname_event_create("done", NULL, &done)) || BYNAME_FAILED(byname_event_create("go", NULL, &go))) return 1;
+ * if (byname_signal_and_wait(done, go, 1000000, NULL) != BYNAME_TIMED_OUT) return 1; // nobody sets go
+ * if (byname_event_wait(done, 0) != BYNAME_OK) return 1; // the signal stays done
+ * byname_handle_close(done);
+ * byname_handle_close(go);
+ * ```
  *
  * @param signal      an event's or semaphore's handle with the right MODIFY_STATE, or a mutex's that the thread owns
  * @param object      a handle of any kind with the right SYNCHRONIZE, of the same namespace; may be `signal` itself

@@ -1,9 +1,11 @@
 /*
  * byname for C++17: types that close themselves, over byname.h.
  *
- *     byname::mutex ledger("ledger");
- *     std::scoped_lock lock(ledger);
- *     if (ledger.held().abandoned) repair();
+ * ```cpp
+ * byname::mutex ledger("ledger");
+ * std::scoped_lock lock(ledger);
+ * if (ledger.held().abandoned) std::cout << "the previous owner died in here: repair first\n";
+ * ```
  *
  * Everything here is inline and calls byname.h once; what a call means is documented there. Errors are thrown as
  * byname::error; a time-out is a value (false, or an empty optional) and never thrown.
@@ -29,7 +31,18 @@
 
 namespace byname {
 
-/** A call that failed: what() says what and what to do about it. */
+/**
+ * A call that failed: what() says what and what to do about it.
+ *
+ * ```cpp
+ * try {
+ *     byname::mutex::open("nobody made this");
+ * } catch (const byname::error &e) {
+ *     if (e.status() != BYNAME_ERR_NOT_FOUND) throw;
+ *     std::cout << e.what() << '\n';
+ * }
+ * ```
+ */
 class error : public std::runtime_error {
 public:
     error(byname_status status, std::uint32_t win32, int os_errno, const std::string &message)
@@ -60,8 +73,10 @@ inline byname_status check(byname_status status) {
 /** How long a call may block. Made from any duration; by default for ever. */
 class timeout {
 public:
+    /** For ever. */
     constexpr timeout() noexcept : nanoseconds_(BYNAME_INFINITE) {}
 
+    /** This long: zero polls; a negative time or NaN throws BYNAME_ERR_INVALID_ARGUMENT. */
     template <class Rep, class Period>
     timeout(const std::chrono::duration<Rep, Period> &duration) : nanoseconds_(convert(duration)) {}
 
@@ -72,6 +87,7 @@ public:
         return point > now ? timeout(point - now) : timeout(std::chrono::nanoseconds::zero());
     }
 
+    /** In nanoseconds, as byname.h takes it; BYNAME_INFINITE for ever. */
     constexpr std::int64_t count() const noexcept { return nanoseconds_; }
 
 private:
@@ -174,7 +190,14 @@ protected:
 
 /**
  * A recursive mutex, owned by a thread and abandoned when its owner dies. Meets TimedLockable: std::scoped_lock,
- * std::unique_lock and std::lock work.
+ * std::unique_lock and std::lock work. Contract 3; see byname_mutex_lock() for when a death is told.
+ *
+ * ```cpp
+ * byname::mutex ledger("ledger");
+ * std::unique_lock<byname::mutex> lock(ledger, 5s);
+ * if (!lock) return 1; // somebody has had it for five seconds
+ * std::cout << "mine, fence " << ledger.held().fence << '\n';
+ * ```
  */
 class mutex : public object {
 public:
@@ -182,11 +205,13 @@ public:
     mutex() { check(byname_mutex_create(nullptr, nullptr, &handle_)); }
     /** Makes the mutex, or opens it if it exists. */
     explicit mutex(const std::string &name) { check(byname_mutex_create(detail::c_name(name), nullptr, &handle_)); }
+    /** The same with rights, a namespace, or the first hold: begin with BYNAME_MUTEX_OPTIONS_INIT. */
     mutex(const std::string &name, const byname_mutex_options &options) {
         check(byname_mutex_create(detail::c_name(name), &options, &handle_));
     }
-    /** Opens an existing mutex. */
+    /** Opens an existing mutex; BYNAME_ERR_NOT_FOUND where there is none. */
     static mutex open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
     static mutex open(const std::string &name, const byname_open_options &options) {
         mutex opened{closed{}};
         check(byname_mutex_open(detail::c_name(name), &options, &opened.handle_));
@@ -200,19 +225,22 @@ public:
         grant news{};
         return detail::unless_timed_out(byname_mutex_lock(handle_, time.count(), &news), news);
     }
+    /** Acquires if that is possible at once. Whether the previous owner died, held() tells. */
     [[nodiscard]] bool try_lock() { return check(byname_mutex_lock(handle_, 0, nullptr)) != BYNAME_TIMED_OUT; }
+    /** Acquires within the time: false when it is over. Whether the previous owner died, held() tells. */
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period> &time) {
         return check(byname_mutex_lock(handle_, timeout(time).count(), nullptr)) != BYNAME_TIMED_OUT;
     }
+    /** The same until a point of time of any clock, which is looked at once, at the call. */
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration> &point) {
         return check(byname_mutex_lock(handle_, timeout::until(point).count(), nullptr)) != BYNAME_TIMED_OUT;
     }
-    /** Releases one acquisition of the calling thread. */
+    /** Releases one acquisition of the calling thread; BYNAME_ERR_NOT_OWNER if it holds none. */
     void unlock() { check(byname_mutex_unlock(handle_)); }
 
-    /** What the calling thread's hold says; an error if it holds nothing. */
+    /** What the calling thread's hold says; BYNAME_ERR_NOT_OWNER if it holds nothing. */
     grant held() const {
         grant news{};
         check(byname_mutex_held(handle_, &news));
@@ -234,27 +262,41 @@ private:
 /** Who resets an event: the wait that it satisfies, or somebody by reset(). */
 enum class reset_mode { automatic, manual };
 
-/** An event: set or not. */
+/**
+ * An event: set or not. Contract 4.
+ *
+ * ```cpp
+ * byname::event ready("ready", byname::reset_mode::manual);
+ * ready.set();
+ * if (!ready.wait_for(2s)) return 1;
+ * ```
+ */
 class event : public object {
 public:
     /** An event without a name, for this process and its forked children. */
     explicit event(reset_mode mode, bool set = false) { make(nullptr, mode, set); }
     /** Makes the event, or opens it if it exists; then `mode` and `set` are ignored. */
     event(const std::string &name, reset_mode mode, bool set = false) { make(detail::c_name(name), mode, set); }
+    /** The same with rights or a namespace: begin with BYNAME_EVENT_OPTIONS_INIT. */
     event(const std::string &name, const byname_event_options &options) {
         check(byname_event_create(detail::c_name(name), &options, &handle_));
     }
-    /** Opens an existing event. */
+    /** Opens an existing event; BYNAME_ERR_NOT_FOUND where there is none. */
     static event open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
     static event open(const std::string &name, const byname_open_options &options) {
         event opened{closed{}};
         check(byname_event_open(detail::c_name(name), &options, &opened.handle_));
         return opened;
     }
 
+    /** Releases everybody who waits and stays set (manual), or one, or stays set for the next (automatic). */
     void set() { check(byname_event_set(handle_)); }
+    /** Unsets it. */
     void reset() { check(byname_event_reset(handle_)); }
+    /** Releases who waits at this instant (automatic: one at most) and leaves it unset. */
     void pulse() { check(byname_event_pulse(handle_)); }
+    /** Whether it is set; takes nothing. */
     [[nodiscard]] bool is_set() const {
         bool answer = false;
         check(byname_event_is_set(handle_, &answer));
@@ -277,7 +319,14 @@ private:
     }
 };
 
-/** A semaphore: a count of units. */
+/**
+ * A semaphore: a count of units. Contract 5.
+ *
+ * ```cpp
+ * byname::semaphore slots("slots", 4, 4);
+ * if (slots.acquire_for(2s)) slots.release();
+ * ```
+ */
 class semaphore : public object {
 public:
     /** A semaphore without a name, for this process and its forked children. */
@@ -286,11 +335,13 @@ public:
     semaphore(const std::string &name, std::int64_t initial, std::int64_t maximum) {
         make(detail::c_name(name), initial, maximum);
     }
+    /** The same with rights, a namespace, or robust: begin with BYNAME_SEMAPHORE_OPTIONS_INIT. */
     semaphore(const std::string &name, const byname_semaphore_options &options) {
         check(byname_semaphore_create(detail::c_name(name), &options, &handle_));
     }
-    /** Opens an existing semaphore. */
+    /** Opens an existing semaphore; BYNAME_ERR_NOT_FOUND where there is none. */
     static semaphore open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
     static semaphore open(const std::string &name, const byname_open_options &options) {
         semaphore opened{closed{}};
         check(byname_semaphore_open(detail::c_name(name), &options, &opened.handle_));
@@ -306,12 +357,13 @@ public:
         grant news{};
         return detail::unless_timed_out(byname_semaphore_acquire(handle_, time.count(), &news), news);
     }
-    /** Adds units; gives the count before. */
+    /** Adds units; gives the count before. Over the maximum it adds none: BYNAME_ERR_TOO_MANY_POSTS. */
     std::uint32_t release(std::int64_t n = 1) {
         std::uint32_t before = 0;
         check(byname_semaphore_release(handle_, n, &before));
         return before;
     }
+    /** How many units are free; takes none. */
     [[nodiscard]] std::uint32_t available() const {
         std::uint32_t count = 0;
         check(byname_semaphore_available(handle_, &count));
@@ -349,23 +401,52 @@ inline std::optional<wait_result> wait(decltype(&byname_wait_any) call, const wa
 
 } // namespace detail
 
-/** Waits for one of several objects; nothing when the time is over: `wait_any({stop, work}, 2s)`. */
+/**
+ * Waits for one of several objects and takes that one: the first of the list that is signalled. Nothing when the time is over.
+ * Contract 10.4.
+ *
+ * ```cpp
+ * byname::event stop("stop", byname::reset_mode::manual);
+ * byname::semaphore work("work", 1, 100);
+ * auto won = byname::wait_any({stop, work}, 2s);
+ * if (!won || won->index != 1) return 1; // the place in the list
+ * ```
+ */
 [[nodiscard]] inline std::optional<wait_result> wait_any(std::initializer_list<waitable> objects, timeout time = forever) {
     return detail::wait(byname_wait_any, objects.begin(), objects.size(), time);
 }
+/** The same for a list that is made at run time. */
 [[nodiscard]] inline std::optional<wait_result> wait_any(const std::vector<waitable> &objects, timeout time = forever) {
     return detail::wait(byname_wait_any, objects.data(), objects.size(), time);
 }
 
-/** Waits for all of several objects at one instant: all are taken, or none. */
+/**
+ * Waits for all of several objects at one instant: all are taken, or none. Contract 10.5.
+ *
+ * ```cpp
+ * byname::mutex from("accounts/a"), to("accounts/b");
+ * if (!byname::wait_all({from, to}, 2s)) return 1;
+ * to.unlock();
+ * from.unlock();
+ * ```
+ */
 [[nodiscard]] inline std::optional<wait_result> wait_all(std::initializer_list<waitable> objects, timeout time = forever) {
     return detail::wait(byname_wait_all, objects.begin(), objects.size(), time);
 }
+/** The same for a list that is made at run time. */
 [[nodiscard]] inline std::optional<wait_result> wait_all(const std::vector<waitable> &objects, timeout time = forever) {
     return detail::wait(byname_wait_all, objects.data(), objects.size(), time);
 }
 
-/** Signals one object, then waits for another; nothing when the time is over. */
+/**
+ * Signals one object, then waits for another; nothing when the time is over, and then the signal stays done. Contract 10.8.
+ *
+ * ```cpp
+ * byname::event done("done", byname::reset_mode::automatic), go("go", byname::reset_mode::automatic);
+ * if (byname::signal_and_wait(done, go, 1ms)) return 1; // nobody sets go
+ * if (!done.is_set()) return 1;
+ * ```
+ */
 inline std::optional<grant> signal_and_wait(const object &signal, const object &wait, timeout time = forever) {
     grant news{};
     return detail::unless_timed_out(byname_signal_and_wait(signal.handle(), wait.handle(), time.count(), &news), news);

@@ -56,6 +56,17 @@ pub unsafe extern "C" fn byname_event_open(
 
 /// Waits until an event is set; a satisfied wait resets an auto-reset event. The same as byname_wait(), for events only.
 ///
+/// ```c
+/// byname_event_options options = BYNAME_EVENT_OPTIONS_INIT;
+/// byname_handle gate;
+/// options.manual_reset = 1;
+/// if (BYNAME_FAILED(byname_event_create("gate", &options, &gate))) return 1;
+/// if (byname_event_wait(gate, 1000000) == BYNAME_TIMED_OUT) puts("not open after a millisecond");
+/// byname_event_set(gate);
+/// if (byname_event_wait(gate, BYNAME_INFINITE) != BYNAME_OK) return 1;
+/// byname_handle_close(gate);
+/// ```
+///
 /// @param h           an event's handle with the right SYNCHRONIZE
 /// @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
 /// @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),

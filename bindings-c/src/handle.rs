@@ -181,6 +181,16 @@ pub unsafe extern "C" fn byname_handle_name(h: byname_handle, buffer: *mut c_cha
 /// It is made at the first call, belongs to the handle and is closed with it: take it out of an epoll set, or stop its
 /// uv_poll_t, before byname_handle_close(). Never read from it, and do not close it. A forked child makes its own.
 ///
+/// ```c
+/// byname_handle ready;
+/// struct pollfd entry = {-1, POLLIN, 0};
+/// if (BYNAME_FAILED(byname_event_create("ready", NULL, &ready))) return 1;
+/// if (BYNAME_FAILED(byname_handle_fd(ready, &entry.fd))) return 1;
+/// byname_event_set(ready); // or somebody else does
+/// if (poll(&entry, 1, -1) == 1 && byname_event_wait(ready, 0) == BYNAME_OK) puts("it was set, and we took it");
+/// byname_handle_close(ready);
+/// ```
+///
 /// @param h   the handle; it needs BYNAME_ACCESS_SYNCHRONIZE
 /// @param fd  receives the descriptor, the same one each time
 /// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: fd is NULL),

@@ -13,7 +13,8 @@ use std::ffi::c_char;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct byname_grant {
     /// Strictly increasing with every acquisition of the object, across owners and their deaths: write it beside what
-    /// the mutex guards and refuse smaller ones. 0 for an event.
+    /// the mutex guards and refuse smaller ones. 1 for the first owner of the object; an object that is made anew, after its
+    /// last handle was closed, begins at 1 again. 0 for an event.
     pub fence: u64,
     /// The previous owner died holding it; the status was BYNAME_ABANDONED.
     pub abandoned: bool,
@@ -77,6 +78,19 @@ pub unsafe extern "C" fn byname_mutex_open(
 }
 
 /// Acquires a mutex for the calling thread. A thread that owns it already acquires it once more.
+///
+/// The death of an owner that alone had the mutex open leaves no mutex, and so no news: who creates it anew gets fence 1.
+///
+/// ```c
+/// byname_handle ledger;
+/// byname_grant grant;
+/// if (BYNAME_FAILED(byname_mutex_create("ledger", NULL, &ledger))) return 1;
+/// byname_status status = byname_mutex_lock(ledger, INT64_C(5000000000), &grant); // five seconds
+/// if (BYNAME_FAILED(status) || status == BYNAME_TIMED_OUT) return 1;
+/// if (status == BYNAME_ABANDONED) puts("the previous owner died in here: repair first");
+/// byname_mutex_unlock(ledger);
+/// byname_handle_close(ledger);
+/// ```
 ///
 /// @param h           a mutex's handle with the right SYNCHRONIZE
 /// @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever

@@ -58,6 +58,17 @@ pub unsafe extern "C" fn byname_semaphore_open(
 
 /// Takes one unit.
 ///
+/// ```c
+/// byname_semaphore_options options = BYNAME_SEMAPHORE_OPTIONS_INIT;
+/// byname_handle slots;
+/// options.initial = options.maximum = 4;
+/// options.robust = 1; // a holder that dies gives its unit back
+/// if (BYNAME_FAILED(byname_semaphore_create("slots", &options, &slots))) return 1;
+/// if (BYNAME_FAILED(byname_semaphore_acquire(slots, BYNAME_INFINITE, NULL))) return 1;
+/// byname_semaphore_release(slots, 1, NULL);
+/// byname_handle_close(slots);
+/// ```
+///
 /// @param h           a semaphore's handle with the right SYNCHRONIZE
 /// @param timeout_ns  how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
 /// @param grant       receives the fence and whether a holder has died; may be NULL

@@ -96,6 +96,14 @@ thread_local! {
 
 /// The message of the calling thread's last failed call: what failed and what to do about it, in English, UTF-8.
 ///
+/// ```c
+/// byname_handle handle;
+/// byname_status status = byname_mutex_open("nobody made this", NULL, &handle);
+/// if (BYNAME_FAILED(status))
+///     printf("%s (%u): %s\n", byname_status_name(status), (unsigned)byname_last_error_win32(), byname_last_error_message());
+/// if (status != BYNAME_ERR_NOT_FOUND) return 1;
+/// ```
+///
 /// @return never NULL; "" before the first failure. Valid until the thread's next failing call or its end.
 /// Calls that succeed or time out leave it as it was (contract 0.2).
 #[unsafe(no_mangle)]

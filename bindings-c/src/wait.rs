@@ -38,6 +38,18 @@ pub unsafe extern "C" fn byname_wait(h: byname_handle, timeout_ns: i64, grant: *
 
 /// Waits until one of several objects is signalled and takes that one alone: the lowest place, where several are at once.
 ///
+/// ```c
+/// byname_handle either[2]; // stop, work
+/// byname_wait_result result;
+/// if (BYNAME_FAILED(byname_event_create("stop", NULL, &either[0]))) return 1;
+/// if (BYNAME_FAILED(byname_semaphore_create("work", NULL, &either[1]))) return 1;
+/// byname_status status = byname_wait_any(either, 2, INT64_C(1000000000), &result); // a second
+/// if (BYNAME_FAILED(status)) return 1;
+/// if (status != BYNAME_TIMED_OUT && result.index == 1) byname_semaphore_release(either[1], 1, NULL);
+/// byname_handle_close(either[0]);
+/// byname_handle_close(either[1]);
+/// ```
+///
 /// @param handles     `n` handles with the right SYNCHRONIZE, of any kinds, of one namespace; one may stand twice
 /// @param n           how many, 1 or more
 /// @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
@@ -58,6 +70,17 @@ pub unsafe extern "C" fn byname_wait_any(
 
 /// Waits until all of several objects are signalled at one instant and takes them together: all, or nothing.
 ///
+/// ```c
+/// byname_handle both[2];
+/// if (BYNAME_FAILED(byname_mutex_create("accounts/a", NULL, &both[0]))) return 1;
+/// if (BYNAME_FAILED(byname_mutex_create("accounts/b", NULL, &both[1]))) return 1;
+/// if (BYNAME_FAILED(byname_wait_all(both, 2, BYNAME_INFINITE, NULL))) return 1;
+/// for (int i = 0; i < 2; i++) {
+///     byname_mutex_unlock(both[i]);
+///     byname_handle_close(both[i]);
+/// }
+/// ```
+///
 /// @param handles     `n` handles with the right SYNCHRONIZE, of any kinds, of one namespace; no object may stand twice
 /// @param n           how many, 1 or more
 /// @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
@@ -77,6 +100,15 @@ pub unsafe extern "C" fn byname_wait_all(
 
 /// Signals one object, then waits for another: sets an event, releases one unit of a semaphore or one acquisition of a
 /// mutex. What was signalled stays so when the wait times out.
+///
+/// ```c
+/// byname_handle done, go;
+/// if (BYNAME_FAILED(byname_event_create("done", NULL, &done)) || BYNAME_FAILED(byname_event_create("go", NULL, &go))) return 1;
+/// if (byname_signal_and_wait(done, go, 1000000, NULL) != BYNAME_TIMED_OUT) return 1; // nobody sets go
+/// if (byname_event_wait(done, 0) != BYNAME_OK) return 1; // the signal stays done
+/// byname_handle_close(done);
+/// byname_handle_close(go);
+/// ```
 ///
 /// @param signal      an event's or semaphore's handle with the right MODIFY_STATE, or a mutex's that the thread owns
 /// @param object      a handle of any kind with the right SYNCHRONIZE, of the same namespace; may be `signal` itself

@@ -28,7 +28,8 @@ const ABOUT: &str = "\
  * the call; a thread that may be cancelled asynchronously must not call. A child of fork keeps its parent's handles and owns
  * none of its mutexes. errno is left as it may be: byname_last_error_errno() tells that of a failed call.
  *
- * Times are nanoseconds of the monotonic clock. Numbers in brackets are Win32 error numbers.
+ * Times are nanoseconds of the monotonic clock. Numbers in brackets are Win32 error numbers. Contract 3.4, A14 is section 3.4 and row
+ * A14 of docs/semantics.md, which says what every call does.
  */";
 
 const MACROS: &str = "\

@@ -122,6 +122,42 @@ build counter gcc -std=c99 $flags $cflags "$examples/counter.c" $libs && counter
 # shellcheck disable=SC2086
 build counter-cpp g++ -std=c++17 $flags $cflags "$examples/counter.cpp" $libs && counter counter-cpp
 
+# The examples in the comments of the headers, each as the body of a program that must end with 0.
+# examples_of HEADER LANGUAGE SUFFIX COMPILER... with what stands before main on standard input
+examples_of() {
+    local header=$1 language=$2 suffix=$3 prelude name count=0
+    shift 3
+    prelude=$(cat)
+    rm -f "$work"/example-*
+    awk -v language="$language" -v prefix="$work/example-" -v suffix="$suffix" '
+        $0 ~ "^ *\\* ```" language "$" { name = prefix NR suffix; next }
+        /^ *\* ```$/ { name = ""; next }
+        name { sub(/^ *\* ?/, ""); print > name }' "$prefix/include/$header"
+    for body in "$work"/example-*"$suffix"; do
+        name=$header:$(basename "$body" "$suffix" | tr -dc 0-9)
+        printf '%s\nint main(void) {\n%s\nreturn 0;\n}\n' "$prelude" "$(cat "$body")" > "$body.whole$suffix"
+        # shellcheck disable=SC2086
+        if "$@" $flags $cflags "$body.whole$suffix" $libs -o "$work/example" && timeout --foreground -k 5 600 "$work/example" > "$work/example.log"; then
+            ok "example $name"
+        else
+            cat "$body.whole$suffix" && bad "example $name"
+        fi
+        count=$((count + 1))
+    done
+    [ "$count" -ge 8 ] || bad "$header has examples"
+}
+examples_of byname.h c .c gcc -std=c99 <<'C'
+#include <byname.h>
+#include <poll.h>
+#include <stdio.h>
+C
+examples_of byname.hpp cpp .cpp g++ -std=c++17 <<'C'
+#include <byname.hpp>
+#include <iostream>
+#include <mutex>
+using namespace std::chrono_literals;
+C
+
 # What people link: the header alone compiles, the names are ours alone, the library stays loaded.
 for header in byname.h byname.hpp; do
     # shellcheck disable=SC2086
