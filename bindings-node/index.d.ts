@@ -11,8 +11,7 @@
  * const grant = await mutex.acquire({ timeout: 5000 })
  * if (grant === null) throw new Error('the ledger is busy')
  * try {
- *   if (grant.abandoned) await repair()
- *   await append()
+ *   if (grant.abandoned) console.log('the previous owner died in here: repair first')
  * } finally {
  *   grant.release()
  * }
@@ -26,6 +25,8 @@
  * - **Handles and grants stay in their thread.** To another thread or process send the name. What `structuredClone` and `postMessage`
  *   make of a handle is an empty object.
  * - **The grant is the owner**, whoever asked for it: two acquisitions in one process exclude each other like two processes.
+ * - **Contract 3.4, A14** in these comments is section 3.4 and row A14 of `docs/semantics.md`, which says what every call does.
+ *   `docs/errors.md` has all errors.
  *
  * @packageDocumentation
  */
@@ -35,9 +36,13 @@ export {}
 
 /** What an AbortSignal has that a wait needs of it. Every AbortSignal fits. */
 export interface AbortSignalLike {
+  /** Whether it has been aborted. */
   readonly aborted: boolean
+  /** What the promise rejects with. */
   readonly reason?: unknown
+  /** Listens for `abort`, once. */
   addEventListener(type: 'abort', listener: any, options?: any): void
+  /** Ends that when the wait is over. */
   removeEventListener(type: 'abort', listener: any, options?: any): void
 }
 
@@ -64,7 +69,22 @@ export interface OpenOptions {
   access?: number | undefined
 }
 
-/** Access masks, with the numbers of Windows. */
+/**
+ * Access masks, with the numbers of Windows. What a handle has no right to throws `ERR_BYNAME_ACCESS_DENIED`; so does a mask of 0
+ * or with a bit that the kind does not know (contract 2.5).
+ *
+ * ```js
+ * import { Access, Event } from 'byname'
+ *
+ * const ready = new Event('ready', { manualReset: true })
+ * const observer = Event.open('ready', { access: Access.SYNCHRONIZE })
+ * try {
+ *   observer.set()
+ * } catch (error) {
+ *   if (error.code !== 'ERR_BYNAME_ACCESS_DENIED') throw error
+ * }
+ * ```
+ */
 export const Access: {
   /** Looking at the state. */
   readonly QUERY_STATE: 0x0001
@@ -78,7 +98,7 @@ export const Access: {
 
 /**
  * A handle on an object. An object and its name exist as long as any process has a handle on it; a process that dies closes
- * its own. A handle that is collected as garbage is closed.
+ * its own. A handle that is collected as garbage is closed. (Contract 1.7, 2.1)
  */
 declare abstract class Handle implements Disposable, AsyncDisposable {
   /** The name as it was passed; `null` for an object without one. */
@@ -114,10 +134,26 @@ declare abstract class Handle implements Disposable, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** One acquisition of a mutex or a semaphore: who has the grant, holds. */
+/**
+ * One acquisition of a mutex or a semaphore: who has the grant, holds. A mutex's grant that is collected as garbage abandons the
+ * mutex, and warns; a unit of a plain semaphore then stays taken, one of a robust semaphore comes back.
+ *
+ * ```js
+ * import { Mutex } from 'byname'
+ *
+ * const grant = new Mutex('ledger').tryAcquire()
+ * if (grant !== null) {
+ *   console.log(`owner number ${grant.fence}`)
+ *   grant.release() // TypeScript, Node 24: `using grant = …` does it
+ * }
+ * ```
+ */
 export class Grant implements Disposable, AsyncDisposable {
   private constructor()
-  /** The number of this acquisition, greater than that of every earlier one of the object while it exists. */
+  /**
+   * The number of this acquisition, greater than that of every earlier one of the object while it exists. The first has 1; an
+   * object that is made anew, after its last handle was closed, begins at 1 again.
+   */
   readonly fence: bigint
   /** Whether the previous owner died, or lost its grant, without releasing: what the mutex guards may be half done. */
   readonly abandoned: boolean
@@ -134,12 +170,18 @@ export class Grant implements Disposable, AsyncDisposable {
 /** What a mutex and a semaphore have in common. */
 declare abstract class Lock extends Handle {
   /**
-   * Acquires without blocking the thread.
+   * Acquires without blocking the thread (contract 3.2, 5, 10.6).
    *
    * @returns the grant, or `null` after the time-out
+   * @throws (rejects) `ERR_BYNAME_CLOSED`, `ERR_BYNAME_ACCESS_DENIED`; `ERR_BYNAME_INVALID_ARGUMENT` for a negative time or NaN;
+   *   `signal.reason` if it is aborted
    */
   acquire(options?: WaitOptions): Promise<Grant | null>
-  /** Acquires if that is possible at once. */
+  /**
+   * Acquires if that is possible at once.
+   *
+   * @returns the grant, or `null`
+   */
   tryAcquire(): Grant | null
   /**
    * Acquires, blocking the thread. Throws `ERR_BYNAME_WOULD_DEADLOCK` where the wait would be for a grant of this same
@@ -151,12 +193,30 @@ declare abstract class Lock extends Handle {
   acquireSync(options: TimeoutOptions | undefined): Grant | null
 }
 
-/** Exclusion: one grant at a time. When its owner dies, the next one learns so by `grant.abandoned`. */
+/**
+ * Exclusion: one grant at a time. When its owner dies, the next one learns so by `grant.abandoned` (contract 3.4). If nobody else
+ * had it open, though, the mutex died with its owner: the next one makes a new one, whose first `fence` is `1n`.
+ *
+ * ```js
+ * import { Mutex } from 'byname'
+ *
+ * const mutex = new Mutex('ledger')
+ * const grant = await mutex.acquire({ signal: AbortSignal.timeout(5000) })
+ * try {
+ *   if (grant.abandoned) console.log('the previous owner died in here: repair first')
+ * } finally {
+ *   grant.release()
+ * }
+ * ```
+ */
 export class Mutex extends Lock {
   /**
-   * Makes the mutex `name`, or opens it if it exists; without a name it is this process's own.
+   * Makes the mutex `name`, or opens it if it exists; without a name it is this process's own (contract 1.2, 3.2).
    *
+   * @param name at most 260 UTF-16 units, without `\\` but for the prefix `Local\\`
    * @param options.initiallyOwned a new mutex belongs to {@link initialGrant} from the first instant
+   * @throws `ERR_BYNAME_WRONG_KIND` if an object of another kind has the name; `ERR_BYNAME_INVALID_NAME`, `ERR_BYNAME_NAME_TOO_LONG`,
+   *   `ERR_BYNAME_PATH_NOT_FOUND` by the grammar of names; `ERR_BYNAME_NO_SPACE`, `ERR_BYNAME_LIMIT_REACHED`
    */
   constructor(name?: string | null, options?: OpenOptions & { initiallyOwned?: boolean | undefined })
   /** Opens an existing mutex; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
@@ -174,10 +234,20 @@ export class Mutex extends Lock {
   state(): { owner: { pid: number; tid: number } | null; depth: number; abandoned: boolean }
 }
 
-/** A flag to wait for. A manual-reset event lets everyone through until it is reset, an auto-reset event exactly one. */
+/**
+ * A flag to wait for. A manual-reset event lets everyone through until it is reset, an auto-reset event exactly one (contract 4).
+ *
+ * ```js
+ * import { Event } from 'byname'
+ *
+ * const ready = new Event('ready', { manualReset: true })
+ * setTimeout(() => ready.set(), 10) // or any other process does
+ * if (!(await ready.wait({ timeout: 5000 }))) throw new Error('not ready after five seconds')
+ * ```
+ */
 export class Event extends Handle {
   /**
-   * Makes the event `name`, or opens it if it exists; then the options say nothing.
+   * Makes the event `name`, or opens it if it exists; then the options say nothing. Throws as that of {@link Mutex}.
    *
    * @param options.manualReset stays set until `reset`; by default a satisfied wait resets it
    * @param options.initial begins set
@@ -185,11 +255,11 @@ export class Event extends Handle {
   constructor(name?: string | null, options?: OpenOptions & { manualReset?: boolean | undefined; initial?: boolean | undefined })
   /** Opens an existing event; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Event
-  /** Sets it: releases everyone who waits (manual), or one (auto); with nobody waiting it stays set. */
+  /** Sets it: releases everyone who waits (manual), or one (auto); with nobody waiting it stays set (contract 4, E1, E2). */
   set(): void
-  /** Resets it. */
+  /** Resets it. Whom an earlier `set` released stays released (contract 4, E8). */
   reset(): void
-  /** Releases everyone (manual) or one (auto) of those who wait at this instant, and leaves it reset. */
+  /** Releases everyone (manual) or one (auto) of those who wait at this instant, and leaves it reset (contract 4, E3 to E5). */
   pulse(): void
   /** Whether it is set; takes nothing. */
   isSet(): boolean
@@ -199,6 +269,7 @@ export class Event extends Handle {
    * Waits until it is set, without blocking the thread.
    *
    * @returns `false` after the time-out
+   * @throws (rejects) as {@link Mutex.acquire}
    */
   wait(options?: WaitOptions): Promise<boolean>
   /**
@@ -209,10 +280,22 @@ export class Event extends Handle {
   waitSync(options?: TimeoutOptions): boolean
 }
 
-/** A counter of units, each acquisition takes one. */
+/**
+ * A counter of units, each acquisition takes one (contract 5).
+ *
+ * ```js
+ * import { Semaphore } from 'byname'
+ *
+ * const slots = new Semaphore('encoders', { initial: 4, maximum: 4, robust: true })
+ * const slot = await slots.acquire()
+ * console.log(`${slots.available()} left`)
+ * slot.release()
+ * ```
+ */
 export class Semaphore extends Lock {
   /**
-   * Makes the semaphore `name`, or opens it if it exists; then the numbers say nothing, but must be possible.
+   * Makes the semaphore `name`, or opens it if it exists; then the numbers say nothing, but must be possible. Throws as that of
+   * {@link Mutex}, and `ERR_BYNAME_INVALID_ARGUMENT` for numbers out of range.
    *
    * @param options.initial the free units at the beginning; 1 by default
    * @param options.maximum the most units there can be: 1 to 2147483647, which is the default
@@ -225,7 +308,8 @@ export class Semaphore extends Lock {
   /** Opens an existing semaphore; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Semaphore
   /**
-   * Adds `n` units, without a grant. Above the maximum it throws `ERR_BYNAME_TOO_MANY_POSTS` and adds none.
+   * Adds `n` units, without a grant. Above the maximum it throws `ERR_BYNAME_TOO_MANY_POSTS` and adds none; below 1 it throws
+   * `ERR_BYNAME_INVALID_ARGUMENT`.
    *
    * @param n 1 by default
    * @returns the count before
@@ -240,7 +324,18 @@ export class Semaphore extends Lock {
 /** What can be waited for. */
 export type Waitable = Mutex | Event | Semaphore
 
-/** A satisfied wait. */
+/**
+ * A satisfied wait. Release it when it may have taken a mutex or a semaphore's unit: nothing else gives them back.
+ *
+ * ```js
+ * import { Event, Mutex, waitAnySync } from 'byname'
+ *
+ * const [stop, ledger] = [new Event('stop', { manualReset: true }), new Mutex('ledger')]
+ * const won = waitAnySync([stop, ledger])
+ * if (won.object === ledger) console.log(`mine, fence ${won.grants[0].fence}`)
+ * won.release() // TypeScript, Node 24: `using won = …` does it
+ * ```
+ */
 export class WaitResult<T extends Waitable = Waitable> implements Disposable, AsyncDisposable {
   private constructor()
   /** Which object it was; -1 for `waitAll`. */
@@ -261,21 +356,52 @@ export class WaitResult<T extends Waitable = Waitable> implements Disposable, As
 
 /**
  * Waits for one of several objects: the first of the list that is signalled at entry, else the one that becomes so. Only that
- * one is taken.
+ * one is taken (contract 10.3, 10.4).
+ *
+ * ```js
+ * import { Event, Semaphore, waitAny } from 'byname'
+ *
+ * const stop = new Event('stop', { manualReset: true })
+ * const work = new Semaphore('work', { initial: 1, maximum: 100 })
+ * const won = await waitAny([stop, work], { timeout: 1000 })
+ * if (won?.index === 1) won.release()
+ * ```
  *
  * @returns `null` after the time-out
+ * @throws (rejects) `ERR_BYNAME_INVALID_ARGUMENT` for an empty list, `ERR_BYNAME_CLOSED` and `ERR_BYNAME_ACCESS_DENIED` for one of
+ *   them, and then nothing is taken; `signal.reason` if it is aborted
  */
 export function waitAny<T extends Waitable>(objects: readonly T[], options?: WaitOptions): Promise<WaitResult<T> | null>
 /**
- * Waits until all objects are signalled at one instant, and takes all of them then; none before.
+ * Waits until all objects are signalled at one instant, and takes all of them then; none before (contract 10.3, 10.5).
+ *
+ * ```js
+ * import { Mutex, waitAll } from 'byname'
+ *
+ * const both = await waitAll([new Mutex('accounts/a'), new Mutex('accounts/b')])
+ * console.log(both.grants.length)
+ * both.release()
+ * ```
  *
  * @returns `null` after the time-out
+ * @throws (rejects) as {@link waitAny}, and `ERR_BYNAME_INVALID_ARGUMENT` where one object stands twice
  */
 export function waitAll<T extends Waitable>(objects: readonly T[], options?: WaitOptions): Promise<WaitResult<T> | null>
 /**
- * Signals one object (sets an event, adds a unit to a semaphore), then waits for another. After a time-out the signal stays given.
+ * Signals one object (sets an event, adds a unit to a semaphore), then waits for another. After a time-out the signal stays given
+ * (contract 10.8).
+ *
+ * ```js
+ * import { Event, signalAndWait } from 'byname'
+ *
+ * const [done, go] = [new Event('done'), new Event('go', { initial: true })]
+ * await signalAndWait(done, go)
+ * console.log(done.isSet())
+ * ```
  *
  * @returns `null` after the time-out
+ * @throws (rejects) as {@link waitAny}, and what signalling throws: `ERR_BYNAME_TOO_MANY_POSTS`, and `ERR_BYNAME_NOT_OWNER` for a
+ *   mutex, which a grant of Node releases
  */
 export function signalAndWait<T extends Waitable>(signal: Waitable, object: T, options?: WaitOptions): Promise<WaitResult<T> | null>
 
@@ -286,7 +412,18 @@ export function waitAllSync<T extends Waitable>(objects: readonly T[], options?:
 /** {@link signalAndWait}, blocking the thread. */
 export function signalAndWaitSync<T extends Waitable>(signal: Waitable, object: T, options?: TimeoutOptions): WaitResult<T> | null
 
-/** Which objects a name can mean. Processes that use the same namespace meet at its names. */
+/**
+ * Which objects a name can mean. Processes that use the same namespace meet at its names (contract 1.5).
+ *
+ * ```js
+ * import { Event, Namespace } from 'byname'
+ *
+ * const nightly = Namespace.session('nightly')
+ * const done = new Event('done', { namespace: nightly })
+ * console.log(nightly.sessionName, nightly.path)
+ * done.close()
+ * ```
+ */
 export class Namespace {
   private constructor()
   /** This user's namespace, of the session that the environment variable `BYNAME_SESSION` names. The default everywhere. */
@@ -306,6 +443,14 @@ export class Namespace {
 /**
  * How much of a namespace this process uses now: open handles, owners (threads and grants), waits in progress, their places in
  * queues, and objects that it keeps alive. For tests that look for leaks.
+ *
+ * ```js
+ * import { Event, usage } from 'byname'
+ *
+ * const before = usage().handles
+ * new Event('ready').close()
+ * if (usage().handles !== before) throw new Error('a handle is left')
+ * ```
  */
 export function usage(namespace?: Namespace): { handles: number; owners: number; waiters: number; nodes: number; objects: number }
 
@@ -338,9 +483,22 @@ export type ErrorCode =
 /**
  * What byname refuses. Its message names the object and the cure. (An argument of the wrong JavaScript type is a `TypeError` with
  * the code `ERR_INVALID_ARG_TYPE`; a time-out and an abandoned mutex are outcomes.)
+ *
+ * ```js
+ * import { ByNameError, Mutex } from 'byname'
+ *
+ * try {
+ *   Mutex.open('nobody made this')
+ * } catch (error) {
+ *   if (!(error instanceof ByNameError) || error.code !== 'ERR_BYNAME_NOT_FOUND') throw error
+ *   console.log(error.message, error.win32)
+ * }
+ * ```
  */
 export class ByNameError extends Error {
+  /** For tests and wrappers; byname makes its own. */
   constructor(message: string, code: ErrorCode, win32: number, errno?: number | null)
+  /** The class. */
   name: 'ByNameError'
   /** What a caller does differently. */
   code: ErrorCode

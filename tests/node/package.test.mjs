@@ -54,6 +54,38 @@ test('the types list what is exported and every error code of the table', () => 
   assert.deepEqual(codes, addon.kinds().map(([, code]) => code))
 })
 
+/** The examples of a file: what stands in its fences. */
+const examples = (file) => [...readFileSync(join(bindings, file), 'utf8').replace(/^ +\* ?/gm, '').matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1])
+
+test('every example in the types and in the README runs as it stands', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'byname-examples-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(bindings, join(folder, 'node_modules', 'byname'))
+  const all = [...examples('index.d.ts'), ...examples('README.md')]
+  assert.ok(all.length >= 14, `${all.length} examples found`)
+  for (const [at, example] of all.entries()) {
+    writeFileSync(join(folder, `${at}.mjs`), example)
+    await t.test(`example ${at + 1}`, () => execFileSync(process.execPath, [`${at}.mjs`], { cwd: folder, env: { ...process.env, BYNAME_SESSION: `${session}-example-${at}` } }))
+  }
+})
+
+test('the types say what everything is, and show every class and function', () => {
+  const lines = readFileSync(join(bindings, 'index.d.ts'), 'utf8').split('\n')
+  const name = (line) => /^(?:export |  (?=\S))(?:(?:declare|abstract|static|readonly|class|const|function|interface|type) )*([\w[\].]+)/.exec(line)?.[1]
+  let said = 0
+  for (const [at, line] of lines.entries()) {
+    if (!name(line) || /^ *(private constructor|\| |\/?\*)/.test(line) || name(line) === name(lines[at - 1])) continue
+    if (lines[at - 1].startsWith('  constructor(') || lines[at - 1] === '    name?: string | null,') continue // a parameter
+    assert.match(lines[at - 1], /\*\/$/, `${line} has no comment`)
+    said += 1
+    if (!/^export (class|const \w+: \{|function)/.test(line) || /Sync</.test(line)) continue
+    const comment = lines.slice(lines.findLastIndex((other, before) => before < at && other.startsWith('/**')), at)
+    assert.ok(comment.some((other) => other.includes('```js')), `${line} has no example`)
+  }
+  assert.ok(said > 80, `only ${said} seen`)
+})
+
 test('objects show themselves when they are printed', () => {
   const { inspect } = require('node:util')
   using(new byname.Mutex('printed'), (mutex) => {
