@@ -76,8 +76,10 @@ test: tools-there ## everything below, from a fresh clone; fails if a process or
 	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-command test-readme test-scenarios test-kill
 
 .PHONY: test-rust test-python test-python-all test-node test-c test-command test-readme test-scenarios test-kill
-test-rust: ## unit, model, documentation tests of the Rust crates
+test-rust: ## unit, model, documentation tests of the Rust crates, and the examples of the core
 	cargo test --locked --workspace --features byname/cli --exclude byname-python --exclude byname-node
+	"$(TARGET)/debug/examples/counter"
+	"$(TARGET)/debug/examples/tour"
 test-python: ## the Python package
 	$(PY) -m pytest -q tests/python
 test-python-all: build ## the same under every Python of this machine, 3.9 and later
