@@ -35,10 +35,32 @@ pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
 /// An attached namespace: where names are looked up.
 ///
 /// A process attaches a namespace once, on first use, and stays attached until it ends. Copies are cheap and equal.
+///
+/// # Examples
+/// ```
+/// use byname::{ErrorKind, Event, Namespace, Reset};
+///
+/// let nightly = Namespace::session(&format!("nightly-{}", std::process::id()))?;
+/// let weekly = Namespace::session(&format!("weekly-{}", std::process::id()))?;
+/// let _done = Event::options().namespace(&nightly).create("done", Reset::Manual)?;
+/// let other = Event::options().namespace(&weekly).open("done");
+/// assert_eq!(other.unwrap_err().kind(), ErrorKind::NotFound, "they never meet");
+/// # Ok::<(), byname::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Namespace(&'static Space);
 
 /// Which rules of naming hold (contract 0.3).
+///
+/// # Examples
+/// ```
+/// use byname::{ErrorKind, Namespace, Profile};
+///
+/// let here = Namespace::local()?;
+/// assert_eq!(here.profile(Profile::Desktop)?, here);
+/// assert_eq!(here.profile(Profile::Ce).unwrap_err().kind(), ErrorKind::Unsupported);
+/// # Ok::<(), byname::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// One name space for all kinds; `Local\` and `Global\`; an empty name is no name.
@@ -50,18 +72,42 @@ pub enum Profile {
 impl Namespace {
     /// The namespace of this user, and of the session that `BYNAME_SESSION` names, in `BYNAME_DIR` or `/dev/shm`.
     ///
-    /// Errors: PathNotFound, AccessDenied, Unsupported for a directory that cannot hold it; NoSpace; VersionMismatch;
-    /// Corrupted; LimitReached.
+    /// # Errors
+    /// PathNotFound, AccessDenied, Unsupported for a directory that cannot hold it; NoSpace; VersionMismatch; Corrupted;
+    /// LimitReached.
+    ///
+    /// # Examples
+    /// ```
+    /// use byname::Namespace;
+    ///
+    /// assert_eq!(Namespace::local()?, Namespace::local()?);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
     pub fn local() -> Result<Namespace> {
         space::local().map(Namespace)
     }
 
     /// This user's namespace of the session `name`: 1 to 64 letters, digits, `-`, `_`, `.`; else InvalidArgument.
+    ///
+    /// # Examples
+    /// ```
+    /// use byname::{ErrorKind, Namespace};
+    ///
+    /// let tests = Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// assert_ne!(tests, Namespace::local()?);
+    /// assert_eq!(Namespace::session("a/b").unwrap_err().kind(), ErrorKind::InvalidArgument);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
     pub fn session(name: &str) -> Result<Namespace> {
         space::named(name).map(Namespace)
     }
 
     /// A private namespace behind a boundary: Unsupported, it comes with a later version (contract 1.6).
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(byname::Namespace::private("boundary", "alias").unwrap_err().win32(), 50);
+    /// ```
     pub fn private(_boundary: &str, _alias: &str) -> Result<Namespace> {
         Err(Error::new(
             ErrorKind::Unsupported,
@@ -70,6 +116,14 @@ impl Namespace {
     }
 
     /// The namespace under the rules of `profile`; CE is Unsupported, it comes with a later version.
+    ///
+    /// # Examples
+    /// ```
+    /// use byname::{Namespace, Profile};
+    ///
+    /// assert!(Namespace::local()?.profile(Profile::Ce).is_err());
+    /// # Ok::<(), byname::Error>(())
+    /// ```
     pub fn profile(self, profile: Profile) -> Result<Namespace> {
         match profile {
             Profile::Desktop => Ok(self),
@@ -80,11 +134,24 @@ impl Namespace {
     }
 
     /// The session's name; `None` for the default session.
+    ///
+    /// # Examples
+    /// ```
+    /// let name = format!("doc-{}", std::process::id());
+    /// assert_eq!(byname::Namespace::session(&name)?.session_name(), Some(&*name));
+    /// # Ok::<(), byname::Error>(())
+    /// ```
     pub fn session_name(&self) -> Option<&'static str> {
         self.0.session.as_deref()
     }
 
     /// The file that holds the namespace.
+    ///
+    /// # Examples
+    /// ```
+    /// assert!(byname::Namespace::local()?.path().is_absolute());
+    /// # Ok::<(), byname::Error>(())
+    /// ```
     pub fn path(&self) -> &'static Path {
         &self.0.arena.path
     }
@@ -226,6 +293,19 @@ impl Kind {
 }
 
 /// How an event becomes unset.
+///
+/// # Examples
+/// ```
+/// use byname::{Event, Reset};
+///
+/// let (gate, turn) = (Event::unnamed(Reset::Manual)?, Event::unnamed(Reset::Auto)?);
+/// for event in [&gate, &turn] {
+///     event.set()?;
+///     event.wait()?;
+/// }
+/// assert_eq!((gate.is_set()?, turn.is_set()?), (true, false));
+/// # Ok::<(), byname::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reset {
     /// By `reset` alone; a set event releases everyone.
@@ -298,6 +378,15 @@ impl Spec {
 }
 
 /// A Win32 access mask (contract 2.5). 0, and a bit that the kind does not define, are AccessDenied.
+///
+/// # Examples
+/// ```
+/// use byname::{Access, Event, Reset};
+///
+/// let observer = Event::options().access(Access::SYNCHRONIZE | Access::QUERY_STATE).unnamed(Reset::Auto)?;
+/// assert_eq!((observer.is_set()?, observer.set().unwrap_err().win32()), (false, 5));
+/// # Ok::<(), byname::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access(
     /// The mask.

@@ -44,7 +44,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind {
-            $( #[doc = $means] $variant, )+
+            $( #[doc = $means] #[doc = ""] #[doc = $cure] $variant, )+
         }
 
         /// The table of error kinds, in the order of their C codes.
@@ -108,6 +108,12 @@ kinds! {
 
 impl ErrorKind {
     /// This kind's row of the table.
+    ///
+    /// # Examples
+    /// ```
+    /// let row = byname::ErrorKind::NotFound.info();
+    /// assert_eq!((row.c_name, row.python_class, row.node_code), ("BYNAME_ERR_NOT_FOUND", "NotFoundError", "ERR_BYNAME_NOT_FOUND"));
+    /// ```
     pub fn info(self) -> &'static KindInfo {
         &KINDS[self as usize]
     }
@@ -116,6 +122,18 @@ impl ErrorKind {
 /// A failed call: a kind, the exact Win32 number, and a message that names the object and the cure.
 ///
 /// One pointer wide, so that carrying it costs the calls that succeed nothing.
+///
+/// # Examples
+/// ```
+/// use byname::{ErrorKind, Mutex};
+///
+/// match Mutex::open("nobody made this") {
+///     Ok(_) => unreachable!(),
+///     Err(error) if error.kind() == ErrorKind::NotFound => assert_eq!((error.win32(), error.errno()), (2, None)),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok::<(), byname::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Box<Details>);
 
@@ -188,6 +206,12 @@ impl Error {
     }
 
     /// The message alone, without the kind.
+    ///
+    /// # Examples
+    /// ```
+    /// let error = byname::Mutex::open("nobody made this").unwrap_err();
+    /// assert_eq!(error.message(), "no object named \"nobody made this\" is open; create it, or start the process that does");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }

@@ -7,6 +7,18 @@ use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// How long a call may block.
+///
+/// # Examples
+/// ```
+/// use byname::Timeout;
+/// use std::time::Duration;
+///
+/// assert_eq!(Timeout::from(Duration::from_secs(1)), Timeout::from_millis(1000.0)?);
+/// assert!(Timeout::from(Duration::MAX).is_infinite() && Timeout::from(None).is_infinite());
+/// assert!(Timeout::from_secs(f64::NAN).is_err() && Timeout::from_secs(-1.0).is_err());
+/// assert_eq!(Timeout::from_nanos(-1)?, Timeout::INFINITE, "as C says it");
+/// # Ok::<(), byname::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeout(Option<u64>);
 

@@ -10,6 +10,15 @@ use std::ops::BitOr;
 /// A protected handle is closed by nothing but the end of its process: an explicit close is AccessDenied (6), and where a language
 /// closes without being asked (a drop, a collected object, the end of a worker) the handle just stays open. INHERIT is kept for the
 /// children that a later version of byname starts; a forked child has every handle anyway (contract 2.4).
+///
+/// # Examples
+/// ```
+/// use byname::HandleFlags;
+///
+/// let both = HandleFlags::INHERIT | HandleFlags::PROTECT_FROM_CLOSE;
+/// assert!(both.has(HandleFlags::INHERIT) && !HandleFlags::NONE.has(HandleFlags::INHERIT));
+/// assert_eq!(HandleFlags::INHERIT.when(false), HandleFlags::NONE);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HandleFlags(
     /// The bits, with the numbers of Windows.

@@ -20,7 +20,7 @@ pub struct OwnerInfo {
     pub tid: u32,
 }
 
-/// Everything that a mutex is at one instant (contract 3.1).
+/// Everything that a mutex is at one instant (contract 3.1); [`Mutex::state`](crate::Mutex::state) gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MutexState {
@@ -32,7 +32,7 @@ pub struct MutexState {
     pub abandoned: bool,
 }
 
-/// Everything that an event is at one instant (contract 4).
+/// Everything that an event is at one instant (contract 4); [`Event::state`](crate::Event::state) gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventState {
@@ -42,7 +42,7 @@ pub struct EventState {
     pub reset: Reset,
 }
 
-/// Everything that a semaphore is at one instant (contract 5).
+/// Everything that a semaphore is at one instant (contract 5); [`Semaphore::state`](crate::Semaphore::state) gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SemaphoreState {
