@@ -962,8 +962,9 @@ impl Drop for Pins<'_> {
 /// one without SYNCHRONIZE: AccessDenied (5); objects of several namespaces: Unsupported.
 pub fn wait(objects: &[HandleRef], mode: Mode, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
     if let [object] = objects {
-        let Opened { space, target, .. } = object.0.open(right::SYNCHRONIZE)?;
-        return wait_for(owner::current(space)?, &[target], mode, by, timeout, interrupt);
+        let opened = object.0.open(right::SYNCHRONIZE)?;
+        let cx = owner::current(opened.space)?;
+        return wait_for(cx, &[opened.target], mode, by, timeout, interrupt).map_err(|e| opened.blame(e));
     }
     let (space, targets) = resolve(objects, mode)?;
     wait_for(owner::current(space)?, &targets, mode, by, timeout, interrupt)
@@ -1021,11 +1022,13 @@ fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Tar
     let mut targets = Vec::with_capacity(objects.len());
     let (mut space, mut is_mixed) = (None, false);
     for (i, object) in objects.iter().enumerate() {
-        let opened = object.0.open(right::SYNCHRONIZE).map_err(|e| e.about(&format!("object {i} of the list")))?;
+        let is_alone = objects.len() == 1;
+        let place = |e: Error| if is_alone { e } else { e.about(&format!("object {i} of the list")) };
+        let opened = object.0.open(right::SYNCHRONIZE).map_err(place)?;
         is_mixed |= !std::ptr::eq(*space.get_or_insert(opened.space), opened.space);
         targets.push(opened.target);
     }
-    let Some(space) = space else { return Err(Error::invalid_argument("a wait needs at least one object")) };
+    let Some(space) = space else { return Err(Error::invalid_argument("a wait needs at least one object; list what to wait for")) };
     if is_mixed {
         return Err(Error::new(
             ErrorKind::Unsupported,

@@ -14,6 +14,7 @@ use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::lock::Target;
 use crate::dispatch::word::{Machine, OBJECT_GEN_BITS};
 use crate::error::{Error, ErrorKind, Result};
+use crate::index;
 use crate::lock::{Guards, Lock};
 use crate::space::Space;
 use std::collections::VecDeque;
@@ -156,7 +157,7 @@ impl Entry {
             return Err(Error::closed());
         }
         if tag as u32 & rights != rights {
-            return Err(denied(rights));
+            return Err(self.denied(rights));
         }
         let (Some(record), Some(space), Some(at), Some(machine)) = (
             self.slot.record.get(),
@@ -171,6 +172,20 @@ impl Entry {
         }
         space.check()?;
         Ok(Opened { space, target: Target { record, at, machine }, rights: tag as u32 })
+    }
+
+    #[cold]
+    fn denied(self, rights: u32) -> Error {
+        let what = match rights {
+            right::SYNCHRONIZE => "SYNCHRONIZE, which waits need",
+            right::MODIFY => "MODIFY_STATE, which changing the object needs",
+            _ => "QUERY_STATE, which looking at the object needs",
+        };
+        let error = Error::new(ErrorKind::AccessDenied, format!("the handle was opened without {what}; open it with that right"));
+        match self.open(0) {
+            Ok(opened) => error.about(&index::describe(opened.space, opened.target)),
+            Err(_) => error,
+        }
     }
 
     /// Sets those of [`right::CHANGEABLE`] that are in `mask`.
@@ -209,16 +224,6 @@ impl Entry {
 #[cold]
 fn protected() -> Error {
     Error::new(ErrorKind::AccessDenied, "the handle is protected from being closed; take the protection off first").numbered(6)
-}
-
-#[cold]
-fn denied(rights: u32) -> Error {
-    let what = match rights {
-        right::SYNCHRONIZE => "SYNCHRONIZE, which waits need",
-        right::MODIFY => "MODIFY_STATE, which changing the object needs",
-        _ => "QUERY_STATE, which looking at the object needs",
-    };
-    Error::new(ErrorKind::AccessDenied, format!("the handle was opened without {what}; open it with that right"))
 }
 
 /// Handles that are open now.

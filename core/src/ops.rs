@@ -288,7 +288,7 @@ pub(crate) fn post(cx: Cx, target: Target, n: i64) -> Result<u32> {
         u32::try_from(n).ok().and_then(|n| state.post(n, maximum)).ok_or_else(|| {
             Error::new(
                 ErrorKind::TooManyPosts,
-                format!("releasing {n} would lift the count from {} over the maximum {maximum}; nothing was released", state.count()),
+                format!("releasing {n} would lift the count from {} over the maximum {maximum}; nothing was released, release only what was acquired", state.count()),
             )
         })
     };

@@ -3,7 +3,7 @@
 mod api_support;
 
 use api_support::{in_thread, session};
-use byname::{Access, ErrorKind, Event, Mutex, Namespace, Profile, Reset, Result, Semaphore, wait_any};
+use byname::{Access, Error, ErrorKind, Event, Mutex, Namespace, Profile, Reset, Result, Semaphore, wait_any};
 use std::time::Duration;
 
 /// The number of the error, 0 for success.
@@ -210,4 +210,30 @@ fn a_copy_is_the_same_object() {
     assert_eq!(semaphore.available().unwrap(), 4);
     semaphore.close().unwrap();
     assert_eq!(in_thread(|| copy.available().unwrap()), 4);
+}
+
+#[test]
+fn a_refusal_names_the_object_and_the_cure() {
+    let namespace = session();
+    let message = |refused: Error| refused.message().to_owned();
+    let made = Event::options().namespace(&namespace).create("told", Reset::Auto).unwrap();
+    let waiter = Event::options().namespace(&namespace).access(Access::SYNCHRONIZE).open("told").unwrap();
+    assert_eq!(
+        message(waiter.set().unwrap_err()),
+        "event \"told\": the handle was opened without MODIFY_STATE, which changing the object needs; open it with that right"
+    );
+    let taken = Mutex::options().namespace(&namespace).create("told").unwrap_err();
+    assert_eq!(message(taken), "the name \"told\" belongs to an existing event; all kinds share one name space, use another name");
+
+    let setter = Event::options().namespace(&namespace).access(Access::MODIFY_STATE).open("told").unwrap();
+    let alone = pollster::block_on(setter.wait_async()).unwrap_err();
+    assert!(message(alone).starts_with("event \"told\": the handle was opened without SYNCHRONIZE"), "no list, no place in it");
+    let listed = wait_any(&[&made, &setter], None).unwrap_err();
+    assert!(message(listed).starts_with("object 1 of the list: event \"told\": the handle was opened without SYNCHRONIZE"));
+
+    let semaphore = Semaphore::options().namespace(&namespace).create("counted out", 1, 2).unwrap();
+    assert_eq!(
+        message(semaphore.release(2).unwrap_err()),
+        "semaphore \"counted out\": releasing 2 would lift the count from 1 over the maximum 2; nothing was released, release only what was acquired"
+    );
 }

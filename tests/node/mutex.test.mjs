@@ -118,9 +118,10 @@ test('a grant keeps the object alive without any handle', () => {
 })
 
 test('blocking for a grant of the same thread throws instead of freezing', watchdog, async () => {
-  const mutex = new Mutex(fresh())
+  const name = fresh()
+  const mutex = new Mutex(name)
   const grant = await mutex.acquire()
-  const deadlock = refusal('WOULD_DEADLOCK', 1131)
+  const deadlock = { ...refusal('WOULD_DEADLOCK', 1131), message: new RegExp(`^mutex "${name}": .* release the grant first$`) }
   assert.throws(() => mutex.acquireSync(), deadlock)
   assert.throws(() => mutex.acquireSync({ timeout: 10_000_000 }), deadlock)
   assert.throws(() => waitAnySync([mutex]), deadlock)
