@@ -151,8 +151,8 @@ declare abstract class Handle implements Disposable, AsyncDisposable {
 export class Grant implements Disposable, AsyncDisposable {
   private constructor()
   /**
-   * The number of this acquisition, greater than that of every earlier one of the object while it exists. The first has 1; an
-   * object that is made anew, after its last handle was closed, begins at 1 again.
+   * The number of this acquisition, greater than that of every earlier one of the object while it exists. The first owner of
+   * a mutex has 1; one that is made anew, after its last handle was closed, begins at 1 again.
    */
   readonly fence: bigint
   /** Whether the previous owner died, or lost its grant, without releasing: what the mutex guards may be half done. */
