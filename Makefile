@@ -24,6 +24,11 @@ PY := $(VENV)/bin/python
 ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
 EXTENSION := bindings-python/python/byname/_byname.abi3.so
 TEST_PREFIX := $(TARGET)/prefix
+# What ships is linked for the glibc that Node 20 needs anyway, whatever this machine has.
+GLIBC := 2.28
+STUBS := $(TARGET)/glibc-$(GLIBC)
+PORTABLE := $(shell uname -m)-unknown-linux-gnu
+SHIPPED := --locked --profile dist --target $(PORTABLE)
 NO_LITTER := $(PYTHON) tools/no_litter.py --
 export PYO3_PYTHON := $(CURDIR)/$(PY)
 
@@ -47,8 +52,9 @@ $(VENV)/.ready: | tools-there
 	echo "$(CURDIR)/bindings-python/python" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/byname-tree.pth"
 	touch $@
 
-$(VENV)/.ready-dist: $(VENV)/.ready
-	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+$(VENV)/.ready-dist: $(VENV)/.ready tools/glibc_stubs.sh
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2' ziglang==0.17.1
+	bash tools/glibc_stubs.sh $(PY) $(GLIBC) "$(STUBS)"
 	touch $@
 
 .PHONY: build
@@ -140,18 +146,20 @@ bench-doc: ## puts target/bench.json, as `make bench` left it, into docs/benchma
 # --- what people install
 
 .PHONY: dist
-dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C package, in dist/; they need glibc 2.34
+dist: export CARGO_ENCODED_RUSTFLAGS := -Clink-arg=-L$(STUBS)
+dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C package, in dist/; they need glibc 2.28
 	rm -rf dist
-	$(VENV)/bin/maturin build --locked --profile dist --target-dir "$(TARGET)/wheel" --out dist
+	$(VENV)/bin/maturin build $(SHIPPED) --target-dir "$(TARGET)" --compatibility manylinux_$(subst .,_,$(GLIBC)) --out dist
 	$(VENV)/bin/maturin sdist --out dist
-	cargo build --locked --profile dist -p byname-node -p byname-c
-	@install -m 644 "$(TARGET)/dist/libbyname_node.so" $(ADDON)
+	cargo build $(SHIPPED) -p byname-node -p byname-c
+	@install -m 644 "$(TARGET)/$(PORTABLE)/dist/libbyname_node.so" $(ADDON)
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
 	mkdir -p "$(TARGET)/npm-package" "$(TARGET)/c-package/byname"
 	cp -r README.md LICENSE-* bindings-node/package.json bindings-node/index.* bindings-node/bin bindings-node/lib $(ADDON) "$(TARGET)/npm-package"
 	npm pack --silent --pack-destination dist "$(TARGET)/npm-package"
 	cp LICENSE-* "$(TARGET)/c-package/byname"
-	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/dist" >/dev/null
+	bash tools/install-c.sh "$(TARGET)/c-package/byname" "$(TARGET)/$(PORTABLE)/dist" >/dev/null
+	strip --strip-debug "$(TARGET)/c-package/byname/lib/libbyname.a"
 	sed -i 's|^prefix=.*|prefix=$${pcfiledir}/../..|' "$(TARGET)/c-package/byname/lib/pkgconfig/byname.pc" # it may be unpacked anywhere
 	tar -C "$(TARGET)/c-package" --owner=0 --group=0 -czf dist/byname-c-$$(uname -m)-linux.tar.gz byname
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"

@@ -20,12 +20,14 @@ for tool in "$python" node npm cc bash sh env; do ln -sf "$(command -v "$tool")"
 plain_path=$tools:/usr/bin:/bin
 if PATH=$plain_path command -v cargo >/dev/null; then echo "test_dist: cargo is in a system folder; packages are tried with it in reach"; fi
 
-# needs_at_most_glibc_2_34 FILE
-needs_at_most_glibc_2_34() {
-    local newest
+# runs_on_glibc_2_28 FILE: asks for nothing newer, and for nothing that only newer ones have and the linker therefore left open.
+runs_on_glibc_2_28() {
+    local newest strays
     newest=$(objdump -T "$1" | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1)
+    strays=$(nm -D --undefined-only "$1" | awk '$1 == "U" && $2 !~ /@|^_?Py|^napi_/ { print $2 }')
     echo "$(basename "$1") needs $newest"
-    [ "$(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1)" = GLIBC_2.34 ]
+    [ "$(printf '%s\n' "$newest" GLIBC_2.28 | sort -V | tail -n 1)" = GLIBC_2.28 ]
+    [ -z "$strays" ] || { echo "no symbols of glibc 2.28: $strays"; return 1; }
 }
 
 echo "--- wheel"
@@ -33,7 +35,7 @@ echo "--- wheel"
 "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'mypy>=1.11'
 PATH=$plain_path "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index "$dist"/byname-*.whl
 (cd "$scratch" && venv/bin/python -c 'import byname, sys; assert byname.__file__.startswith(sys.prefix), byname.__file__')
-needs_at_most_glibc_2_34 "$scratch"/venv/lib/python*/site-packages/byname/_byname.abi3.so
+runs_on_glibc_2_28 "$scratch"/venv/lib/python*/site-packages/byname/_byname.abi3.so
 PATH=$plain_path bash "$tests/command/run.sh" "$scratch/venv/bin/byname"
 (cd "$scratch" && venv/bin/python -m pytest -q -p no:cacheprovider "$tests/python")
 
@@ -58,13 +60,13 @@ assert.strictEqual(result.index, 1);
 mutex.close(), event.close(), semaphore.close();
 JS
 node try.mjs
-needs_at_most_glibc_2_34 node_modules/byname/byname.*.node
+runs_on_glibc_2_28 node_modules/byname/byname.*.node
 # Signals to the command under Node are not forwarded reliably yet, so its whole test suite is not run here.
 test "$(PATH=$plain_path:$PATH node_modules/.bin/byname lock try-command -- echo held)" = held
 cd - >/dev/null
 
 echo "--- C package"
 tar -C "$scratch" -xzf "$dist"/byname-c-*.tar.gz
-needs_at_most_glibc_2_34 "$(realpath "$scratch/byname/lib/libbyname.so")"
+runs_on_glibc_2_28 "$(realpath "$scratch/byname/lib/libbyname.so")"
 PATH=$plain_path bash "$tests/c/run.sh" "$scratch/byname"
 echo "test_dist: all three work as installed"
