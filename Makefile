@@ -22,12 +22,16 @@ ONLY ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
+COMMAND := bindings-node/bin/byname
 EXTENSION := bindings-python/python/byname/_byname.abi3.so
 TEST_PREFIX := $(TARGET)/prefix
 # What ships is linked for the glibc that Node 20 needs anyway, whatever this machine has.
 GLIBC := 2.28
 STUBS := $(TARGET)/glibc-$(GLIBC)
 PORTABLE := $(shell uname -m)-unknown-linux-gnu
+# For a program the linker looks into libgcc, too, which wants this machine's glibc; and cargo forgets to strip a package that
+# has an override of the profile.
+PROGRAM := -Clink-arg=-Wl,--allow-shlib-undefined -Cstrip=debuginfo
 SHIPPED := --locked --profile dist --target $(PORTABLE)
 NO_LITTER := $(PYTHON) tools/no_litter.py --
 export PYO3_PYTHON := $(CURDIR)/$(PY)
@@ -61,6 +65,7 @@ $(VENV)/.ready-dist: $(VENV)/.ready tools/glibc_stubs.sh
 build: $(VENV)/.ready ## the libraries of all four languages, in the tree
 	cargo build --locked --release --workspace --features byname/cli
 	@install -m 644 "$(TARGET)/release/libbyname_node.so" $(ADDON)
+	@install -D "$(TARGET)/release/byname" $(COMMAND)
 	@install -m 644 "$(TARGET)/release/lib_byname.so" $(EXTENSION)
 	@bash tools/install-c.sh "$(TEST_PREFIX)" "$(TARGET)/release" >/dev/null
 
@@ -152,7 +157,9 @@ dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C pac
 	$(VENV)/bin/maturin build $(SHIPPED) --target-dir "$(TARGET)" --compatibility manylinux_$(subst .,_,$(GLIBC)) --out dist
 	$(VENV)/bin/maturin sdist --out dist
 	cargo build $(SHIPPED) -p byname-node -p byname-c
+	cargo rustc $(SHIPPED) -p byname --features cli --bin byname -- $(PROGRAM)
 	@install -m 644 "$(TARGET)/$(PORTABLE)/dist/libbyname_node.so" $(ADDON)
+	@install -D "$(TARGET)/$(PORTABLE)/dist/byname" $(COMMAND)
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
 	mkdir -p "$(TARGET)/npm-package" "$(TARGET)/c-package/byname"
 	cp -r README.md LICENSE-* bindings-node/package.json bindings-node/index.* bindings-node/bin bindings-node/lib $(ADDON) "$(TARGET)/npm-package"
@@ -171,5 +178,5 @@ test-dist: ## installs what `make dist` made as its users do, and uses it
 .PHONY: clean
 clean: ## removes everything that was built or fetched
 	cargo clean
-	rm -rf $(VENV) dist $(EXTENSION) bindings-node/*.node
+	rm -rf $(VENV) dist $(EXTENSION) $(dir $(COMMAND)) bindings-node/*.node
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -8,7 +8,6 @@
 //! An *environment* is one JavaScript world: the main thread's or a worker's. Everything of it (its handles, its
 //! grants, its waits) lives on that one thread, and goes when it goes; only [`mailbox`] is touched by another thread.
 
-mod command;
 mod convert;
 mod fault;
 mod grants;
@@ -46,7 +45,6 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "namespaceSession" => namespaces::session_name,
         "namespacePath" => namespaces::path,
         "usage" => namespaces::usage,
-        "command" => command::run,
 
         "createMutex" => handles::create_mutex,
         "createEvent" => handles::create_event,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests of the command: tests/command/run.sh COMMAND [ARGUMENT…], where COMMAND is how it is started (target/release/byname;
-# python -m byname; a script that npm installed). Each file beside this one is a test; ends with "N passed, N failed".
+# python -m byname; what npm installed). Each file beside this one is a test; ends with "N passed, N failed".
 set -uo pipefail
 
 [ $# -ge 1 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import byname, * as named from '../../bindings-node/index.mjs'
 
 const require = createRequire(import.meta.url)
@@ -37,7 +38,7 @@ test('objects of one module system are those of the other', async () => {
 })
 
 test('TypeScript programs of both module systems compile with --strict, run, and release what they bracket with `using`', { timeout: 240_000 }, () => {
-  const said = execFileSync(process.execPath, [join(bindings, 'scripts', 'check-types.mjs')], { encoding: 'utf8', env: { ...process.env, BYNAME_SESSION: `${session}-types` } })
+  const said = execFileSync(process.execPath, [fileURLToPath(new URL('check-types.mjs', import.meta.url))], { encoding: 'utf8' })
   for (const system of ['ESM', 'CommonJS']) assert.match(said, new RegExp(`${system}: types fit and the program runs`))
 })
 
@@ -133,13 +134,14 @@ test('the tarball installs in an empty folder, without cargo', { timeout: 240_00
 
   const [{ filename, files }] = JSON.parse(npm('pack', bindings, '--json'))
   const paths = files.map((file) => file.path)
-  for (const path of ['index.cjs', 'index.mjs', 'index.d.ts', 'index.d.mts', 'lib/addon.cjs', `byname.linux-${process.arch}-gnu.node`]) {
+  for (const path of ['index.cjs', 'index.mjs', 'index.d.ts', 'index.d.mts', 'lib/addon.cjs', 'bin/byname', `byname.linux-${process.arch}-gnu.node`]) {
     assert.ok(paths.includes(path), `${path} is in the tarball`)
   }
   assert.ok(!paths.some((path) => /\.rs$|Cargo|node_modules|scripts/.test(path)), 'and nothing that only builds it')
 
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
   npm('install', filename)
+  assert.match(execFileSync(join(folder, 'node_modules', '.bin', 'byname'), ['help'], { env, encoding: 'utf8' }), /^Usage: byname/m)
   const program = 'const grant = new Mutex("packed").tryAcquire(); grant.release(); console.log(String(grant.fence), version)'
   const run = (...args) => execFileSync(process.execPath, args, { cwd: folder, env, encoding: 'utf8' })
   assert.equal(run('--eval', `const { Mutex, version } = require('byname'); ${program}`), `1 ${byname.version}\n`)

@@ -1,7 +1,7 @@
 //! The command `byname`: named objects from a shell.
 //!
-//! One implementation for all who ship it: the binary of this crate, the script in the Python wheel and the one in the npm
-//! package call [`run`]. `byname help` and `docs/byname.1` say what it does; both are made from [`args`].
+//! One implementation for all who ship it: the binary of this crate, which the npm package has, too, and the script in the Python
+//! wheel call [`run`]. `byname help` and `docs/byname.1` say what it does; both are made from [`args`].
 
 mod args;
 mod hold;

@@ -100,10 +100,6 @@ pub(crate) fn spawn(command: &[CString], env: &[CString], orphan: Orphan) -> Res
         -1 => return Err(errno()),
         0 => {
             die_with(parent);
-            for standard in 0..=2 {
-                // SAFETY: takes numbers. Node has marked them to be closed; one that is not open stays so.
-                unsafe { libc::fcntl(standard, libc::F_SETFD, 0) };
-            }
             for signal in IGNORED_BY_RUNTIMES {
                 // SAFETY: the default disposition, for a signal that exists.
                 unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -4,12 +4,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { bindings } from './helper.mjs'
 
-const here = fileURLToPath(new URL('..', import.meta.url))
-const work = join(here, '..', 'target', 'check-types')
+const work = join(bindings, '..', 'target', 'check-types')
 const run = (command, ...args) => {
-  const { status } = spawnSync(command, args, { cwd: work, stdio: 'inherit', env: { ...process.env, BYNAME_SESSION: process.env.BYNAME_SESSION ?? `types-${process.pid}` } })
+  const { status } = spawnSync(command, args, { cwd: work, stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
 
@@ -76,7 +75,7 @@ if (!existsSync(join(work, 'node_modules', 'typescript'))) {
   run('npm', 'install', '--no-audit', '--no-fund', '--silent', 'typescript@>=5.2')
 }
 rmSync(join(work, 'node_modules', 'byname'), { force: true })
-symlinkSync(here, join(work, 'node_modules', 'byname'))
+symlinkSync(bindings, join(work, 'node_modules', 'byname'))
 
 const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, waitAll, waitAnySync'
 const types = 'ErrorCode, WaitResult'
