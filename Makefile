@@ -32,7 +32,7 @@ PORTABLE := $(shell uname -m)-unknown-linux-gnu
 # For a program the linker looks into libgcc, too, which wants this machine's glibc; and cargo forgets to strip a package that
 # has an override of the profile.
 PROGRAM := -Clink-arg=-Wl,--allow-shlib-undefined -Cstrip=debuginfo
-SHIPPED := --locked --profile dist --target $(PORTABLE)
+SHIPPED := --locked --profile dist --target $(PORTABLE) --config 'target.$(PORTABLE).rustflags=["-Clink-arg=-L$(STUBS)"]'
 NO_LITTER := $(PYTHON) tools/no_litter.py --
 export PYO3_PYTHON := $(CURDIR)/$(PY)
 
@@ -151,11 +151,12 @@ bench-doc: ## puts target/bench.json, as `make bench` left it, into docs/benchma
 # --- what people install
 
 .PHONY: dist
-dist: export CARGO_ENCODED_RUSTFLAGS := -Clink-arg=-L$(STUBS)
-dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C package, in dist/; they need glibc 2.28
-	rm -rf dist
+dist: $(VENV)/.ready-dist ## wheel, sdist, npm, C package and crate, in dist/; what is compiled needs glibc 2.28
+	rm -rf dist "$(TARGET)/package"
 	$(VENV)/bin/maturin build $(SHIPPED) --target-dir "$(TARGET)" --compatibility manylinux_$(subst .,_,$(GLIBC)) --out dist
 	$(VENV)/bin/maturin sdist --out dist
+	cargo package --locked --offline --allow-dirty -p byname # builds it, too, from what it packed
+	cp "$(TARGET)"/package/byname-*.crate dist
 	cargo build $(SHIPPED) -p byname-node -p byname-c
 	cargo rustc $(SHIPPED) -p byname --features cli --bin byname -- $(PROGRAM)
 	@install -m 644 "$(TARGET)/$(PORTABLE)/dist/libbyname_node.so" $(ADDON)
@@ -172,8 +173,8 @@ dist: $(VENV)/.ready-dist ## the wheel, the sdist, the npm package and the C pac
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
 
 .PHONY: test-dist
-test-dist: ## installs what `make dist` made as its users do, and uses it
-	@$(NO_LITTER) bash tools/test_dist.sh dist "$(TARGET)/test-dist" $(PYTHON)
+test-dist: ## installs what `make dist` made as its users do, and runs the tests against it
+	@$(NO_LITTER) bash tools/test_dist.sh dist $(PYTHON)
 
 .PHONY: clean
 clean: ## removes everything that was built or fetched

@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
-# Installs the wheel, the npm package and the C package from DIST into empty folders below SCRATCH, as their users do,
-# and runs what can only fail there: a file that was not packed, a library that needs the build machine.
+# Installs what `make dist` made as its users do, each in an empty folder, and runs the tests against what was installed.
 #
-#   tools/test_dist.sh DIST SCRATCH [PYTHON]
+#   tools/test_dist.sh DIST [PYTHON [wheel | sdist | npm | c | crate]...]
+#
+# Whoever installs the wheel, the npm package or the C package needs no Rust toolchain, so none is on the PATH there. The sdist and
+# the crate are sources and are compiled.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+root=$PWD
 dist=$(realpath "$1")
-mkdir -p "$2"
-scratch=$(realpath "$2")
-python=${3:-python3}
-tests=$PWD/tests
-rm -rf "${scratch:?}"/*
+python=${2:-python3}
+wanted=("${@:3}")
+[ ${#wanted[@]} -gt 0 ] || wanted=(wheel sdist npm c crate)
 
-# A PATH on which no Rust toolchain is found: packages must not want to compile.
-tools=$scratch/tools
-mkdir "$tools"
-for tool in "$python" node npm cc bash sh env; do ln -sf "$(command -v "$tool")" "$tools/$(basename "$tool")"; done
-plain_path=$tools:/usr/bin:/bin
+# Outside the tree, where no cargo and no node looks for what lies above.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# A PATH without a Rust toolchain.
+mkdir "$scratch/tools"
+for tool in "$python" node npm npx; do ln -s "$(command -v "$tool")" "$scratch/tools/$(basename "$tool")"; done
+plain_path=$scratch/tools:/usr/bin:/bin
 if PATH=$plain_path command -v cargo >/dev/null; then echo "test_dist: cargo is in a system folder; packages are tried with it in reach"; fi
 
 # runs_on_glibc_2_28 FILE: asks for nothing newer, and for nothing that only newer ones have and the linker therefore left open.
@@ -30,43 +34,69 @@ runs_on_glibc_2_28() {
     [ -z "$strays" ] || { echo "no symbols of glibc 2.28: $strays"; return 1; }
 }
 
-echo "--- wheel"
-"$python" -m venv "$scratch/venv"
-"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'mypy>=1.11'
-PATH=$plain_path "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index "$dist"/byname-*.whl
-(cd "$scratch" && venv/bin/python -c 'import byname, sys; assert byname.__file__.startswith(sys.prefix), byname.__file__')
-runs_on_glibc_2_28 "$scratch"/venv/lib/python*/site-packages/byname/_byname.abi3.so
-PATH=$plain_path bash "$tests/command/run.sh" "$scratch/venv/bin/byname"
-(cd "$scratch" && venv/bin/python -m pytest -q -p no:cacheprovider "$tests/python")
+# new_venv PACKAGE: an environment here that has PACKAGE and what the tests need.
+new_venv() {
+    "$python" -m venv venv
+    venv/bin/python -m pip install --quiet --disable-pip-version-check "$1"
+    venv/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'mypy>=1.11'
+    venv/bin/python -c 'import byname, sys; assert byname.__file__.startswith(sys.prefix), byname.__file__'
+}
+pytest() { venv/bin/python -m pytest -q -p no:cacheprovider "$@"; }
 
-echo "--- npm package"
-mkdir "$scratch/node"
-cd "$scratch/node"
-echo '{ "private": true }' > package.json
-PATH=$plain_path npm install --no-audit --no-fund --silent "$dist"/byname-*.tgz
-cat > try.mjs <<'JS'
-import assert from 'node:assert';
-import { createRequire } from 'node:module';
-import { Mutex, Event, Semaphore, waitAny } from 'byname';
-assert.strictEqual(createRequire(import.meta.url)('byname').Mutex, Mutex, 'one class in both module systems');
-const mutex = new Mutex('try-package');
-const grant = await mutex.acquire();
-assert.strictEqual(mutex.tryAcquire(), null);
-grant.release();
-const event = new Event('try-package-event', { initial: true });
-const semaphore = new Semaphore('try-package-semaphore', { initial: 0, maximum: 1 });
-const result = await waitAny([semaphore, event], { timeout: 1000 });
-assert.strictEqual(result.index, 1);
-mutex.close(), event.close(), semaphore.close();
-JS
-node try.mjs
-runs_on_glibc_2_28 node_modules/byname/byname.*.node
-# Signals to the command under Node are not forwarded reliably yet, so its whole test suite is not run here.
-test "$(PATH=$plain_path:$PATH node_modules/.bin/byname lock try-command -- echo held)" = held
-cd - >/dev/null
+wheel() (
+    PATH=$plain_path
+    new_venv "$dist"/byname-*.whl
+    runs_on_glibc_2_28 venv/lib/python*/site-packages/byname/_byname.abi3.so
+    pytest "$root/tests/python"
+    bash "$root/tests/command/run.sh" "$PWD/venv/bin/byname"
+)
 
-echo "--- C package"
-tar -C "$scratch" -xzf "$dist"/byname-c-*.tar.gz
-runs_on_glibc_2_28 "$(realpath "$scratch/byname/lib/libbyname.so")"
-PATH=$plain_path bash "$tests/c/run.sh" "$scratch/byname"
-echo "test_dist: all three work as installed"
+# The compiled part is the wheel's; what can be missing here is a source.
+sdist() (
+    new_venv "$dist"/byname-*.tar.gz
+    pytest "$root"/tests/python/test_{mutex,event,semaphore,waits,asyncio,shutdown}.py
+)
+
+npm_package() (
+    PATH=$plain_path
+    echo '{ "private": true }' > package.json
+    npm install --no-audit --no-fund --silent "$dist"/byname-*.tgz
+    runs_on_glibc_2_28 node_modules/byname/byname.*.node
+    runs_on_glibc_2_28 node_modules/byname/bin/byname
+    # The tests look for the package where the tree has it.
+    mkdir tests
+    cp -r "$root/tests/node" tests
+    ln -s node_modules/byname bindings-node
+    node --test tests/node/*.test.mjs
+    bash "$root/tests/command/run.sh" "$PWD/node_modules/.bin/byname"
+    [ "$(npx byname lock try-npx -- echo held)" = held ]
+)
+
+c() (
+    PATH=$plain_path
+    tar -xzf "$dist"/byname-c-*.tar.gz
+    runs_on_glibc_2_28 "$(realpath byname/lib/libbyname.so)"
+    bash "$root/tests/c/run.sh" byname
+)
+
+crate() (
+    export CARGO_TARGET_DIR=$PWD/target
+    tar -xzf "$dist"/byname-*.crate
+    mv byname-* byname
+    cargo init --quiet --vcs none --name user user
+    cargo add --quiet --manifest-path user/Cargo.toml --path byname
+    awk '/^```/ { inside = $0 == "```rust"; next } inside' "$root/README.md" > user/src/main.rs
+    cargo run --quiet --manifest-path user/Cargo.toml | tee said
+    grep -q '^mine, fence' said
+    cargo test --locked --features cli --manifest-path byname/Cargo.toml
+    bash "$root/tests/command/run.sh" "$PWD/target/debug/byname"
+)
+
+for package in "${wanted[@]}"; do
+    echo "--- $package"
+    began=$SECONDS
+    mkdir "$scratch/$package"
+    cd "$scratch/$package"
+    case $package in npm) npm_package ;; *) "$package" ;; esac
+    echo "--- $package works as installed: $((SECONDS - began)) s"
+done

@@ -12,6 +12,7 @@ printf '#!/bin/sh\nexec' > "$work/bin/byname"
 printf " '%s'" "$@" >> "$work/bin/byname"
 printf ' "$@"\n' >> "$work/bin/byname"
 chmod +x "$work/bin/byname"
+"$work/bin/byname" help >/dev/null || { echo "$0: $* does not run" >&2; exit 2; }
 export PATH="$work/bin:$PATH" BYNAME_SESSION="command-$$-$(date +%s)"
 
 passed=0 failed=0
