@@ -2,7 +2,7 @@
 
 import { fresh, refusal, start, watchdog } from './helper.mjs'
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Event, Mutex, Semaphore, usage } from '../../bindings-node/index.mjs'
@@ -19,10 +19,13 @@ function work(test, name, code, options) {
     ;(async () => { ${code} })()
   `, { ...options, eval: true, workerData: { path, name } })
   test.after(() => worker.terminate())
+  messages.set(worker, on(worker, 'message'))
   return worker
 }
 
-const said = async (worker) => (await once(worker, 'message'))[0]
+/** What each worker has said; kept from its start on, since two messages may come in one turn. */
+const messages = new WeakMap()
+const said = async (worker) => (await messages.get(worker).next()).value[0]
 
 test('grants of two threads exclude each other, awaited and blocking', watchdog, async (t) => {
   const mutex = new Mutex(fresh())
@@ -222,7 +225,7 @@ test('a worker blocked in a wait can be terminated', watchdog, async (t) => {
 test('the process exits while a worker is blocked', watchdog, async (t) => {
   const child = start(t, `
     import { Worker } from 'node:worker_threads'
-    import { once } from 'node:events'
+    import { on, once } from 'node:events'
     const worker = new Worker(\`
       const byname = require(\${JSON.stringify(${JSON.stringify(path)})})
       require('node:worker_threads').parentPort.postMessage('blocking')
