@@ -51,8 +51,9 @@ wheel() (
     bash "$root/tests/command/run.sh" "$PWD/venv/bin/byname"
 )
 
-# The compiled part is the wheel's; what can be missing here is a source.
+# The compiled part is the wheel's; what can be missing here is a source. (What it depends on is compiled with the tree's, once.)
 sdist() (
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
     new_venv "$dist"/byname-*.tar.gz
     pytest "$root"/tests/python/test_{mutex,event,semaphore,waits,asyncio,shutdown}.py
 )

@@ -6,7 +6,7 @@ for signal in HUP INT QUIT TERM USR1 USR2; do
 for s in (signal.SIGINT, signal.SIGQUIT): signal.signal(s, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])' byname lock m -- sh -c '
         trap "kill \$!; byname lock --timeout 0 m -- true; test \$? = 124 && exit 42; exit 1" "$1"
-        sleep 1000 & echo > pid; wait' sh $signal 2>err & command=$!
+        (echo > pid; exec sleep 1000) & wait' sh $signal 2>err & command=$!
     read -r _ < pid
     kill -$signal $command
     got=0
