@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes stubs of an older C library: tools/glibc_stubs.sh PYTHON VERSION FOLDER. With FOLDER searched first, the machine's own
 # linker links for that glibc: a stub has the symbols of its time, under the versions of its time, and no code. They come from
-# zig, which PYTHON has as the package ziglang; why zig does not link itself is in docs/decisions/0010-older-glibc.md.
+# zig, which PYTHON has as the package ziglang; why zig does not link itself is in docs/decisions/0011-older-glibc.md.
 set -euo pipefail
 
 python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") version=$2
