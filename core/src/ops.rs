@@ -418,7 +418,8 @@ pub(crate) fn word_of_end(space: &Space, owner: u32) -> Result<Option<&'static W
     }
 }
 
-/// The owner in `state` is gone or gives up: the mutex is free and abandoned, and the next waiter is told.
+/// The owner in `state` is gone or gives up: the mutex is free and abandoned, and the next waiter is told. If it was handed to an owner that died before it
+/// ran, it is free and nothing more.
 pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
     let is_same = |now: State| now.owner_index().is_some() && now == state;
     let mut patience = Patience::new(Deadline::NEVER);
@@ -430,7 +431,8 @@ pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
             return Ok(());
         } else {
             let all = if word.alls() { Some(take_all(cx)?) } else { None };
-            if let Some(locked) = lock::try_lock_as(cx, target, word, State::mutex(None, true)) {
+            let was_had = target.record.depth.load() != 0;
+            if let Some(locked) = lock::try_lock_as(cx, target, word, State::mutex(None, was_had)) {
                 target.record.depth.store(1); // for those who look: the next owner may be stopped before it writes its own
                 return serve(locked, all, false);
             }

@@ -131,7 +131,7 @@ fn end_waiter(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
 }
 
 /// A grant that its dead waiter never took goes back, decided by the swap GRANTED → DEAD; false if the claim has changed.
-/// (A mutex needs nothing here: its owner is gone, so it is abandoned. Nor does a robust permit: the account has it.)
+/// (A mutex needs nothing here: it comes back from its dead owner, by `ops::abandon`. Nor does a robust permit: the account has it.)
 fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     let arena = &cx.space.arena;
     let waiter = arena.waiter(index)?;

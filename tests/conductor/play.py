@@ -412,8 +412,8 @@ class Play:
         if known.kind == "semaphore":
             count, _, made = seen.partition("/")
             return count == known.expected and known.made in (None, made)
-        if seen in ("free", "abandoned") or known.expected.startswith(("free", "abandoned")):
-            return seen in known.expected.split("/")
+        if {seen, known.expected} & {"free", "abandoned"}:
+            return seen == known.expected
         who, _, depth = known.expected.partition("*")
         role, _, thread = who.partition(".")
         owner, words = self.actors[role], seen.split()

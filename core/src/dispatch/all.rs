@@ -148,7 +148,7 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
     let at = WaiterRef { index: waiter_index, generation };
     for ((locked, &index), (after, news)) in locks.iter().zip(nodes).zip(&plan) {
         let node = arena.node(index)?;
-        node.news.store(*news);
+        locked.hand_over(node, *news);
         node.value.store(u64::from(locked.state.epoch()));
         if let Some(account) = locked.account_of_waiter(at)? {
             account.value_after.store(account.value.load().wrapping_add(1));

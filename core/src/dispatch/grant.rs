@@ -247,7 +247,7 @@ impl Locked {
         if let Some(account) = account {
             account.value_after.store(account.value.load().wrapping_add(1));
         }
-        node.news.store(u32::from(taken.abandoned));
+        self.hand_over(node, u32::from(taken.abandoned));
         node.value.store(u64::from(before.epoch()));
         waiter.ended_by.store(spin::tag(self.cx.op));
         Intent::declare(self, Decides::Grant, taken.state, index, at.generation, 0);
@@ -267,6 +267,15 @@ impl Locked {
         Intent::clear(self);
         self.unlink(index)?;
         Ok(won)
+    }
+
+    /// What the grant of a node tells its waiter. A mutex that is not abandoned goes over with depth 0, until its owner writes its own: an owner that dies
+    /// before that has never had it (`ops::abandon`).
+    pub(crate) fn hand_over(&self, node: &Node, news: u32) {
+        node.news.store(news);
+        if self.target.machine == Machine::Mutex && news == 0 {
+            self.target.record.depth.store(0);
+        }
     }
 
     /// The account of a waiter's process, where the object is a robust semaphore.
