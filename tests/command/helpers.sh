@@ -20,9 +20,15 @@ json() {
 }
 
 # keep_open NAME: a process that has the mutex of that name open and does not own it, so that the object outlives its owners.
-# It is gone after `let_go`.
+# It ends at `let_go`, which waits until it and all that was started since are gone, or with the test.
 keep_open() {
-    mkfifo kept release
+    mkfifo kept release gone
+    exec 9<>gone # whatever is started from here on has it open
+    trap ': <>release' EXIT
     byname lock "$1" -- sh -c 'byname sem -n 2 keeper -- byname wait --any keeper "$1" -- sh -c "echo > kept; cat release" & read -r _ < kept' sh "$1"
 }
-let_go() { : > release; }
+let_go() {
+    exec 8<gone 9>&-
+    : <>release
+    cat <&8
+}

@@ -42,10 +42,9 @@ status 0 byname sem s -- true
 wait $command || is $? 137
 
 # While it waits: nothing was taken, nothing is abandoned.
-byname lock m -- sh -c 'byname lock m -- touch ran & echo $! > pid; read -r _ < next' & command=$!
+byname lock m -- sh -c 'byname lock m -- touch ran & echo $! > pid; wait' & command=$! # released when the other one is dead
 read -r waiter < pid
 kill -9 "$waiter"
-echo > next
 wait $command
 status 0 byname lock m -- sh -c 'test -z "${BYNAME_ABANDONED-}"'
 test ! -e ran
