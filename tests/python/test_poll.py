@@ -97,7 +97,22 @@ for _ in range({ROUNDS}):
     taken.close()
 
 
-def test_asyncio_add_reader(name):
+@pytest.fixture(scope="module")
+def libuvs():
+    uvloop = pytest.importorskip("uvloop")
+    uvloop.new_event_loop().close()  # the first one makes descriptors that stay
+    return uvloop.new_event_loop
+
+
+def test_add_reader(name):
+    add_reader(name, asyncio.new_event_loop())
+
+
+def test_add_reader_of_libuv(libuvs, name):
+    add_reader(name, libuvs())
+
+
+def add_reader(name, loop):
     event, taken = byname.Event(f"{name}-event"), byname.Event(f"{name}-taken")
     setter = f"""
 event, taken = byname.Event({event.name!r}), byname.Event({taken.name!r})
@@ -107,7 +122,7 @@ for _ in range(1000):
 """
 
     async def main():
-        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        done = asyncio.Event()
         got = 0
 
         def look():
@@ -124,7 +139,8 @@ for _ in range(1000):
         return got
 
     with Child(setter) as child:
-        assert asyncio.run(main()) == 1000
+        assert loop.run_until_complete(main()) == 1000
+        loop.close()
         child.end()
     event.close()
     taken.close()
