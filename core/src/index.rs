@@ -561,15 +561,16 @@ fn reserve(cx: Cx) -> Result<ObjectRef> {
         space.arena.header().live_objects.add(1);
         Ok(Some(at))
     };
-    let mut freed = space.vacancies.freed.lock();
-    while freed.len() > REST {
-        if let Some(index) = freed.pop_front()
-            && let Some(at) = take(index)?
-        {
+    // Not in one go: what `take` ends goes into the same list.
+    let rested = || {
+        let mut freed = space.vacancies.freed.lock();
+        if freed.len() > REST { freed.pop_front() } else { None }
+    };
+    while let Some(index) = rested() {
+        if let Some(at) = take(index)? {
             return Ok(at);
         }
     }
-    drop(freed);
     let mut cursor = space.vacancies.cursor.lock();
     let mut wrapped = false;
     loop {

@@ -54,6 +54,26 @@ fn a_damaged_life_ends_the_search_for_the_name() {
     held.set().unwrap();
 }
 
+/// Another process may take a record that we freed, and leave it to be ended by whoever comes next; here its bytes say so.
+#[test]
+fn a_freed_record_that_is_another_dying_object_is_ended_on_the_way() {
+    const STAGE: u8 = 7;
+    const DYING: u8 = 3;
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("freed-{}", std::process::id())).unwrap();
+    let events = Event::options().namespace(&namespace);
+    let first = events.create("the first to be freed", Reset::Auto).unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(namespace.path()).unwrap();
+    let life = record_of(&file, "the first to be freed");
+    let others: Vec<_> = (0..64).map(|_| events.unnamed(Reset::Auto).unwrap()).collect();
+    first.close().unwrap();
+    drop(others);
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, life).unwrap();
+    file.write_all_at(&[byte[0] & !STAGE | DYING], life).unwrap();
+    assert!(events.create("the next", Reset::Auto).unwrap().created());
+}
+
 /// Bits of a word (docs/arena-format.md): of a mutex, who owns it; of a locked object, who has the lock.
 const WORD: u64 = 8;
 const OWNER: u64 = 0xffff;
