@@ -250,22 +250,11 @@ pub(crate) fn set(cx: Cx, target: Target) -> Result<()> {
     signal(cx, target, false, |state| Ok(state.set())).map(|_| ())
 }
 
-/// Releases those who wait now, then leaves the event reset.
+/// Releases those who wait now, then leaves the event reset. The word that says whether anybody waits is the one that is swapped: a pulse for a
+/// queue that has emptied meanwhile would stay.
 pub(crate) fn pulse(cx: Cx, target: Target) -> Result<()> {
-    let mut patience = Patience::new(Deadline::NEVER);
-    loop {
-        let word = target.look()?;
-        if word.is_locked() {
-            wait_for_lock(&mut patience, cx, target, word)?;
-        } else if !word.queued() {
-            if target.cas(word, word.with_state(word.state().reset())) {
-                return Ok(());
-            }
-        } else {
-            signal(cx, target, false, |state| Ok(state.pulsed()))?;
-            return Ok(());
-        }
-    }
+    let change = |word: Word| Ok(if word.queued() { word.state().pulsed() } else { word.state().reset() });
+    change_and_serve(cx, target, false, change).map(|_| ())
 }
 
 /// Resets an event.
@@ -320,6 +309,10 @@ fn post_robust(cx: Cx, target: Target, n: i64, posted: impl Fn(State) -> Result<
 
 /// Swaps the state for a signalled one and serves those who wait; gives the state before.
 fn signal(cx: Cx, target: Target, polite: bool, change: impl Fn(State) -> Result<State>) -> Result<State> {
+    change_and_serve(cx, target, polite, |word| change(word.state()))
+}
+
+fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) -> Result<State>) -> Result<State> {
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
         let word = target.look()?;
@@ -327,7 +320,7 @@ fn signal(cx: Cx, target: Target, polite: bool, change: impl Fn(State) -> Result
             wait_for_lock(&mut patience, cx, target, word)?;
             continue;
         }
-        let after = change(word.state())?;
+        let after = change(word)?;
         if !word.queued() || polite && word.needs_no_wake() {
             if target.cas(word, word.with_state(after)) {
                 return Ok(word.state());

@@ -51,6 +51,33 @@ fn a_pulse_with_nobody_waiting_leaves_it_unset() {
     }
 }
 
+/// The queue may empty between a pulse's look at it and its change of the event.
+#[test]
+fn a_pulse_leaves_nothing_though_its_waiters_give_up() {
+    let _watched = watchdog();
+    for reset in [Reset::Manual, Reset::Auto] {
+        let event = unnamed(reset);
+        let done = AtomicUsize::new(0);
+        thread::scope(|s| {
+            s.spawn(|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    event.wait_for(Duration::from_nanos(1)).unwrap();
+                }
+            });
+            for round in 0..100_000 {
+                (0..round % 512).for_each(|_| std::hint::spin_loop()); // at every instant of a wait
+                event.pulse().unwrap();
+                if event.is_set().unwrap() {
+                    done.store(2, Ordering::Relaxed);
+                    break;
+                }
+            }
+            done.fetch_max(1, Ordering::Relaxed);
+        });
+        assert_eq!(done.into_inner(), 1, "{reset:?}: it is set");
+    }
+}
+
 #[test]
 fn a_pulse_releases_exactly_those_who_wait() {
     for (reset, released) in [(Reset::Manual, 3), (Reset::Auto, 1)] {
