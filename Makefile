@@ -15,6 +15,8 @@ PREFIX ?= /usr/local
 INPUT ?=
 RUNS ?= 200
 COUNT ?= 1000000
+SECONDS ?= 600
+SEED ?=
 ROUNDS ?= 9
 RIVALS ?= 1
 ONLY ?=
@@ -111,6 +113,12 @@ test-kill: ## a few rounds of the kill test
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
+
+.PHONY: soak
+soak: build ## workers of all languages, killed and stopped at random, for SECONDS (default 600); SEED=n repeats a run's choices
+	@mkdir -p "$(TARGET)/soak"
+	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -pthread "-I$(TEST_PREFIX)/include" tests/soak/soak.c "-L$(TEST_PREFIX)/lib" "-Wl,-rpath,$(TEST_PREFIX)/lib" -lbyname -o "$(TARGET)/soak/soak-c"
+	$(NO_LITTER) $(PY) tests/conductor/soak.py --target "$(TARGET)" --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 # The short form is part of each language's tests.
 .PHONY: cancel cancel-python cancel-node cancel-c cancel-rust

@@ -6,7 +6,10 @@ from pathlib import Path
 OBJECTS_AT = 81 << 20
 OBJECT_BYTES = 256
 DEPTH, KIND, NAME_LENGTH, NAME = 56, 64, 88, 104
-HIGH_WATER_OF_OBJECTS = 80 + 4 * 4
+HIGH_WATER_OF_PROCESSES, HIGH_WATER_OF_OBJECTS = 80, 80 + 4 * 4
+PROCESSES_AT = 3 << 20
+PROCESS_BYTES = 512
+SEAT_0, PROCESS_PID = 8, 400
 MUTEX = 1
 
 
@@ -21,3 +24,12 @@ def write_depth(file: Path, name: str, depth: int) -> None:
                 arena[record + DEPTH : record + DEPTH + 4] = depth.to_bytes(4, "little")
                 return
     raise SystemExit(f"no mutex {name!r} in {file}")
+
+
+def attached(file: Path) -> list[int]:
+    """The process ids in the slots that are taken: those of the dead, too, until somebody has reaped them."""
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as arena:
+        word = lambda at: int.from_bytes(arena[at : at + 4], "little")  # noqa: E731
+        end = PROCESSES_AT + word(HIGH_WATER_OF_PROCESSES) * PROCESS_BYTES
+        slots = range(PROCESSES_AT, end, PROCESS_BYTES)
+        return [word(slot + PROCESS_PID) for slot in slots if word(slot + SEAT_0)]

@@ -1,0 +1,123 @@
+"""The ledger of the soak: a file that all workers and the conductor map, in which each writes down what it holds.
+
+It is made of 64-bit words, each written by one plain store, so that a kill leaves the old value or the new one. Nothing in it
+is locked, except that a *region* belongs to whoever has its object.
+
+**A lane** is one line of execution of a worker (a thread, a task, a forked child); nobody else writes it while it lives:
+
+    DOING = TAKING or GIVING << 32 | the objects   ->  the call of byname  ->  HELD = the new set  ->  DOING = 0
+
+One object is one bit, and a lane has one unit of an object at most. So a kill leaves at most one operation open, and of that it is
+known which objects it can have changed.
+
+**A region** is what a mutex guards: who is INSIDE, and a chain in which entry n hashes entry n - 1, its number and its writer. Whoever finds
+somebody inside, or an entry half made, must have been told that the mutex was abandoned. An auto-reset event of which there is one
+signal is a *baton*: whoever's wait was satisfied is the only one inside until it sets the event again.
+
+Objects in the order of their bits: mutexes m0.., semaphores s0.., robust semaphores r0.., batons b0... Beside them are
+*bells* l0.. (auto-reset events that anybody sets, pulses, resets: their waits are never satisfied more often than that), *gates* g0..
+(manual-reset events) and the gate `go`, behind which everybody rests while the conductor takes stock. Names x0.. come and go.
+
+PHASE is even while there is work, odd while all shall rest, END when all shall leave.
+"""
+
+import mmap
+from pathlib import Path
+
+MUTEXES, PLAIN, ROBUST, BATONS, BELLS, GATES, TEMPORARY = 6, 4, 4, 6, 2, 2, 8
+FIRST_PLAIN = MUTEXES
+FIRST_ROBUST = FIRST_PLAIN + PLAIN
+FIRST_BATON = FIRST_ROBUST + ROBUST
+OBJECTS = FIRST_BATON + BATONS
+NAMES = [
+    *(f"m{i}" for i in range(MUTEXES)),
+    *(f"s{i}" for i in range(PLAIN)),
+    *(f"r{i}" for i in range(ROBUST)),
+    *(f"b{i}" for i in range(BATONS)),
+]
+UNITS = 3  # of each semaphore
+
+PHASE, END = 0, 1_000_000
+REGIONS, REGION = 64, 64
+INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES, DEAD_NAMES, DEAD_NAMES_KEPT = 0, 1, 2, 3, 4, 8, 40, 24
+LANES, LANE, LANES_OF_A_WORKER = REGIONS + OBJECTS * REGION, 64, 4
+DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD = 0, 1, 2, 3, 4, 5, 12, 16, 32
+RUNNING, RESTING, CHILD_DIED = 0, 1, 2
+TAKING, GIVING = 1, 2
+KINDS = (
+    "lock", "semaphore", "robust", "auto event", "bell", "gate", "wait-any", "wait-all",
+    "timed out", "async", "cancelled", "polled", "made", "forked", "signal-and-wait", "kept",
+)  # fmt: skip
+(LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, FORKED, SIGNAL_AND_WAIT, KEPT) = range(16)
+CHILD = 2  # the lane of a forked child
+
+
+class Fault(Exception):
+    """A rule was broken."""
+
+
+def create(path: Path, workers: int) -> None:
+    path.write_bytes(bytes(8 * (LANES + workers * LANES_OF_A_WORKER * LANE)))
+
+
+def words(path) -> memoryview:
+    """The ledger as an array of words."""
+    with open(path, "r+b") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
+
+
+def region(ledger: memoryview, o: int) -> memoryview:
+    return ledger[REGIONS + o * REGION : REGIONS + (o + 1) * REGION]
+
+
+def lane(ledger: memoryview, slot: int, number: int) -> memoryview:
+    at = LANES + (slot * LANES_OF_A_WORKER + number) * LANE
+    return ledger[at : at + LANE]
+
+
+def bits(mask: int) -> list[int]:
+    return [o for o in range(OBJECTS) if mask >> o & 1]
+
+
+def mix(before: int, n: int, writer: int) -> int:
+    h = ((before ^ n) & 0xFFFFFFFF) * 0x9E3779B1 & 0xFFFFFFFF
+    h = (h ^ h >> 15 ^ writer & 0xFFFFFFFF) * 0x85EBCA77 & 0xFFFFFFFF
+    return h ^ h >> 13
+
+
+def enter_mutex(r: memoryview, name: int, told: bool, fence: int, what: str) -> None:
+    """Checks and prolongs the chain of a mutex that the caller has just become the owner of."""
+    inside, n = r[INSIDE], r[HEAD]
+    if inside and not told:
+        raise Fault(f"{what}: {inside:x} is inside, and this owner was not told")
+    if inside:
+        r[DEAD_NAMES + r[TOLD_DIRTY] % DEAD_NAMES_KEPT] = inside
+        r[TOLD_DIRTY] += 1
+    elif told:
+        r[TOLD_CLEAN] += 1
+    r[INSIDE] = name
+    last, following = ENTRIES + 4 * (n % 8), ENTRIES + 4 * ((n + 1) % 8)
+    if n and (r[last] != n or r[last + 3] != mix(r[last + 1], n, r[last + 2])):
+        raise Fault(f"{what}: entry {n} is torn")
+    if r[following] == n + 1 and not told:
+        raise Fault(f"{what}: entry {n + 1} is half made, and this owner was not told")
+    if fence <= r[FENCE]:
+        raise Fault(f"{what}: fence {fence} after {r[FENCE]}")
+    r[FENCE] = fence
+    r[following] = n + 1
+    r[following + 1] = r[last + 3] if n else 0
+    r[following + 2] = name & 0xFFFFFFFF
+    r[following + 3] = mix(r[following + 1], n + 1, r[following + 2])
+    r[HEAD] = n + 1
+
+
+def enter_baton(r: memoryview, name: int, what: str) -> None:
+    if r[INSIDE]:
+        raise Fault(f"{what}: {r[INSIDE]:x} has it, and it was given once more")
+    r[INSIDE] = name
+
+
+def go_out(r: memoryview, name: int, what: str) -> None:
+    if r[INSIDE] != name:
+        raise Fault(f"{what}: {r[INSIDE]:x} came inside while {name:x} was")
+    r[INSIDE] = 0
