@@ -12,12 +12,12 @@
 //! *Death.* Reserved, not linked: the row bit leads the reaper to it. DYING, not unlinked: `pending_object` does, and every reader that
 //! meets it. A *stopped* remover delays creators of names that share its bucket of 262 144.
 
-use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, OBJECTS, Object, PROCESSES, Table};
+use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, Node, OBJECTS, Object, PROCESSES, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
 use crate::bucket::Bucket;
 use crate::cell::private::Ordering;
 use crate::cell::{Word64, fence, fence_after_swap};
-use crate::dispatch::lock::{self, Target, node_kind};
+use crate::dispatch::lock::{self, Locked, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::life::{Life, Stage};
@@ -782,8 +782,9 @@ pub(crate) fn open_account(cx: Cx, target: Target) -> Result<()> {
     locked.finish(None)
 }
 
-/// Closes the accounts of processes that are dead and not buried yet, so that who asks after a death is told of it.
-pub(crate) fn close_dead_accounts(cx: Cx, target: Target) -> Result<()> {
+/// Returns the permits of processes that are dead and not buried yet, so that who asks after a death is told of it. Their accounts stay
+/// open until their reaper has ended their waits (R3): a wait of the dead may be granted until then, and the account is where that permit is found.
+pub(crate) fn return_permits_of_the_dead(cx: Cx, target: Target) -> Result<()> {
     let locked = lock::lock(cx, target)?;
     let mut dead = Vec::new();
     let mut next = target.record.accounts.load();
@@ -800,18 +801,35 @@ pub(crate) fn close_dead_accounts(cx: Cx, target: Target) -> Result<()> {
         }
     }
     locked.finish(None)?;
-    dead.into_iter().try_for_each(|process| close_account(cx, target, process))
+    dead.into_iter().try_for_each(|process| {
+        let mut locked = lock::lock(cx, target)?;
+        if let Some((index, account)) = locked.account(process)? {
+            return_permits(&mut locked, index, account);
+        }
+        locked.finish(None)?;
+        serve_alls(cx, target)
+    })
+}
+
+/// Empties the account of a dead process, or of one that leaves.
+fn return_permits(locked: &mut Locked, index: u32, account: &Node) {
+    let permits = account.value.load();
+    if permits > 0 {
+        let after = locked.state.post_of_dead(permits.min(u64::from(u32::MAX)) as u32, locked.target.record.maximum.load());
+        locked.change_with_account(index, account, 0, after);
+    }
+}
+
+/// Serves the wait-alls that permits may have come back for.
+fn serve_alls(cx: Cx, target: Target) -> Result<()> {
+    if target.word().alls() { ops::serve_again(cx, target) } else { Ok(()) }
 }
 
 /// Closes a process's account: its permits come back, and the next acquirer is told.
 pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Result<()> {
     let mut locked = lock::lock(cx, target)?;
     let Some((index, account)) = locked.account(process)? else { return locked.finish(None) };
-    let permits = account.value.load();
-    if permits > 0 {
-        let after = locked.state.post_of_dead(permits.min(u64::from(u32::MAX)) as u32, target.record.maximum.load());
-        locked.change_with_account(index, account, 0, after);
-    }
+    return_permits(&mut locked, index, account);
     account.object.store(0); // first: its reaper finds it in the list by its process
     let mut link = &target.record.accounts;
     for _ in 0..PROCESSES {
@@ -828,10 +846,7 @@ pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Resu
     if process == cx.space.me() {
         cx.space.pools.lock().give_node(index);
     }
-    if target.word().alls() {
-        ops::serve_again(cx, target)?;
-    }
-    Ok(())
+    serve_alls(cx, target)
 }
 
 // --- buckets

@@ -126,7 +126,7 @@ pub(crate) fn try_take(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option
 #[cold]
 fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Taken>> {
     if target.machine == Machine::RobustSemaphore {
-        index::close_dead_accounts(cx, target)?;
+        index::return_permits_of_the_dead(cx, target)?;
     }
     let mut patience = Patience::new(Deadline::NEVER);
     loop {

@@ -2,7 +2,7 @@
 
 mod api_support;
 
-use api_support::{LONG, SHORT, session, watchdog};
+use api_support::{LONG, SHORT, poll_once, session, watchdog};
 use byname::{Event, Mutex, Namespace, Reset, Semaphore, Wait, wait_any};
 use std::process::{Child, Command};
 
@@ -69,6 +69,17 @@ fn the_child() {
             let robust = Semaphore::options().namespace(&here).open("robust units").unwrap();
             let plain = Semaphore::options().namespace(&here).open("plain units").unwrap();
             Box::new([robust.acquire().unwrap(), robust.acquire().unwrap(), plain.acquire().unwrap()])
+        }
+        "robust and waiting" => {
+            let robust = Semaphore::options().namespace(&here).open("one robust unit").unwrap();
+            let never = Event::unnamed(Reset::Auto).unwrap();
+            // So many that a reaper is at them for a while before it comes to the one that counts.
+            let mut others: Vec<_> = (0..20_000).map(|_| never.wait_async()).collect();
+            assert!(others.iter_mut().all(|wait| poll_once(wait).is_pending()));
+            let unit = robust.acquire().unwrap();
+            let mut second = robust.acquire_async();
+            assert!(poll_once(&mut second).is_pending());
+            Box::new((never, others, unit, second))
         }
         "only holder" => Box::new(Event::options().namespace(&here).initially_set().create("held by one", Reset::Manual).unwrap()),
         unknown => panic!("no such role: {unknown}"),
@@ -148,6 +159,28 @@ fn units_of_the_dead_come_back_where_the_semaphore_is_robust() {
     assert!(second.fence() > first.fence());
     assert!(robust.try_acquire().unwrap().is_none());
     assert_eq!(plain.available().unwrap(), 1, "S4: stays taken");
+}
+
+/// Who asks for a unit of somebody who is dead and not reaped yet brings his units back; one of them may then be granted to a wait of the same dead.
+#[test]
+fn a_unit_of_the_dead_that_was_granted_to_the_dead_comes_back() {
+    let _watchdog = watchdog();
+    let robust = Semaphore::options().namespace(&session()).robust().create("one robust unit", 1, 1).unwrap();
+    for _ in 0..5 {
+        let child = Actor::start("robust and waiting");
+        let asking = std::sync::atomic::AtomicBool::new(true);
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                while asking.load(std::sync::atomic::Ordering::Relaxed) && robust.try_acquire().unwrap().is_none() {
+                    std::hint::spin_loop();
+                }
+            });
+            child.kill();
+            let unit = robust.acquire_for(LONG).unwrap();
+            asking.store(false, std::sync::atomic::Ordering::Relaxed);
+            assert!(unit.is_some(), "the unit is lost");
+        });
+    }
 }
 
 #[test]
