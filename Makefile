@@ -20,6 +20,8 @@ SEED ?=
 ROUNDS ?= 9
 RIVALS ?= 1
 ONLY ?=
+SHORT ?=
+SEED ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -136,6 +138,12 @@ cancel-node: build ## cancellations that race with the grant in Node, COUNT of t
 .PHONY: loom
 loom: ## the word machines under the model checker
 	RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom"
+
+.PHONY: crash
+crash: ## processes die before each of their writes; SHORT=1 samples the deaths of two (SEED=n), ONLY=word plays some
+	RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --locked --release -p byname --test crash --no-run --target-dir "$(TARGET)/crash"
+	@SHORT=$(SHORT) SEED=$(SEED) ONLY="$(ONLY)" $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
+	  cargo test --quiet --locked --release -p byname --test crash --target-dir "$(TARGET)/crash"
 
 .PHONY: lint
 lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules

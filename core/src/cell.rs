@@ -3,6 +3,8 @@
 //! [`Word32`] and [`Word64`] are the only atomics that live in shared memory, and this file holds the only code that
 //! writes them, so that one place decides orderings and one place can count, or interrupt, every write. Loads are
 //! Acquire, stores Release, read-modify-writes AcqRel; a caller that needs more says so with [`fence`].
+//!
+//! Under `--cfg crash` each of these writes is a point where a process can be made to die (`crash.rs`).
 
 #![allow(clippy::disallowed_types)] // the one home of atomics
 
@@ -64,38 +66,51 @@ macro_rules! word {
             }
 
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn store(&self, value: $int) {
+                self.crash_point();
                 self.0.store(value, Ordering::Release);
             }
 
             /// Swaps `old` for `new`; the error is what stood there instead.
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn cas(&self, old: $int, new: $int) -> Result<(), $int> {
+                self.crash_point();
                 self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).map(|_| ())
             }
 
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn swap(&self, value: $int) -> $int {
+                self.crash_point();
                 self.0.swap(value, Ordering::AcqRel)
             }
 
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn add(&self, value: $int) -> $int {
+                self.crash_point();
                 self.0.fetch_add(value, Ordering::AcqRel)
             }
 
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn or(&self, bits: $int) -> $int {
+                self.crash_point();
                 self.0.fetch_or(bits, Ordering::AcqRel)
             }
 
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn and(&self, bits: $int) -> $int {
+                self.crash_point();
                 self.0.fetch_and(bits, Ordering::AcqRel)
             }
 
             /// Applies `change` until it takes or declines; gives the value before on success, the value met on refusal.
             #[inline]
+            #[cfg_attr(crash, track_caller)]
             pub(crate) fn update(&self, mut change: impl FnMut($int) -> Option<$int>) -> Result<$int, $int> {
                 let mut old = self.load();
                 loop {
@@ -105,6 +120,14 @@ macro_rules! word {
                         Err(met) => old = met,
                     }
                 }
+            }
+
+            /// A process may be told to die here, before the write (`crash.rs`).
+            #[inline(always)]
+            #[cfg_attr(crash, track_caller)]
+            fn crash_point(&self) {
+                #[cfg(all(crash, not(loom)))]
+                crate::crash::before_write(std::ptr::from_ref(self).addr());
             }
         }
     };

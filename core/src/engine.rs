@@ -145,6 +145,12 @@ impl Namespace {
         self.0.session.as_deref()
     }
 
+    /// For `crash.rs`.
+    #[cfg(crash)]
+    pub(crate) fn space(&self) -> &'static Space {
+        self.0
+    }
+
     /// The file that holds the namespace.
     ///
     /// # Examples
@@ -623,6 +629,12 @@ impl HandleRef {
         let rights = self.0.open(0)?.rights;
         let given = Access::RIGHTS.iter().filter(|(_, right)| rights & right != 0);
         Ok(Access(given.fold(Access::READ_CONTROL, |mask, (bit, _)| mask | bit)))
+    }
+
+    /// The namespace and the record, for `crash.rs`.
+    #[cfg(crash)]
+    pub(crate) fn place(self) -> Result<(&'static Space, Target)> {
+        self.0.open(0).map(|opened| (opened.space, opened.target))
     }
 
     /// Where the object lives.

@@ -12,6 +12,9 @@ mod bucket;
 mod cell;
 #[cfg(all(feature = "cli", not(loom)))]
 pub mod cli;
+#[cfg(all(crash, not(loom)))]
+#[doc(hidden)]
+pub mod crash;
 mod dispatch;
 #[cfg(not(loom))]
 pub mod engine;

@@ -414,6 +414,8 @@ pub(crate) fn word_of_end(space: &Space, owner: u32) -> Result<Option<&'static W
 /// The owner in `state` is gone or gives up: the mutex is free and abandoned, and the next waiter is told. If it was handed to an owner that died before it
 /// ran, it is free and nothing more.
 pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
+    #[cfg(crash)]
+    let _scope = crate::crash::recovery(false);
     let is_same = |now: State| now.owner_index().is_some() && now == state;
     let mut patience = Patience::new(Deadline::NEVER);
     loop {

@@ -36,6 +36,12 @@ use crate::sys::robust;
 /// Reaps a dead process; false if it must be tried again: one of its threads has not been seen to end, or somebody who is stopped
 /// holds a lock that was needed (everything else is done then).
 pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
+    #[cfg(crash)]
+    if !crate::crash::may_reap() {
+        return Ok(false);
+    }
+    #[cfg(crash)]
+    let scope = crate::crash::recovery(true);
     let space = cx.space;
     live::wake_seats(space, dead.slot)?;
     if let Some(word) = live::surviving_thread(space, dead)? {
@@ -79,7 +85,13 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     for index in blocks(space, Table::Nodes, dead) {
         step(unlink_node(cx.hurried(PATIENCE_NS), dead, index))?;
     }
-    if busy { Ok(false) } else { free_slot(space, dead) }
+    if busy {
+        return Ok(false);
+    }
+    free_slot(space, dead)?;
+    #[cfg(crash)]
+    scope.done();
+    Ok(true)
 }
 
 /// How long the reaper waits for any one lock before it goes on to the next.
@@ -272,7 +284,7 @@ fn unlock_strays(cx: Cx, dead: ProcessRef) -> Result<()> {
 }
 
 /// R7.
-fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<bool> {
+fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<()> {
     for (index, owner) in live::owners_of(space, dead) {
         let life = owner.life.load();
         if live::process_of_owner(space, index) != Some(dead) {
@@ -298,5 +310,5 @@ fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<bool> {
             let _ = seat.cas(value, next);
         }
     }
-    Ok(true)
+    Ok(())
 }

@@ -65,6 +65,8 @@ impl Arena {
         let own = OwnFile::new(&path, file)?;
         let gate = Gate::new()?;
         fault::guard(region, gate.0.word(), LOST);
+        #[cfg(crash)]
+        crate::crash::note_arena(region.address(), region.len());
         Ok(Arena {
             path,
             file: Lock::new(own),

@@ -63,7 +63,9 @@ impl File {
     }
 
     /// Gives the unnamed file its name; EEXIST if somebody was first.
+    #[cfg_attr(crash, track_caller)]
     pub(crate) fn link(&self, path: &Path) -> Result<(), i32> {
+        super::crash_point();
         let from = CString::new(format!("/proc/self/fd/{}", self.0)).map_err(|_| libc::EINVAL)?;
         let to = c_path(path)?;
         // SAFETY: both paths are valid C strings.
@@ -92,7 +94,9 @@ impl File {
     }
 
     /// Sets the size of the sparse file. Refuses beyond RLIMIT_FSIZE, where the kernel would kill us (SIGXFSZ).
+    #[cfg_attr(crash, track_caller)]
     pub(crate) fn set_size(&self, size: u64) -> Result<(), i32> {
+        super::crash_point();
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: the buffer is valid.
         check(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) })?;
@@ -104,7 +108,9 @@ impl File {
     }
 
     /// Makes sure that memory or disk is behind a range, so that touching it cannot raise SIGBUS later.
+    #[cfg_attr(crash, track_caller)]
     pub(crate) fn reserve(&self, offset: u64, len: u64) -> Result<(), i32> {
+        super::crash_point();
         loop {
             // SAFETY: the descriptor is ours; mode 0 with KEEP_SIZE changes no content.
             match check(unsafe { libc::fallocate(self.0, libc::FALLOC_FL_KEEP_SIZE, offset as libc::off_t, len as libc::off_t) }) {
@@ -122,7 +128,9 @@ impl File {
     }
 
     /// Writes all of `buf` at `offset`.
+    #[cfg_attr(crash, track_caller)]
     pub(crate) fn write_at(&self, buf: &[u8], offset: u64) -> Result<(), i32> {
+        super::crash_point();
         // SAFETY: the buffer is valid for its length.
         let n = unsafe { libc::pwrite(self.0, buf.as_ptr().cast(), buf.len(), offset as libc::off_t) };
         match n {
@@ -133,7 +141,9 @@ impl File {
     }
 
     /// Takes the inode's exclusive lock; the kernel drops it with the descriptor.
+    #[cfg_attr(crash, track_caller)]
     pub(crate) fn lock(&self) -> Result<(), i32> {
+        super::crash_point();
         loop {
             // SAFETY: the descriptor is ours.
             match check(unsafe { libc::flock(self.0, libc::LOCK_EX) }) {
@@ -171,7 +181,9 @@ pub(crate) fn stat(path: &Path) -> Result<Stat, i32> {
 }
 
 /// Removes a name.
+#[cfg_attr(crash, track_caller)]
 pub(crate) fn unlink(path: &Path) -> Result<(), i32> {
+    super::crash_point();
     let path = c_path(path)?;
     // SAFETY: the path is a valid C string.
     check(unsafe { libc::unlink(path.as_ptr()) }).map(|_| ())

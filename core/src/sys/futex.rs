@@ -36,7 +36,9 @@ pub(crate) fn wait(word: &Word32, value: u32, deadline: Deadline) -> Woken {
 }
 
 /// Wakes up to `count` sleepers of `word`; says how many there were.
+#[cfg_attr(crash, track_caller)]
 pub(crate) fn wake(word: &Word32, count: i32) -> usize {
+    super::crash_point();
     // SAFETY: waking only reads the address as a key.
     let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAKE, count) };
     usize::try_from(r).unwrap_or(0)

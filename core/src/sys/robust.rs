@@ -5,8 +5,8 @@
 //! one shares the thread's list with the C library. When a thread ends in whatever way, the kernel goes through its
 //! list, sets [`OWNER_DIED`] in each word that still names the thread, and wakes one sleeper of each.
 
-use super::errno;
 use super::memory::Region;
+use super::{crash_point, errno};
 use crate::cell::{Word32, Word64};
 use std::sync::OnceLock;
 
@@ -46,6 +46,7 @@ impl SeatList {
         let offset = (seats.as_ptr() as usize).wrapping_sub(page.address() + FIRST_NODE) as libc::c_long;
         // SAFETY: the page is mapped for good and written by this thread alone; an empty list points at its head.
         unsafe { head.write_volatile(Head { list: head as usize, futex_offset: offset, pending: 0 }) };
+        crash_point();
         // SAFETY: the head is valid for as long as the thread lives, and this thread uses no robust mutex of the C library.
         let r = unsafe { libc::syscall(libc::SYS_set_robust_list, head, size_of::<Head>()) };
         if r == 0 { Ok(list) } else { Err(errno()) }
@@ -53,6 +54,7 @@ impl SeatList {
 
     /// Announces seat `i`: dying from here on marks it, if it names this thread by then.
     pub(crate) fn announce(&self, i: usize) {
+        crash_point();
         // SAFETY: the head is ours; the kernel reads it only after this thread's death.
         unsafe { (&raw mut (*self.head()).pending).write_volatile(self.node(i)) };
     }
@@ -61,15 +63,18 @@ impl SeatList {
     pub(crate) fn link_all(&self) {
         for i in 0..self.seats {
             let next = if i + 1 < self.seats { self.node(i + 1) } else { self.head() as usize };
+            crash_point();
             // SAFETY: the node lies in our page.
             unsafe { (self.node(i) as *mut usize).write_volatile(next) };
         }
+        crash_point();
         // SAFETY: as in `announce`; the nodes above are complete before the head names them.
         unsafe { (&raw mut (*self.head()).list).write_volatile(self.node(0)) };
     }
 
     /// Takes the announcement back.
     pub(crate) fn settle(&self) {
+        crash_point();
         // SAFETY: as in `announce`.
         unsafe { (&raw mut (*self.head()).pending).write_volatile(0) };
     }
@@ -107,9 +112,11 @@ pub(crate) unsafe fn lock_thread_word(bytes: *mut u8) -> Result<(), i32> {
             r = libc::pthread_mutexattr_setpshared(&mut attr, libc::PTHREAD_PROCESS_SHARED);
         }
         if r == 0 {
+            crash_point();
             r = libc::pthread_mutex_init(mutex, &attr);
         }
         if r == 0 {
+            crash_point();
             r = libc::pthread_mutex_lock(mutex);
         }
         libc::pthread_mutexattr_destroy(&mut attr);
@@ -122,6 +129,7 @@ pub(crate) unsafe fn lock_thread_word(bytes: *mut u8) -> Result<(), i32> {
 /// # Safety
 /// - `bytes` is what that call was given, and the calling thread is the one that made it.
 pub(crate) unsafe fn unlock_thread_word(bytes: *mut u8) {
+    crash_point();
     // SAFETY: the caller answers for both.
     unsafe { libc::pthread_mutex_unlock(bytes.cast()) };
 }

@@ -1,0 +1,1114 @@
+//! What is played: every operation, over every kind of object.
+
+use crate::stage::{AUTO, LONG, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
+use byname::crash::{self, Scope};
+use byname::engine::{Access, By, HandleRef, Mode, Outcome, PendingWait, Spec, signal_and_wait, start_wait, wait};
+use byname::{ErrorKind, Reset, Timeout};
+use std::cell::Cell;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc;
+use std::time::Duration;
+
+pub struct Scenario {
+    pub operation: &'static str,
+    pub name: &'static str,
+    /// How many act, and how many sleep.
+    pub victims: usize,
+    pub sleepers: usize,
+    /// Two victims may act at once.
+    pub in_pairs: bool,
+    /// Somebody else has the namespace open, and may die while he deals with the dead.
+    pub in_company: bool,
+    pub play: fn(&Stage),
+}
+
+const fn scene(operation: &'static str, name: &'static str, sleepers: usize, play: fn(&Stage)) -> Scenario {
+    Scenario { operation, name, victims: 1, sleepers, in_pairs: false, in_company: true, play }
+}
+
+impl Scenario {
+    const fn in_pairs(self) -> Scenario {
+        Scenario { in_pairs: true, ..self }
+    }
+
+    const fn alone(self) -> Scenario {
+        Scenario { in_company: false, ..self }
+    }
+}
+
+/// The operations that must be there.
+pub const OPERATIONS: [&str; 20] = [
+    "create",
+    "open",
+    "close",
+    "attach",
+    "detach",
+    "acquire",
+    "release",
+    "set",
+    "reset",
+    "pulse",
+    "wait-any",
+    "wait-all",
+    "signal-and-wait",
+    "cancel",
+    "time-out",
+    "hand-off",
+    "watch",
+    "fork",
+    "reap",
+    "recover",
+];
+
+fn got<T>(outcome: Outcome<T>) -> u64 {
+    u64::from(matches!(outcome, Outcome::Got(_)))
+}
+
+/// Sleeps for the object; 1: had it.
+fn sleep_for(object: HandleRef) -> u64 {
+    got(object.acquire(LONG.into(), None).unwrap())
+}
+
+/// Sleeps for the mutex and lets go of it; 2: it was abandoned.
+fn sleep_for_mutex(mutex: HandleRef) -> u64 {
+    let got = get(mutex);
+    mutex.release().unwrap();
+    1 + u64::from(got.abandoned)
+}
+
+/// An asynchronous wait, and what is sent when it is decided.
+fn begin(objects: &[HandleRef], mode: Mode, timeout: Timeout) -> (PendingWait, mpsc::Receiver<()>) {
+    let (tell, told) = mpsc::channel();
+    let wait = start_wait(objects, mode, false, timeout, Box::new(move || _ = tell.send(()))).unwrap();
+    (wait, told)
+}
+
+/// Waits by the keeper's word; what was had is kept. 1: had it, 2: it was abandoned.
+fn sleep_async(objects: &[HandleRef], mode: Mode, keep: bool) -> u64 {
+    let (wait, told) = begin(objects, mode, Timeout::INFINITE);
+    let outcome = loop {
+        if let Some(outcome) = wait.poll() {
+            break outcome.unwrap();
+        }
+        told.recv_timeout(LONG).expect("the keeper tells");
+    };
+    let Outcome::Got(satisfied) = outcome else { return 0 };
+    let abandoned = satisfied.abandoned;
+    if keep {
+        std::mem::forget(satisfied);
+    } else {
+        satisfied.grants.into_iter().for_each(|grant| grant.release().unwrap());
+    }
+    1 + u64::from(abandoned)
+}
+
+/// The name is nobody's, and can be made anew.
+fn name_is_free(s: &Stage, name: &str, spec: Spec) {
+    let gone = s.namespace().open_any(Some(name), Access::ALL);
+    assert_eq!(gone.map(|_| ()).unwrap_err().kind(), ErrorKind::NotFound, "the name is gone with its last holder");
+    let again = s.namespace().create(Some(name), spec, Access::ALL).unwrap();
+    assert!(again.created().unwrap());
+    drop(again);
+    let gone = s.namespace().open_any(Some(name), Access::ALL);
+    assert_eq!(gone.map(|_| ()).unwrap_err().kind(), ErrorKind::NotFound, "and again");
+}
+
+/// The only victim's last words: what the object's state was, as its intent vouches.
+fn says_state(s: &Stage, object: HandleRef) {
+    s.last_words(move || u64::from(crash::vouched(object)));
+}
+
+/// Whether it owned the mutex, and had run as its owner.
+fn says_owner(s: &Stage, mutex: HandleRef) {
+    s.last_words(move || u64::from(crash::owns(mutex)));
+}
+
+/// How many of its waits had what they waited for.
+fn says_taken(s: &Stage) {
+    if !s.is(Role::Witness) {
+        let namespace = s.namespace();
+        s.last_words(move || crash::taken(&namespace) as u64);
+    }
+}
+
+fn taken_by_all(s: &Stage) -> usize {
+    (0..s.victims).map(|i| s.words(i) as usize).sum()
+}
+
+/// A sleeper of `mutex` has had it, or died for it; then the witness gets it: who owned it at his death is told of exactly once.
+fn told_once(s: &Stage, mutex: HandleRef) {
+    let owed = s.words(0) == 1;
+    match s.outcome(0) {
+        Some(outcome) => {
+            assert_eq!(outcome == 2, owed, "the sleeper is told, exactly when it was owned");
+            s.whole_mutex(mutex, false);
+        }
+        None => {
+            let sleeper_owned = s.words(s.victims) == 1;
+            let got = get(mutex);
+            assert!(got.abandoned || !sleeper_owned, "the sleeper died as the owner");
+            assert!(!got.abandoned || sleeper_owned || owed, "nobody died as the owner");
+            mutex.release().unwrap();
+            s.whole_mutex(mutex, false);
+        }
+    }
+}
+
+const LONG_NAME: &str = "a name that does not fit into the record of its object, since it is longer than the hundred and fifty-two bytes \
+    that there are for it, and so has a record of its own in another table";
+
+/// As many as fit into the first chunk of the table of objects.
+const CHUNK_OF_OBJECTS: usize = 256;
+
+fn make(s: &Stage, name: Option<&str>, spec: Spec) {
+    std::mem::forget(s.namespace().create(name, spec, Access::ALL).unwrap());
+}
+
+pub const SCENARIOS: &[Scenario] = &[
+    // --- create
+    scene("create", "a named event", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || make(s, Some("new"), AUTO));
+        s.check(|| name_is_free(s, "new", MUTEX));
+    })
+    .in_pairs(),
+    scene("create", "an owned mutex with a long name", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || make(s, Some(LONG_NAME), Spec::Mutex { initially_owned: true }));
+        s.check(|| name_is_free(s, LONG_NAME, AUTO));
+    })
+    .in_pairs(),
+    scene("create", "a robust semaphore", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || make(s, Some("new"), robust(1, 1)));
+        s.check(|| name_is_free(s, "new", robust(2, 2)));
+    })
+    .in_pairs(),
+    scene("create", "an unnamed manual event", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || make(s, None, MANUAL));
+        s.check(|| {});
+    })
+    .in_pairs(),
+    scene("create", "one that is there", 0, |s| {
+        let event = s.object("there", AUTO);
+        s.act(Scope::Thread, || make(s, Some("there"), AUTO));
+        s.check(|| {
+            event.set().unwrap();
+            let again = s.namespace().create(Some("there"), AUTO, Access::ALL).unwrap();
+            assert!(!again.created().unwrap() && again.is_set().unwrap());
+        });
+    })
+    .in_pairs(),
+    scene("create", "one that is there and of another kind", 0, |s| {
+        s.object("there", AUTO);
+        s.act(Scope::Thread, || {
+            let other = s.namespace().create(Some("there"), MUTEX, Access::ALL);
+            assert_eq!(other.map(|_| ()).unwrap_err().kind(), ErrorKind::WrongKind);
+        });
+        s.check(|| {
+            s.close_all();
+            name_is_free(s, "there", MUTEX);
+        });
+    })
+    .in_pairs(),
+    scene("create", "one for which the table must grow", 0, |s| {
+        let all: Vec<_> = (0..if s.is(Role::Witness) { CHUNK_OF_OBJECTS } else { 0 })
+            .map(|_| s.namespace().create(None, AUTO, Access::ALL).unwrap())
+            .collect();
+        s.namespace();
+        s.act(Scope::Thread, || make(s, Some("new"), AUTO));
+        s.check(|| name_is_free(s, "new", MUTEX));
+        drop(all);
+    })
+    .in_pairs(),
+    // --- open
+    scene("open", "an event", 0, |s| {
+        let event = if s.is(Role::Victim) { None } else { Some(s.object("e", AUTO)) };
+        s.namespace();
+        s.act(Scope::Thread, || std::mem::forget(s.namespace().open_any(Some("e"), Access::ALL).unwrap()));
+        s.check(|| {
+            let event = event.unwrap();
+            event.set().unwrap();
+            assert!(event.is_set().unwrap());
+            s.settle();
+            s.close_all();
+            name_is_free_when_left(s, "e");
+        });
+    })
+    .in_pairs(),
+    scene("open", "a mutex with a long name", 0, |s| {
+        let mutex = if s.is(Role::Victim) { None } else { Some(s.object(LONG_NAME, MUTEX)) };
+        s.namespace();
+        s.act(Scope::Thread, || std::mem::forget(s.namespace().open_any(Some(LONG_NAME), Access::ALL).unwrap()));
+        s.check(|| s.whole_mutex(mutex.unwrap(), false));
+    })
+    .in_pairs(),
+    scene("open", "a robust semaphore", 0, |s| {
+        let semaphore = if s.is(Role::Victim) { None } else { Some(s.object("r", robust(2, 2))) };
+        s.namespace();
+        s.act(Scope::Thread, || std::mem::forget(s.namespace().open_any(Some("r"), Access::ALL).unwrap()));
+        s.check(|| {
+            let semaphore = semaphore.unwrap();
+            assert!(!get(semaphore).abandoned && !get(semaphore).abandoned);
+            assert_eq!(semaphore.available().unwrap(), 0);
+            semaphore.post(2).unwrap();
+        });
+    })
+    .in_pairs(),
+    // --- close
+    scene("close", "the only handle of an event", 0, |s| {
+        s.namespace();
+        let handle = s.is(Role::Victim).then(|| s.namespace().create(Some("e"), AUTO, Access::ALL).unwrap());
+        s.act(Scope::Thread, || drop(handle));
+        s.check(|| name_is_free(s, "e", MUTEX));
+    })
+    .in_pairs(),
+    scene("close", "the only handle of a mutex with a long name", 0, |s| {
+        s.namespace();
+        let handle = s.is(Role::Victim).then(|| s.namespace().create(Some(LONG_NAME), MUTEX, Access::ALL).unwrap());
+        s.act(Scope::Thread, || drop(handle));
+        s.check(|| name_is_free(s, LONG_NAME, AUTO));
+    })
+    .in_pairs(),
+    scene("close", "one of two handles of an event", 0, |s| {
+        let event = s.object("e", AUTO);
+        s.act(Scope::Thread, || s.close_all());
+        s.check(|| {
+            event.set().unwrap();
+            assert!(event.is_set().unwrap());
+            assert!(s.namespace().open_any(Some("e"), Access::ALL).is_ok());
+        });
+    })
+    .in_pairs(),
+    scene("close", "a robust semaphore with permits", 0, |s| {
+        let semaphore = s.object("r", robust(2, 2));
+        if s.is(Role::Victim) {
+            get(semaphore);
+            get(semaphore);
+        }
+        s.act(Scope::Thread, || s.close_all());
+        s.check(|| {
+            assert!(get(semaphore).abandoned, "the first one is told");
+            assert!(!get(semaphore).abandoned, "and no other");
+            assert_eq!(semaphore.available().unwrap(), 0);
+            semaphore.post(2).unwrap();
+        });
+    }),
+    scene("close", "a robust semaphore with permits, and one waits for all", 1, |s| {
+        let (semaphore, event) = (s.object("r", robust(1, 1)), s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true }));
+        if s.is(Role::Victim) {
+            get(semaphore);
+        }
+        s.sleeper(0, || 1 + u64::from(get_in(&[semaphore, event], Mode::All).abandoned));
+        s.act(Scope::Thread, || s.close_all());
+        s.check(|| {
+            let told = s.outcome(0);
+            assert!(told.is_none_or(|told| told == 2), "told");
+            if told.is_some() {
+                assert!(!event.is_set().unwrap());
+            }
+        });
+    }),
+    scene("close", "a mutex that the closer owns", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        s.act(Scope::Thread, || s.close_all());
+        s.check(|| s.whole_mutex(mutex, true));
+    }),
+    // --- attach and detach
+    scene("attach", "to a namespace in use", 0, |s| {
+        let event = (!s.is(Role::Victim)).then(|| s.object("e", AUTO));
+        s.act(Scope::Process, || make(s, Some("e"), AUTO));
+        s.check(|| {
+            event.unwrap().set().unwrap();
+            assert!(event.unwrap().is_set().unwrap());
+        });
+    })
+    .in_pairs(),
+    scene("attach", "the first", 0, |s| {
+        s.act(Scope::Process, || make(s, Some("e"), AUTO));
+        s.check(|| name_is_free(s, "e", AUTO));
+    })
+    .in_pairs()
+    .alone(),
+    scene("detach", "by an exit, owning a mutex", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        s.act(Scope::Process, || std::process::exit(0));
+        s.check(|| s.whole_mutex(mutex, true));
+    }),
+    scene("detach", "by an exit, holding permits, while one waits for them", 1, |s| {
+        let semaphore = s.object("r", robust(1, 1));
+        if s.is(Role::Victim) {
+            get(semaphore);
+        }
+        s.sleeper(0, || 1 + u64::from(get(semaphore).abandoned));
+        s.act(Scope::Process, || std::process::exit(0));
+        s.check(|| assert!(s.outcome(0).is_none_or(|told| told == 2)));
+    }),
+    scene("detach", "the last", 0, |s| {
+        if s.is(Role::Victim) {
+            s.object("e", AUTO);
+        }
+        s.act(Scope::Process, || std::process::exit(0));
+        s.check(|| name_is_free(s, "e", MUTEX));
+    })
+    .in_pairs()
+    .alone(),
+    scene("detach", "by the end of a thread that owns a mutex", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        // Owned by a thread that has run, or already abandoned by its end.
+        s.last_words(move || u64::from(crash::owns(mutex) || crash::vouched(mutex) >> 31 != 0));
+        s.act(Scope::Process, || std::thread::spawn(move || _ = get(mutex)).join().unwrap());
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    // --- acquire
+    scene("acquire", "a free mutex", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || _ = get(mutex));
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("acquire", "a free mutex that was another's before", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Witness) {
+            get(mutex);
+            mutex.release().unwrap();
+        }
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || _ = get(mutex));
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("acquire", "a mutex that is owned already", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        s.act(Scope::Thread, || _ = get(mutex));
+        s.check(|| s.whole_mutex(mutex, true));
+    }),
+    scene("acquire", "a free mutex, by a grant", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || std::mem::forget(mutex.grant(By::Grant { bound: false }, LONG.into(), None).unwrap()));
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("acquire", "a permit", 0, |s| {
+        let semaphore = s.object("s", semaphore(2, 2));
+        says_state(s, semaphore);
+        s.act(Scope::Thread, || _ = get(semaphore));
+        s.check(|| {
+            assert_eq!(u64::from(semaphore.available().unwrap()), s.words(0));
+            assert!(!s.all_done() || s.words(0) == 1);
+        });
+    }),
+    scene("acquire", "a robust permit", 0, |s| {
+        let semaphore = s.object("s", robust(2, 2));
+        s.act(Scope::Thread, || _ = get(semaphore));
+        s.check(|| {
+            let (first, second) = (get(semaphore), get(semaphore));
+            assert!(!second.abandoned && (first.abandoned || !s.all_done()));
+            assert_eq!(semaphore.available().unwrap(), 0);
+            semaphore.post(2).unwrap();
+        });
+    }),
+    scene("acquire", "an auto event that is set", 0, |s| {
+        let event = s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true });
+        says_state(s, event);
+        s.act(Scope::Thread, || _ = get(event));
+        s.check(|| {
+            assert_eq!(u64::from(event.is_set().unwrap()), s.words(0) & 1);
+            assert!(!s.all_done() || s.words(0) & 1 == 0);
+        });
+    }),
+    scene("acquire", "an auto event that is set meanwhile", 0, |s| {
+        let event = s.object("e", AUTO);
+        says_taken(s);
+        let sets = Cell::new(0);
+        s.act(Scope::Thread, || _ = get(event));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            (0..s.victims).for_each(|_| event.set().unwrap());
+            sets.set(s.victims);
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(event.is_set().unwrap(), taken_by_all(s) < sets.get());
+        });
+    })
+    .in_pairs(),
+    scene("acquire", "a manual event that is set meanwhile", 0, |s| {
+        let event = s.object("e", MANUAL);
+        s.act(Scope::Thread, || _ = get(event));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            event.set().unwrap();
+        });
+        s.check(|| assert!(event.is_set().unwrap()));
+    })
+    .in_pairs(),
+    scene("acquire", "a permit that comes meanwhile", 0, |s| {
+        let semaphore = s.object("s", semaphore(0, 5));
+        says_taken(s);
+        s.act(Scope::Thread, || _ = get(semaphore));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            semaphore.post(s.victims as i64).unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(semaphore.available().unwrap() as usize, s.victims - taken_by_all(s));
+        });
+    })
+    .in_pairs(),
+    scene("acquire", "a robust permit that comes meanwhile", 0, |s| {
+        let semaphore = s.object("s", robust(0, 5));
+        s.act(Scope::Thread, || _ = get(semaphore));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            semaphore.post(s.victims as i64).unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(semaphore.available().unwrap() as usize, s.victims);
+        });
+    })
+    .in_pairs(),
+    scene("acquire", "a mutex that is released meanwhile", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Witness) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || _ = get(mutex));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            mutex.release().unwrap();
+        });
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("acquire", "an auto event, asynchronously", 0, |s| {
+        let event = s.object("e", AUTO);
+        says_taken(s);
+        s.act(Scope::Process, || assert_eq!(sleep_async(&[event], Mode::Any, true), 1));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            (0..s.victims).for_each(|_| event.set().unwrap());
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(event.is_set().unwrap(), taken_by_all(s) < s.victims);
+        });
+    })
+    .in_pairs(),
+    // --- release
+    scene("release", "a mutex", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || mutex.release().unwrap());
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("release", "a mutex of depth 2", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || (0..2).for_each(|_| mutex.release().unwrap()));
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("release", "a mutex that one sleeps for", 1, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.sleeper(0, || sleep_for_mutex(mutex));
+        s.act(Scope::Thread, || mutex.release().unwrap());
+        s.check(|| told_once(s, mutex));
+    }),
+    scene("release", "a mutex that one waits for with an event", 1, |s| {
+        let (mutex, event) = (s.object("m", MUTEX), s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true }));
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.sleeper(0, || {
+            let got = get_in(&[event, mutex], Mode::All);
+            mutex.release().unwrap();
+            1 + u64::from(got.abandoned)
+        });
+        s.act(Scope::Thread, || mutex.release().unwrap());
+        s.check(|| {
+            told_once(s, mutex);
+            assert!(s.outcome(0).is_none() || !event.is_set().unwrap());
+        });
+    }),
+    scene("release", "permits that nobody waits for", 0, |s| {
+        let semaphore = s.object("s", semaphore(1, 5));
+        says_state(s, semaphore);
+        s.act(Scope::Thread, || _ = semaphore.post(2).unwrap());
+        s.check(|| {
+            assert_eq!(u64::from(semaphore.available().unwrap()), s.words(0));
+            assert!(s.words(0) == 1 && !s.all_done() || s.words(0) == 3);
+        });
+    }),
+    scene("release", "permits that two sleep for", 2, |s| {
+        let semaphore = s.object("s", semaphore(0, 9));
+        (0..2).for_each(|i| s.sleeper(i, || sleep_for(semaphore)));
+        s.act(Scope::Thread, || _ = semaphore.post(3).unwrap());
+        s.check(|| s.permits(semaphore, 0, 3));
+    })
+    .in_pairs(),
+    scene("release", "a robust permit", 0, |s| {
+        let semaphore = s.object("s", robust(2, 2));
+        if s.is(Role::Victim) {
+            get(semaphore);
+        }
+        s.act(Scope::Thread, || _ = semaphore.post(1).unwrap());
+        s.check(|| {
+            assert!(get(semaphore).abandoned != s.all_done() || !s.all_done(), "told only if it was not released");
+            assert!(!get(semaphore).abandoned);
+            assert_eq!(semaphore.available().unwrap(), 0);
+            semaphore.post(2).unwrap();
+        });
+    }),
+    scene("release", "robust permits that two sleep for", 2, |s| {
+        let semaphore = s.object("s", robust(0, 9));
+        (0..2).for_each(|i| s.sleeper(i, || sleep_for(semaphore)));
+        s.act(Scope::Thread, || _ = semaphore.post(2).unwrap());
+        s.check(|| {
+            semaphore.post(2).unwrap();
+            (0..2).for_each(|i| assert!(s.outcome(i) != Some(0)));
+            s.sleepers_are_gone();
+            s.settle();
+            let (left, (done, all)) = (semaphore.available().unwrap() as usize, s.done());
+            assert!((done..=all).any(|posts| left == 2 + 2 * posts), "{left} permits are left");
+        });
+    })
+    .in_pairs(),
+    // --- set, reset, pulse
+    scene("set", "an auto event that nobody waits for", 0, |s| {
+        let event = s.object("e", AUTO);
+        says_state(s, event);
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| {
+            assert_eq!(u64::from(event.is_set().unwrap()), s.words(0) & 1);
+            assert!(event.is_set().unwrap() || !s.all_done());
+            assert!(!event.is_set().unwrap() || !s.did_nothing());
+        });
+    }),
+    scene("set", "an auto event that two sleep for", 2, |s| {
+        let event = s.object("e", AUTO);
+        (0..2).for_each(|i| s.sleeper(i, || sleep_for(event)));
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| s.receipts(event, s.done().0, s.victims));
+    })
+    .in_pairs(),
+    scene("set", "an auto event that two wait for asynchronously", 2, |s| {
+        let event = s.object("e", AUTO);
+        (0..2).for_each(|i| s.sleeper(i, || sleep_async(&[event], Mode::Any, false)));
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| s.receipts(event, s.done().0, s.victims));
+    })
+    .in_pairs(),
+    scene("set", "an auto event among two that each of two sleeps for", 2, |s| {
+        let (event, other) = (s.object("e", AUTO), s.object("o", AUTO));
+        (0..2).for_each(|i| s.sleeper(i, || 1 + get_in(&[other, event], Mode::Any).index as u64));
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| s.receipts(event, s.done().0, s.victims));
+    })
+    .in_pairs(),
+    scene("set", "a manual event that three sleep for", 3, |s| {
+        let event = s.object("e", MANUAL);
+        (0..3).for_each(|i| s.sleeper(i, || sleep_for(event)));
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| {
+            s.settle();
+            let (waiting, set) = (s.waiting(), event.is_set().unwrap());
+            assert!(set || !s.all_done());
+            if set {
+                assert_eq!(waiting, 0)
+            } else {
+                assert!(waiting + s.doomed() >= 3, "released by an event that was not set")
+            }
+            event.set().unwrap();
+            (0..3).for_each(|i| assert!(s.outcome(i) != Some(0)));
+        });
+    })
+    .in_pairs(),
+    scene("set", "the last of two auto events that one waits for together", 1, |s| {
+        let (event, other) = (s.object("e", AUTO), s.object("o", Spec::Event { reset: Reset::Auto, initially_set: true }));
+        s.sleeper(0, || {
+            get_in(&[other, event], Mode::All);
+            1
+        });
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| {
+            s.settle();
+            if s.waiting() == 1 {
+                assert!(!s.all_done() && !event.is_set().unwrap() && other.is_set().unwrap(), "nothing of it");
+                event.set().unwrap();
+            }
+            match s.outcome(0) {
+                Some(_) => assert!(!event.is_set().unwrap() && !other.is_set().unwrap(), "all of it"),
+                None => assert!(!event.is_set().unwrap() || other.is_set().unwrap(), "a part of it"),
+            }
+        });
+    }),
+    scene("reset", "an auto event", 0, |s| {
+        let event = s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true });
+        says_state(s, event);
+        s.act(Scope::Thread, || event.reset().unwrap());
+        s.check(|| {
+            assert_eq!(u64::from(event.is_set().unwrap()), s.words(0) & 1);
+            assert!(!event.is_set().unwrap() || !s.all_done());
+        });
+    }),
+    scene("reset", "a manual event", 0, |s| {
+        let event = s.object("e", Spec::Event { reset: Reset::Manual, initially_set: true });
+        s.act(Scope::Thread, || event.reset().unwrap());
+        s.check(|| {
+            let set = event.is_set().unwrap();
+            assert!(if set { s.done().0 == 0 } else { !s.did_nothing() });
+            event.set().unwrap();
+            get(event);
+        });
+    })
+    .in_pairs(),
+    scene("reset", "a manual event, set again, that one sleeps for", 1, |s| {
+        let event = s.object("e", MANUAL);
+        s.sleeper(0, || sleep_for(event));
+        s.act(Scope::Thread, || {
+            event.reset().unwrap();
+            event.set().unwrap();
+            event.reset().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            if s.waiting() > 0 {
+                assert!(!s.all_done() && !event.is_set().unwrap());
+                event.set().unwrap();
+            }
+            assert!(s.outcome(0) != Some(0));
+        });
+    })
+    .in_pairs(),
+    scene("pulse", "a manual event that three sleep for", 3, |s| {
+        let event = s.object("e", MANUAL);
+        (0..3).for_each(|i| s.sleeper(i, || sleep_for(event)));
+        s.act(Scope::Thread, || event.pulse().unwrap());
+        s.check(|| {
+            s.settle();
+            let waiting = s.waiting();
+            assert!(!event.is_set().unwrap(), "a pulse leaves nothing");
+            assert!(waiting == 0 || waiting + s.doomed() >= 3, "{waiting} of 3 were left out");
+            assert!(waiting == 0 || s.done().0 == 0);
+            event.set().unwrap();
+            (0..3).for_each(|i| assert!(s.outcome(i) != Some(0)));
+        });
+    })
+    .in_pairs(),
+    scene("pulse", "an auto event that two sleep for", 2, |s| {
+        let event = s.object("e", AUTO);
+        (0..2).for_each(|i| s.sleeper(i, || sleep_for(event)));
+        s.act(Scope::Thread, || event.pulse().unwrap());
+        s.check(|| {
+            s.settle();
+            assert!(!event.is_set().unwrap() || s.waiting() == 0, "a pulse leaves nothing");
+            s.receipts(event, s.done().0, s.victims);
+        });
+    })
+    .in_pairs(),
+    scene("pulse", "an event that nobody waits for", 0, |s| {
+        let event = s.object("e", Spec::Event { reset: Reset::Manual, initially_set: true });
+        s.act(Scope::Thread, || event.pulse().unwrap());
+        s.check(|| assert!(!event.is_set().unwrap() || s.done().0 == 0));
+    })
+    .in_pairs(),
+    // --- waits for several
+    scene("wait-any", "one of three is signalled meanwhile", 0, |s| {
+        let all = [s.object("m", MUTEX), s.object("e", AUTO), s.object("s", semaphore(0, 3))];
+        if s.is(Role::Witness) {
+            get(all[0]);
+        }
+        says_taken(s);
+        s.act(Scope::Thread, || drop(get_in(&all, Mode::Any)));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            all[1].set().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(all[1].is_set().unwrap(), taken_by_all(s) == 0);
+            all[0].release().unwrap();
+            s.whole_mutex(all[0], false);
+        });
+    }),
+    scene("wait-any", "all three are signalled meanwhile", 0, |s| {
+        let all = [s.object("m", MUTEX), s.object("e", AUTO), s.object("s", semaphore(0, 3))];
+        if s.is(Role::Witness) {
+            get(all[0]);
+        }
+        if !s.is(Role::Witness) {
+            let (namespace, mutex) = (s.namespace(), all[0]);
+            s.last_words(move || crash::taken(&namespace) as u64 | u64::from(crash::owns(mutex)) << 8);
+        }
+        s.act(Scope::Thread, || std::mem::forget(get_in(&all, Mode::Any)));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            all[0].release().unwrap();
+            all[1].set().unwrap();
+            all[2].post(1).unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            let (taken, owned) = (s.words(0) & 1 == 1, s.words(0) >> 8 == 1);
+            let gone = usize::from(!all[1].is_set().unwrap()) + usize::from(all[2].available().unwrap() == 0);
+            assert_eq!(gone, usize::from(taken && !owned), "one is consumed, or the mutex, or nothing");
+            s.whole_mutex(all[0], owned);
+        });
+    }),
+    scene("wait-any", "one is signalled already", 0, |s| {
+        let all = [s.object("e", AUTO), s.object("s", semaphore(1, 3)), s.object("o", AUTO)];
+        says_state(s, all[1]);
+        s.act(Scope::Thread, || std::mem::forget(get_in(&all, Mode::Any)));
+        s.check(|| assert_eq!(u64::from(all[1].available().unwrap()), s.words(0)));
+    }),
+    scene("wait-all", "all are signalled one after the other", 0, |s| {
+        let all = [s.object("m", MUTEX), s.object("e", AUTO), s.object("s", semaphore(0, 3))];
+        if s.is(Role::Witness) {
+            get(all[0]);
+        }
+        if !s.is(Role::Witness) {
+            let (namespace, mutex) = (s.namespace(), all[0]);
+            s.last_words(move || crash::taken(&namespace) as u64 | u64::from(crash::owns(mutex)) << 8);
+        }
+        s.act(Scope::Thread, || std::mem::forget(get_in(&all, Mode::All)));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            all[1].set().unwrap();
+            all[2].post(1).unwrap();
+            all[0].release().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            let (taken, owned) = (s.words(0) & 1 == 1, s.words(0) >> 8 == 1);
+            assert_eq!((all[1].is_set().unwrap(), all[2].available().unwrap() == 1), (!taken, !taken), "all or nothing");
+            s.whole_mutex(all[0], owned);
+            assert!(owned || !taken);
+        });
+    }),
+    scene("wait-all", "all are signalled already", 0, |s| {
+        let all = [
+            s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true }),
+            s.object("s", semaphore(1, 3)),
+            s.object("r", robust(1, 1)),
+        ];
+        says_taken(s);
+        s.act(Scope::Thread, || std::mem::forget(get_in(&all, Mode::All)));
+        s.check(|| {
+            s.settle();
+            let taken = s.words(0) == 1;
+            assert_eq!((all[0].is_set().unwrap(), all[1].available().unwrap() == 1), (!taken, !taken), "all or nothing");
+            assert_eq!(all[2].available().unwrap(), 1, "a robust permit comes back in any case");
+        });
+    }),
+    scene("wait-all", "two wait for crossed events, asynchronously", 0, |s| {
+        let all = [s.object("a", AUTO), s.object("b", AUTO)];
+        says_taken(s);
+        s.act(Scope::Process, || assert_eq!(sleep_async(&if s.me == 1 { all } else { [all[1], all[0]] }, Mode::All, true), 1));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            for _ in 0..s.victims {
+                all.iter().for_each(|event| event.set().unwrap());
+            }
+        });
+        s.check(|| {
+            s.settle();
+            let taken = taken_by_all(s);
+            let left = all.map(|event| event.is_set().unwrap());
+            assert_eq!(left, [taken < s.victims; 2], "all or nothing");
+        });
+    })
+    .in_pairs(),
+    scene("signal-and-wait", "an event that one sleeps for, and another", 1, |s| {
+        let (event, other) = (s.object("e", AUTO), s.object("o", AUTO));
+        says_taken(s);
+        s.sleeper(0, || sleep_for(event));
+        s.act(Scope::Thread, || _ = signal_and_wait(event, other, By::Thread, LONG.into(), None).unwrap());
+        s.meanwhile(|| {
+            // The sleeper goes when the victim begins to wait.
+            s.poll(|| s.victims_are_done() || s.board.actors[2].has_outcome.load(SeqCst) && s.waiting() == 1);
+            other.set().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            if s.words(0) == 1 {
+                assert!(!other.is_set().unwrap() || s.doomed() > 0);
+            } else {
+                assert!(other.is_set().unwrap());
+            }
+            s.receipts(event, s.done().0, s.victims);
+        });
+    }),
+    // --- giving up
+    scene("cancel", "an asynchronous wait for an event", 0, |s| {
+        let event = s.object("e", AUTO);
+        s.act(Scope::Process, || {
+            let (wait, _told) = begin(&[event], Mode::Any, Timeout::INFINITE);
+            assert!(wait.cancel());
+            assert!(matches!(wait.poll(), Some(Ok(Outcome::Interrupted))));
+        });
+        s.check(|| {
+            event.set().unwrap();
+            s.settle();
+            assert!(event.is_set().unwrap() && s.waiting() == 0, "nobody has it");
+        });
+    })
+    .in_pairs(),
+    scene("cancel", "an asynchronous wait for all, by dropping it", 0, |s| {
+        let all = [s.object("m", MUTEX), s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true }), s.object("o", AUTO)];
+        s.act(Scope::Process, || drop(begin(&all, Mode::All, Timeout::INFINITE)));
+        s.check(|| {
+            all[2].set().unwrap();
+            s.settle();
+            assert!(all[1].is_set().unwrap() && all[2].is_set().unwrap() && s.waiting() == 0, "nobody has them");
+            s.whole_mutex(all[0], false);
+        });
+    })
+    .in_pairs(),
+    scene("cancel", "a wait that was granted in the same instant", 0, |s| {
+        let event = s.object("e", AUTO);
+        says_taken(s);
+        s.act(Scope::Process, || {
+            let (wait, told) = begin(&[event], Mode::Any, Timeout::INFINITE);
+            told.recv_timeout(LONG).unwrap();
+            drop(wait); // it goes back
+        });
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            event.set().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            // Who dies between having it and giving it back is one who had it.
+            assert!(event.is_set().unwrap() || s.words(0) == 1 && !s.all_done());
+        });
+    }),
+    scene("time-out", "of a wait for an event", 0, |s| {
+        let event = s.object("e", AUTO);
+        s.act(Scope::Thread, || assert_eq!(got(event.acquire(soon(), None).unwrap()), 0));
+        s.check(|| {
+            event.set().unwrap();
+            s.settle();
+            assert!(event.is_set().unwrap() && s.waiting() == 0, "nobody has it");
+        });
+    })
+    .in_pairs(),
+    scene("time-out", "of a wait for a mutex", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Witness) {
+            get(mutex);
+        }
+        s.act(Scope::Thread, || assert_eq!(got(mutex.acquire(soon(), None).unwrap()), 0));
+        s.check(|| {
+            assert!(mutex.held().is_ok());
+            mutex.release().unwrap();
+            s.whole_mutex(mutex, false);
+        });
+    })
+    .in_pairs(),
+    scene("time-out", "of a wait for all", 0, |s| {
+        let all = [s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true }), s.object("o", AUTO)];
+        s.act(Scope::Thread, || assert_eq!(got(wait(&all, Mode::All, By::Thread, soon(), None).unwrap()), 0));
+        s.check(|| {
+            assert!(all[0].is_set().unwrap());
+            all[1].set().unwrap();
+            s.settle();
+            assert!(all[0].is_set().unwrap() && all[1].is_set().unwrap() && s.waiting() == 0, "nobody has them");
+        });
+    })
+    .in_pairs(),
+    scene("time-out", "of an asynchronous wait, by the keeper", 0, |s| {
+        let event = s.object("e", AUTO);
+        s.act(Scope::Process, || {
+            let (wait, told) = begin(&[event], Mode::Any, soon());
+            told.recv_timeout(LONG).unwrap();
+            assert!(matches!(wait.poll(), Some(Ok(Outcome::TimedOut))));
+        });
+        s.check(|| {
+            event.set().unwrap();
+            s.settle();
+            assert!(event.is_set().unwrap() && s.waiting() == 0, "nobody has it");
+        });
+    })
+    .in_pairs(),
+    scene("time-out", "in the instant of the grant", 0, |s| {
+        let event = s.object("e", AUTO);
+        says_taken(s);
+        s.act(Scope::Thread, || _ = event.acquire(soon(), None).unwrap());
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            std::thread::sleep(Duration::from_millis(1));
+            event.set().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(event.is_set().unwrap(), s.words(0) == 0);
+        });
+    }),
+    // --- hand-off: the front sleeper has waited for a millisecond, and is given the mutex
+    scene("hand-off", "to a sleeper", 1, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.sleeper(0, || sleep_for_mutex(mutex));
+        s.act(Scope::Thread, || {
+            std::thread::sleep(Duration::from_millis(2));
+            mutex.release().unwrap();
+        });
+        s.check(|| told_once(s, mutex));
+    }),
+    scene("hand-off", "to an asynchronous wait", 1, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.sleeper(0, || sleep_async(&[mutex], Mode::Any, false));
+        s.act(Scope::Thread, || mutex.release().unwrap());
+        s.check(|| told_once(s, mutex));
+    }),
+    scene("hand-off", "to one who dies on getting it", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Witness) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || _ = get(mutex));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            std::thread::sleep(Duration::from_millis(2));
+            mutex.release().unwrap();
+        });
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    scene("hand-off", "to an asynchronous wait that dies on getting it", 0, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Witness) {
+            get(mutex);
+        }
+        says_owner(s, mutex);
+        s.act(Scope::Process, || _ = sleep_async(&[mutex], Mode::Any, true));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            mutex.release().unwrap();
+        });
+        s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
+    }),
+    // --- watches
+    scene("watch", "an event, until it is set, and again", 0, |s| {
+        let event = s.object("e", AUTO);
+        s.act(Scope::Process, || {
+            let watch = event.pollable().unwrap();
+            assert!(is_readable(&watch, -1));
+            assert!(event.try_acquire().unwrap().is_some());
+            assert!(event.try_acquire().unwrap().is_none() && !is_readable(&watch, 0));
+        });
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            event.set().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            assert!(!event.is_set().unwrap() || !s.all_done());
+            event.set().unwrap();
+            assert!(event.is_set().unwrap() && s.waiting() == 0);
+        });
+    }),
+    scene("watch", "an event that somebody sets", 2, |s| {
+        let event = s.object("e", AUTO);
+        (0..2).for_each(|i| s.sleeper(i, || u64::from(is_readable(&event.pollable().unwrap(), LONG.as_millis() as i32))));
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| {
+            s.settle();
+            if event.is_set().unwrap() {
+                assert_eq!(s.waiting(), 0, "a watch is armed on what is set");
+            } else {
+                assert!(!s.all_done() && s.waiting() + s.doomed() >= 2);
+                event.set().unwrap();
+            }
+            (0..2).for_each(|i| assert!(s.outcome(i) != Some(0), "not told"));
+        });
+    })
+    .in_pairs(),
+    scene("watch", "a mutex that its owner releases, or dies with", 2, |s| {
+        let mutex = s.object("m", MUTEX);
+        if s.is(Role::Victim) {
+            get(mutex);
+        }
+        (0..2).for_each(|i| s.sleeper(i, || u64::from(is_readable(&mutex.pollable().unwrap(), LONG.as_millis() as i32))));
+        says_owner(s, mutex);
+        s.act(Scope::Thread, || mutex.release().unwrap());
+        s.check(|| {
+            (0..2).for_each(|i| assert!(s.outcome(i) != Some(0), "not told"));
+            s.whole_mutex(mutex, s.words(0) == 1);
+        });
+    }),
+    // --- fork
+    scene("fork", "holding everything", 0, |s| {
+        let (event, mutex, semaphore) = (s.object("e", AUTO), s.object("m", MUTEX), s.object("r", robust(2, 2)));
+        s.namespace();
+        if s.is(Role::Victim) {
+            make(s, Some("inherited"), MANUAL);
+            get(mutex);
+            get(semaphore);
+        }
+        s.act(Scope::Process, || {
+            // SAFETY: the child calls only what a forked child of this library may call, and ends by an exit.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                s.board.offspring.store(std::process::id() as i32, SeqCst);
+                event.set().unwrap();
+                assert!(mutex.release().is_err(), "nothing that is owned passes");
+                std::process::exit(0);
+            }
+            // SAFETY: a child of ours; its status is not asked for.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+        });
+        s.check(|| {
+            s.whole_mutex(mutex, true);
+            s.offspring_is_gone();
+            s.settle();
+            assert_eq!(semaphore.available().unwrap(), 2);
+            assert!(event.is_set().unwrap() || !s.all_done());
+            name_is_free(s, "inherited", AUTO);
+        });
+    }),
+];
+
+/// Somebody else of the play may have it open still.
+fn name_is_free_when_left(s: &Stage, name: &str) {
+    if !s.in_company() {
+        name_is_free(s, name, MUTEX);
+    }
+}
+
+fn is_readable(watch: &impl AsFd, millis: i32) -> bool {
+    let mut fd = libc::pollfd { fd: watch.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid entry.
+    unsafe { libc::poll(&mut fd, 1, millis) == 1 }
+}
