@@ -457,9 +457,12 @@ pub(crate) fn abandon_all(cx: Cx) {
     }
 }
 
-/// Gives back what a wait took that its caller will not have: an event is set again unless it was reset since.
-pub(crate) fn give_back(cx: Cx, target: Target, owner: OwnerRef, epoch: u32) -> Result<()> {
+/// Gives back what a wait took that its caller will not have: an event is set again unless it was reset since. News of a death goes back, too: the next
+/// one is told what this one would have been told.
+pub(crate) fn give_back(cx: Cx, target: Target, owner: OwnerRef, epoch: u32, abandoned: bool) -> Result<()> {
     match target.machine {
+        Machine::Mutex if abandoned => abandon_of(cx, target, owner),
+        Machine::RobustSemaphore if abandoned => return_permit(cx, target),
         Machine::ManualEvent => Ok(()),
         Machine::AutoEvent => signal(cx, target, false, |state| Ok(if state.epoch() == epoch { state.set() } else { state })).map(|_| ()),
         Machine::Mutex => release(cx, target, owner).map(|_| ()),

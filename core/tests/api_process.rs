@@ -2,7 +2,7 @@
 
 mod api_support;
 
-use api_support::{LONG, SHORT, poll_once, session, watchdog};
+use api_support::{Count, LONG, SHORT, poll_once, poll_with, session, watchdog};
 use byname::{Event, Mutex, Namespace, Reset, Semaphore, Wait, wait_any};
 use std::process::{Child, Command};
 
@@ -80,6 +80,10 @@ fn the_child() {
             let mut second = robust.acquire_async();
             assert!(poll_once(&mut second).is_pending());
             Box::new((never, others, unit, second))
+        }
+        "told and dropped" => {
+            mutex().lock().unwrap().keep();
+            Box::new(Semaphore::options().namespace(&here).open("robust, told and dropped").unwrap().acquire().unwrap())
         }
         "only holder" => Box::new(Event::options().namespace(&here).initially_set().create("held by one", Reset::Manual).unwrap()),
         unknown => panic!("no such role: {unknown}"),
@@ -159,6 +163,23 @@ fn units_of_the_dead_come_back_where_the_semaphore_is_robust() {
     assert!(second.fence() > first.fence());
     assert!(robust.try_acquire().unwrap().is_none());
     assert_eq!(plain.available().unwrap(), 1, "S4: stays taken");
+}
+
+#[test]
+fn news_of_a_death_outlives_a_wait_that_was_granted_and_dropped() {
+    let _watchdog = watchdog();
+    let mutex = Mutex::options().namespace(&session()).create("told and dropped").unwrap();
+    let robust = Semaphore::options().namespace(&session()).robust().create("robust, told and dropped", 1, 1).unwrap();
+    let child = Actor::start("told and dropped");
+    let woken = Count::new();
+    let (mut lock, mut acquire) = (mutex.lock_async(), robust.acquire_async());
+    assert!(poll_with(&mut lock, &woken).is_pending() && poll_with(&mut acquire, &woken).is_pending());
+    child.kill();
+    woken.await_calls(2); // both are granted, and nobody has asked for the outcome
+    drop((lock, acquire));
+    assert!(mutex.lock_for(LONG).unwrap().expect("free").abandoned());
+    assert!(robust.acquire_for(LONG).unwrap().expect("free").abandoned());
+    assert!(!mutex.lock().unwrap().abandoned() && !robust.acquire().unwrap().abandoned(), "told once");
 }
 
 /// Who asks for a unit of somebody who is dead and not reaped yet brings his units back; one of them may then be granted to a wait of the same dead.

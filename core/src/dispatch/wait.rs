@@ -47,6 +47,18 @@ pub(crate) enum Ended {
     Interrupted,
 }
 
+impl Ended {
+    /// What was taken, and its place among the objects.
+    fn taken(&self) -> impl Iterator<Item = (usize, &Taken)> {
+        let (first, taken) = match self {
+            Ended::One(index, taken) => (*index, std::slice::from_ref(taken)),
+            Ended::All(taken) => (0, taken.as_slice()),
+            Ended::TimedOut | Ended::Interrupted => (0, &[][..]),
+        };
+        (first..).zip(taken)
+    }
+}
+
 /// What a wait is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
@@ -156,13 +168,9 @@ fn check_depths(request: Request<'_>) -> Result<()> {
 
 /// Gives back what was taken at once and will not be had.
 pub(crate) fn give_all_back(cx: Cx, targets: &[Target], owner: OwnerRef, ended: &Ended) {
-    let taken: &[Target] = match ended {
-        Ended::One(index, _) => &targets[*index..=*index],
-        Ended::All(_) => targets,
-        Ended::TimedOut | Ended::Interrupted => &[],
-    };
-    for target in taken {
-        let _ = ops::give_back(cx, *target, owner, target.word().state().epoch());
+    for (index, taken) in ended.taken() {
+        let target = targets[index];
+        let _ = ops::give_back(cx, target, owner, target.word().state().epoch(), taken.abandoned);
     }
 }
 
@@ -411,15 +419,10 @@ impl Entered {
 
     /// What was granted and will not be had.
     fn give_back(&self, cx: Cx, targets: &[Target], ended: &Ended) -> Result<()> {
-        let granted = match ended {
-            Ended::One(index, _) => *index..index + 1,
-            Ended::All(_) => 0..targets.len(),
-            Ended::TimedOut | Ended::Interrupted => 0..0,
-        };
         let owner = OwnerRef::unpack(self.record.owner.load()).unwrap_or(cx.op);
-        for index in granted {
+        for (index, taken) in ended.taken() {
             let epoch = cx.space.arena.node(self.wait.nodes[index])?.value.load() as u32;
-            ops::give_back(cx, targets[index], owner, epoch)?;
+            ops::give_back(cx, targets[index], owner, epoch, taken.abandoned)?;
         }
         Ok(())
     }
