@@ -18,6 +18,7 @@ COUNT ?= 1000000
 SECONDS ?= 600
 SEED ?=
 ROUNDS ?= 9
+DEPTH ?= 1
 RIVALS ?= 1
 ONLY ?=
 SHORT ?=
@@ -135,9 +136,11 @@ cancel-c: build ## COUNT time-outs (default a million) that race with the grant,
 cancel-node: build ## cancellations that race with the grant in Node, COUNT of them (default a million)
 	CANCELLATIONS=$(COUNT) $(NO_LITTER) node --test tests/node/cancel.test.mjs
 
-.PHONY: loom
-loom: ## the word machines under the model checker
+.PHONY: loom loom-deep
+loom: ## the word machines under the model checker: every operation against every other, with planted bugs
 	RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom"
+loom-deep: ## the same with DEPTH more preemptions (default 1) and every three operations: hours
+	DEPTH=$(DEPTH) RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom" -- --nocapture
 
 .PHONY: crash
 crash: ## processes die before each of their writes; SHORT=1 samples the deaths of two (SEED=n), ONLY=word plays some

@@ -23,11 +23,23 @@ pub(crate) fn fence() {
 /// this way, no order is overlooked. The models run both ways (`model/mod.rs`).
 #[cfg(loom)]
 pub(crate) fn read_newest(yes: bool) {
-    READS_NEWEST.store(yes, Ordering::Relaxed);
+    READS_NEWEST.set(yes);
 }
 
+/// Reads the newest in `f`, when all is over and done.
 #[cfg(loom)]
-static READS_NEWEST: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+pub(crate) fn reading_newest<T>(f: impl FnOnce() -> T) -> T {
+    let before = READS_NEWEST.replace(true);
+    let result = f();
+    READS_NEWEST.set(before);
+    result
+}
+
+// Of the exploring thread: loom runs all threads of a model on it.
+#[cfg(loom)]
+std::thread_local! {
+    static READS_NEWEST: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
 
 /// The same, right after a read-modify-write of ours, which on x86 is one already.
 #[inline(always)]
@@ -55,14 +67,23 @@ macro_rules! word {
             #[inline]
             pub(crate) fn load(&self) -> $int {
                 #[cfg(loom)]
-                if READS_NEWEST.load(Ordering::Relaxed) {
-                    // A swap that fails: no value in the arena has all bits set.
-                    return self
-                        .0
-                        .compare_exchange(<$int>::MAX, <$int>::MAX, Ordering::Acquire, Ordering::Acquire)
-                        .unwrap_or_else(|value| value);
+                if READS_NEWEST.get() {
+                    return self.newest();
                 }
                 self.0.load(Ordering::Acquire)
+            }
+
+            /// The value that no other has followed, as the kernel reads a futex.
+            #[cfg(loom)]
+            pub(crate) fn newest(&self) -> $int {
+                // A swap that fails: no value in the arena has all bits set.
+                self.0.compare_exchange(<$int>::MAX, <$int>::MAX, Ordering::Acquire, Ordering::Acquire).unwrap_or_else(|value| value)
+            }
+
+            /// What [`Self::store`] must not be; see `planted.rs`.
+            #[cfg(loom)]
+            pub(crate) fn store_relaxed(&self, value: $int) {
+                self.0.store(value, Ordering::Relaxed);
             }
 
             #[inline]

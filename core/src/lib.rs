@@ -39,10 +39,15 @@ mod name;
 mod ops;
 #[cfg(not(loom))]
 mod owner;
+#[cfg(all(test, loom))]
+mod planted;
 #[cfg(not(loom))]
 mod pools;
 #[cfg(not(loom))]
 mod recover;
+#[cfg(all(test, loom))]
+#[path = "../tests/reference/mod.rs"]
+mod reference;
 #[cfg(not(loom))]
 mod refs;
 mod row;

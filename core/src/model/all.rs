@@ -1,5 +1,6 @@
 //! Wait-all: no part of it is ever seen, whoever dies in the middle, and no signal is lost.
 
+use super::world::node_of;
 use super::*;
 
 const EVENTS: [(Machine, State); 2] = [(Machine::AutoEvent, State(0)), (Machine::AutoEvent, State(0))];
@@ -10,23 +11,17 @@ fn tag(op: OwnerRef) -> u32 {
 }
 
 impl World {
-    pub(super) fn take_all_lock(&self, actor: &Actor) -> Step {
-        let mut patience = Patience::default();
-        loop {
-            let holder = self.all_lock.load();
-            let dead = OwnerRef::unpack(holder).is_none_or(|op| self.dead[op.index as usize].load() != 0);
-            if !dead {
-                patience.wait();
-            } else if actor.swap(&self.all_lock, holder, actor.op.pack())? {
-                return Ok(());
-            }
-        }
-    }
-
-    pub(super) fn drop_all_lock(&self, actor: &Actor) -> Step {
-        actor.spend()?;
-        self.all_lock.store(0);
-        Ok(())
+    /// Enters the queues of both objects, or is satisfied at once.
+    pub(super) fn enter_all(&self, actor: &Actor, waiter: usize) -> Step {
+        self.take_all_lock(actor)?;
+        let mut first = self.lock(actor, 0, |state| state)?;
+        let mut second = self.lock(actor, 1, |state| state)?;
+        first.append(waiter)?;
+        second.append(waiter)?;
+        commit([&mut first, &mut second], waiter)?;
+        first.unlock()?;
+        second.unlock()?;
+        self.drop_all_lock(actor)
     }
 }
 
@@ -48,12 +43,14 @@ fn commit(locks: [&mut Locked<'_>; 2], index: usize) -> Step<bool> {
     let mut plan = Vec::new();
     for locked in &locks {
         match locked.state.take(locked.record().machine, waiter.owner) {
-            Some(taken) => plan.push(taken.state),
+            Some(taken) => plan.push(taken),
             None => return Ok(false),
         }
     }
     for (locked, after) in locks.iter().zip(&plan) {
-        locked.declare(Decides::All, *after, node_of(index, locked.object), claim.generation(), tag(actor.op))?;
+        locked.hand_over(index, after.abandoned)?;
+        locked.plan_account(waiter.home, locked.record().accounts[waiter.home].load() + 1)?;
+        locked.declare(Decides::All, after.state, node_of(index, locked.object), claim.generation(), tag(actor.op))?;
     }
     let won = loop {
         let Some(granted) = claim.grant_all(tag(actor.op)) else { break false };
@@ -64,7 +61,8 @@ fn commit(locks: [&mut Locked<'_>; 2], index: usize) -> Step<bool> {
     };
     for (locked, after) in locks.into_iter().zip(plan) {
         if won {
-            locked.write_state(after)?;
+            locked.write_state(after.state)?;
+            locked.settle_account(waiter.home)?;
         }
         locked.clear()?;
         if won {
@@ -76,7 +74,7 @@ fn commit(locks: [&mut Locked<'_>; 2], index: usize) -> Step<bool> {
 
 /// Event 1 is signalled, event 0 gets signalled by one who may die; a waiter waits for both, perhaps gives up. Another thread comes by
 /// and takes what it finds: if event 1 is gone, the waiter has both.
-fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Bug>) -> Outcomes {
+fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(2, move || {
@@ -119,7 +117,7 @@ fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Bug>) -> Outcomes {
     outcomes
 }
 
-fn at_every_write(name: &str, gives_up: bool, bug: Option<Bug>) {
+fn at_every_write(name: &str, gives_up: bool, bug: Option<Planted>) {
     for fuel in 0..32 {
         let outcomes = setter_dies(fuel, gives_up, bug);
         let seen = outcomes.0.lock().unwrap();
@@ -144,7 +142,7 @@ fn a_time_out_at_the_commit_loses_no_signal() {
 #[test]
 #[should_panic(expected = "a part of the wait-all")]
 fn planted_distrust_of_the_commit_is_caught() {
-    at_every_write("wait-all", false, Some(Bug::DropIntent));
+    at_every_write("wait-all", false, Some(Planted::DropIntent));
 }
 
 /// Two setters at once: they lock the objects in opposite orders, and the waiter comes back with both.
@@ -154,7 +152,7 @@ fn two_setters_end_one_wait_for_all() {
         let world = Arc::new(World::new(EVENTS, &[true], None).queued(0, 0).queued(0, 1));
         let sleeper = {
             let world = world.clone();
-            thread::spawn(move || world.waiters[0].sleep_and_take())
+            thread::spawn(move || world.sleep_and_take(0))
         };
         let setter = {
             let world = world.clone();

@@ -17,12 +17,12 @@ const LEAVING: u32 = 2;
 struct Arena {
     life: Word64,
     slots: [Word32; 3],
-    bug: Option<Bug>,
+    bug: Option<Planted>,
 }
 
 impl Arena {
     fn fence(&self) {
-        if self.bug != Some(Bug::NoFence) {
+        if self.bug != Some(Planted::NoFence) {
             fence();
         }
     }
@@ -48,7 +48,7 @@ impl Arena {
 }
 
 /// Two leave while a third comes and goes. Exactly one of them closes, and never under one who has come.
-fn two_leave_and_one_comes(bug: Option<Bug>, comes: bool) -> usize {
+fn two_leave_and_one_comes(bug: Option<Planted>, comes: bool) -> usize {
     explore(3, move || {
         let slots = [Word32::new(PRESENT), Word32::new(PRESENT), Word32::new(ABSENT)];
         let arena = Arc::new(Arena { life: Word64::new(OPEN), slots, bug });
@@ -81,7 +81,7 @@ fn the_last_to_leave_closes() {
 #[test]
 #[should_panic(expected = "closed by one")]
 fn planted_leaving_a_namespace_without_a_fence_is_caught() {
-    two_leave_and_one_comes(Some(Bug::NoFence), false);
+    two_leave_and_one_comes(Some(Planted::NoFence), false);
 }
 
 // --- a mutex that is closed while a grant of ours owns it (index.rs)
@@ -90,13 +90,13 @@ fn planted_leaving_a_namespace_without_a_fence_is_caught() {
 struct Kept {
     owned: Word32,
     keeps: Word32,
-    bit: Mutex<bool>,
-    bug: Option<Bug>,
+    bit: loom::sync::Mutex<bool>,
+    bug: Option<Planted>,
 }
 
 impl Kept {
     fn fence(&self) {
-        if self.bug != Some(Bug::NoFence) {
+        if self.bug != Some(Planted::NoFence) {
             fence();
         }
     }
@@ -126,9 +126,9 @@ impl Kept {
     }
 }
 
-fn close_against_release(bug: Option<Bug>) -> usize {
+fn close_against_release(bug: Option<Planted>) -> usize {
     explore(4, move || {
-        let kept = Arc::new(Kept { owned: Word32::new(1), keeps: Word32::new(0), bit: Mutex::new(true), bug });
+        let kept = Arc::new(Kept { owned: Word32::new(1), keeps: Word32::new(0), bit: loom::sync::Mutex::new(true), bug });
         let releaser = {
             let kept = kept.clone();
             thread::spawn(move || kept.release())
@@ -148,5 +148,5 @@ fn whoever_lets_go_last_leaves_the_holder_set() {
 #[test]
 #[should_panic(expected = "it stays for ever")]
 fn planted_closing_without_a_fence_is_caught() {
-    close_against_release(Some(Bug::NoFence));
+    close_against_release(Some(Planted::NoFence));
 }

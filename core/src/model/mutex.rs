@@ -1,10 +1,11 @@
 //! The released mutex: sleepers are poked, running threads may be faster, and no sleeper is forgotten.
 
+use super::world::Patience;
 use super::*;
 
 impl World {
     /// One owner's mutex, and waiters in its queue.
-    pub(super) fn owned(owner: OwnerRef, waiters: usize, bug: Option<Bug>) -> World {
+    pub(super) fn owned(owner: OwnerRef, waiters: usize, bug: Option<Planted>) -> World {
         let free = (Machine::Mutex, State::mutex(None, false));
         let world = World::new([(Machine::Mutex, State::mutex(Some(owner), false)), free], &vec![false; waiters], bug);
         (0..waiters).fold(world, |world, waiter| world.queued(waiter, 0))
@@ -14,7 +15,7 @@ impl World {
     pub(super) fn release(&self, actor: &Actor, who: OwnerRef, late: bool) -> Step {
         let mut patience = Patience::default();
         loop {
-            let word = self.objects[0].word();
+            let word = self.objects[0].look()?;
             assert!(word.state().owned_by(who), "nobody else may have it");
             let free = State::mutex(None, false);
             if word.is_locked() {
@@ -23,10 +24,27 @@ impl World {
                 if actor.swap(&self.objects[0].word, word.0, word.with_state(free).0)? {
                     return Ok(());
                 }
-            } else if let Some(mut locked) = self.try_lock(actor, 0, word, free)? {
-                let wakes = locked.hand_out_politely(late)?;
-                locked.unlock()?;
-                return self.wake(actor, &wakes);
+            } else {
+                let all = word.alls();
+                if all {
+                    self.take_all_lock(actor)?;
+                }
+                let locked = self.try_lock(actor, 0, word, free)?;
+                let done = locked.is_some();
+                let wakes = match locked {
+                    Some(mut locked) => {
+                        let wakes = locked.hand_out_politely(late, all)?;
+                        locked.unlock()?;
+                        wakes
+                    }
+                    None => Vec::new(),
+                };
+                if all {
+                    self.drop_all_lock(actor)?;
+                }
+                if done {
+                    return self.wake(actor, &wakes);
+                }
             }
         }
     }
@@ -34,25 +52,7 @@ impl World {
     /// Waits for the mutex, as one who is in the queue, and releases it; false if it gave up first.
     fn wait_and_release(&self, actor: &Actor, waiter: usize, gives_up: bool) -> Step<bool> {
         let record = &self.waiters[waiter];
-        let mut seen = Claim(0).next_waiting();
-        loop {
-            let claim = record.claim();
-            if !claim.is_waiting() {
-                break;
-            }
-            if claim != seen && !self.has(Bug::SleepPoked) {
-                self.lock(actor, 0, |state| state)?.finish(false)?;
-                if !record.claim().is_waiting() {
-                    break;
-                }
-            }
-            seen = claim;
-            if gives_up {
-                record.cancel();
-            } else {
-                record.sleep(claim);
-            }
-        }
+        self.sleep(actor, waiter, &[0], gives_up)?;
         self.leave(actor, waiter)?;
         let taken = record.take().is_some();
         if taken {
@@ -64,17 +64,21 @@ impl World {
 
 impl Locked<'_> {
     /// The front waiter is woken to compete, or handed the mutex when it is late.
-    fn hand_out_politely(&mut self, late: bool) -> Step<Vec<usize>> {
+    fn hand_out_politely(&mut self, late: bool, all: bool) -> Step<Vec<usize>> {
         let mut wakes = Vec::new();
-        'poke: for (index, waiter) in self.world.waiters.iter().enumerate().skip_while(|(_, waiter)| waiter.watch) {
-            while waiter.linked[0].load() != 0 {
+        'poke: for index in self.queue() {
+            let waiter = &self.world.waiters[index];
+            loop {
                 let claim = waiter.claim();
                 let Some(poked) = claim.poke() else {
                     self.unlink(index)?;
                     break;
                 };
-                if late {
-                    return self.hand_out(false);
+                if waiter.watch {
+                    break;
+                }
+                if late || all || waiter.all {
+                    return self.hand_out(all);
                 }
                 if self.actor.swap(&waiter.claim, claim.0, poked.0)? {
                     self.poked = true;
@@ -83,7 +87,7 @@ impl Locked<'_> {
                 }
             }
         }
-        if !(self.poked && self.world.has(Bug::PokeUntold)) {
+        if !(self.poked && self.world.has(Planted::PokeUntold)) {
             self.tell_watches(&mut wakes)?;
         }
         Ok(wakes)
@@ -91,7 +95,7 @@ impl Locked<'_> {
 }
 
 /// The owner releases; of two sleepers the first gives up at some time, perhaps poked. The second gets the mutex.
-fn release_against_a_time_out(late: bool, bug: Option<Bug>) -> Outcomes {
+fn release_against_a_time_out(late: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(3, move || {
@@ -111,7 +115,7 @@ fn release_against_a_time_out(late: bool, bug: Option<Bug>) -> Outcomes {
 }
 
 /// The owner releases while another thread takes and releases the mutex on its fast path. The sleeper gets it.
-fn release_against_a_barger(late: bool, bug: Option<Bug>) -> Outcomes {
+fn release_against_a_barger(late: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(3, move || {
@@ -155,13 +159,13 @@ fn a_barger_loses_no_wake() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn planted_leaving_without_serving_is_caught() {
-    release_against_a_time_out(false, Some(Bug::LeaveUnserved));
+    release_against_a_time_out(false, Some(Planted::LeaveUnserved));
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
 fn planted_sleep_with_the_poke_unanswered_is_caught() {
-    release_against_a_barger(false, Some(Bug::SleepPoked));
+    release_against_a_barger(false, Some(Planted::SleepPoked));
 }
 
 /// The owner dies in its release, at every write; the sleepers get the mutex one after the other.

@@ -1,5 +1,6 @@
 //! Holder sets, lives and names: an object lives exactly as long as somebody holds it, and a name is made once.
 
+use super::world::Patience;
 use super::*;
 use crate::bucket::Bucket;
 use crate::cell::fence;
@@ -15,12 +16,12 @@ const GENERATION: u32 = 5;
 struct Held {
     life: Word64,
     rows: [Word64; SLOTS],
-    bug: Option<Bug>,
+    bug: Option<Planted>,
 }
 
 impl Held {
     /// Made by the process in slot 0, then opened by others.
-    fn by(slots: &[usize], bug: Option<Bug>) -> Held {
+    fn by(slots: &[usize], bug: Option<Planted>) -> Held {
         let made = Life(0).reserve(0).unwrap().publish();
         let life = slots[1..].iter().fold(made, |life, &slot| life.admit(slot as u32).unwrap());
         let row = |slot| if slots.contains(&slot) { Row(0).with(GENERATION, 1) } else { Row(0) };
@@ -72,14 +73,14 @@ impl Held {
             if life.stage() != Some(Stage::Live) {
                 return Ok(());
             }
-            if self.bug != Some(Bug::NoFence) {
+            if self.bug != Some(Planted::NoFence) {
                 fence();
             }
             let alone = life.sole() == Some(slot as u32) && !self.is_held_by(slot);
             if !alone && self.is_held() {
                 return Ok(());
             }
-            if self.bug == Some(Bug::EndUnversioned) {
+            if self.bug == Some(Planted::EndUnversioned) {
                 life = self.life();
             }
             let Some(dying) = life.dying() else { continue };
@@ -91,7 +92,7 @@ impl Held {
 }
 
 /// A process opens the object and leaves it, while its only holder leaves it.
-fn join_against_the_last_leave(bug: Option<Bug>) -> Outcomes {
+fn join_against_the_last_leave(bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(4, move || {
@@ -116,7 +117,7 @@ fn join_against_the_last_leave(bug: Option<Bug>) -> Outcomes {
 }
 
 /// Two or three holders leave at once.
-fn all_leave_at_once(holders: &'static [usize], bug: Option<Bug>) -> usize {
+fn all_leave_at_once(holders: &'static [usize], bug: Option<Planted>) -> usize {
     explore(3, move || {
         let held = Arc::new(Held::by(holders, bug));
         let others: Vec<_> = holders[1..]
@@ -142,13 +143,13 @@ fn an_object_lives_as_long_as_it_is_held() {
 #[test]
 #[should_panic(expected = "nobody holds it, yet it lives")]
 fn planted_leaving_without_a_fence_is_caught() {
-    all_leave_at_once(&[0, 1], Some(Bug::NoFence));
+    all_leave_at_once(&[0, 1], Some(Planted::NoFence));
 }
 
 #[test]
 #[should_panic(expected = "keeps it")]
 fn planted_end_without_a_version_is_caught() {
-    join_against_the_last_leave(Some(Bug::EndUnversioned));
+    join_against_the_last_leave(Some(Planted::EndUnversioned));
 }
 
 /// One who opens the object dies at every write, while its last holder leaves; a neighbour reaps the dead.
@@ -200,11 +201,11 @@ struct Index {
     lives: [Word64; 3],
     chains: [Word32; 3],
     dead: [Word32; 8],
-    bug: Option<Bug>,
+    bug: Option<Planted>,
 }
 
 impl Index {
-    fn new(bug: Option<Bug>) -> Index {
+    fn new(bug: Option<Planted>) -> Index {
         let reserved = Life(0).reserve(0).unwrap();
         let dying = reserved.publish().dying().unwrap();
         Index {
@@ -233,7 +234,7 @@ impl Index {
                 self.await_unlock(actor, seen, &mut patience)?;
                 continue;
             }
-            let seen = if self.bug == Some(Bug::InsertUnseen) { Bucket(self.bucket.load()) } else { seen };
+            let seen = if self.bug == Some(Planted::InsertUnseen) { Bucket(self.bucket.load()) } else { seen };
             self.chains[own].store(seen.head());
             if actor.swap(&self.bucket, seen.0, seen.insert(own as u32).0)? {
                 return Ok(own);
@@ -310,7 +311,7 @@ impl Index {
 }
 
 /// Two create the same name while a dying namesake is in the bucket. A third, if there is one, takes it out and may die in that.
-fn two_creators(remover: Option<u32>, preemptions: usize, bug: Option<Bug>) -> Outcomes {
+fn two_creators(remover: Option<u32>, preemptions: usize, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(preemptions, move || {
@@ -349,5 +350,5 @@ fn a_name_is_made_once() {
 #[test]
 #[should_panic(expected = "a name is made once")]
 fn planted_insertion_at_an_unseen_head_is_caught() {
-    two_creators(None, 3, Some(Bug::InsertUnseen));
+    two_creators(None, 3, Some(Planted::InsertUnseen));
 }

@@ -5,7 +5,7 @@ use super::*;
 const EVENTS: [(Machine, State); 2] = [(Machine::AutoEvent, State(0)), (Machine::AutoEvent, State(0))];
 
 /// A watch is armed while another process sets the event: it hears of it, and takes nothing.
-fn arm_against_set(bug: Option<Bug>) -> usize {
+fn arm_against_set(bug: Option<Planted>) -> usize {
     explore(3, move || {
         let world = Arc::new(World::new(EVENTS, &[false], bug).watched_by(0));
         let setter = {
@@ -13,7 +13,7 @@ fn arm_against_set(bug: Option<Bug>) -> usize {
             thread::spawn(move || world.set(&Actor::new(2), 0).unwrap())
         };
         world.enter(&Actor::new(1), 0, 0).unwrap();
-        world.waiters[0].sleep_and_take();
+        world.sleep_and_take(0);
         setter.join().unwrap();
         assert!(world.state(0).is_signalled_event(), "nothing was taken");
     })
@@ -27,7 +27,7 @@ fn what_is_set_while_a_watch_is_armed_is_told() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn planted_arming_without_a_second_look_is_caught() {
-    arm_against_set(Some(Bug::EnterWithoutServing));
+    arm_against_set(Some(Planted::EnterWithoutServing));
 }
 
 /// Behind the watch somebody waits, and may give up: he gets the signal, or the watch hears of it.
@@ -54,13 +54,13 @@ fn a_signal_goes_to_who_waits_or_is_told() {
 }
 
 /// The setter dies at any write of a set that a watch is to hear of; its reaper makes good what it owed.
-fn setter_dies(fuel: u32, bug: Option<Bug>) {
+fn setter_dies(fuel: u32, bug: Option<Planted>) {
     explore(2, move || {
         let world = Arc::new(World::new(EVENTS, &[false, false], bug).watched_by(0).queued(0, 0).queued(1, 0));
         world.waiters[1].cancel(); // a node that the walk has to drop first
         let keeper = {
             let world = world.clone();
-            thread::spawn(move || world.waiters[0].sleep_and_take())
+            thread::spawn(move || world.sleep_and_take(0))
         };
         let setter = Actor::mortal(2, fuel);
         setter.live(&world, |setter| world.set(setter, 0));
@@ -82,11 +82,11 @@ fn a_setters_death_leaves_no_watch_untold() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn planted_recovery_without_the_last_wake_is_caught() {
-    (0..8).for_each(|fuel| setter_dies(fuel, Some(Bug::NoLastWake)));
+    (0..8).for_each(|fuel| setter_dies(fuel, Some(Planted::NoLastWake)));
 }
 
 /// A mutex is released with a sleeper behind the watch, who is poked and may be slow for ever; the watch hears that it is free.
-fn release_with_a_slow_sleeper(bug: Option<Bug>) {
+fn release_with_a_slow_sleeper(bug: Option<Planted>) {
     explore(3, move || {
         let me = Actor::new(1);
         let world = Arc::new(World::owned(me.op, 2, bug).watched_by(0));
@@ -101,7 +101,7 @@ fn release_with_a_slow_sleeper(bug: Option<Bug>) {
         };
         let keeper = {
             let world = world.clone();
-            thread::spawn(move || world.waiters[0].sleep_and_take())
+            thread::spawn(move || world.sleep_and_take(0))
         };
         world.release(&me, me.op, false).unwrap();
         barger.join().unwrap();
@@ -118,5 +118,5 @@ fn a_poke_leaves_no_watch_untold() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn planted_poke_without_a_word_is_caught() {
-    release_with_a_slow_sleeper(Some(Bug::PokeUntold));
+    release_with_a_slow_sleeper(Some(Planted::PokeUntold));
 }

@@ -1,0 +1,46 @@
+//! Bugs that are planted on purpose, in test builds only: whoever checks must object to each of them, or proves nothing.
+//!
+//! Five are the classes of mistake that lock-free code is made of: [`UnlockRelaxed`](Planted::UnlockRelaxed) (an ordering too weak),
+//! [`DropWake`](Planted::DropWake) (a wake that is forgotten), [`EnterWithoutServing`](Planted::EnterWithoutServing) (a look that is not repeated),
+//! [`AllLockLast`](Planted::AllLockLast) (locks in the wrong order) and [`SkipIntent`](Planted::SkipIntent) (a change that is not announced). The models in
+//! `model/` object to all five. The second to the fourth are planted in the library's own steps as well, where the reference model
+//! (`tests/reference`) has to find them; the first shows on no x86 machine and the last only by a death between two stores.
+
+/// A step that is left out, or done wrongly, on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planted {
+    /// The store that unlocks an object is Relaxed: the next locker need not see what was done under the lock.
+    UnlockRelaxed,
+    /// Whoever grants does not wake.
+    DropWake,
+    /// A waiter enters a queue without handing out what is signalled.
+    EnterWithoutServing,
+    /// The lock of the wait-alls is taken while an object lock is held.
+    AllLockLast,
+    /// A grant changes state and claim without an intent.
+    SkipIntent,
+    /// A signal changes a locked word.
+    SignalThroughLock,
+    /// A recoverer believes that every intent happened.
+    TrustIntent,
+    /// A recoverer believes that no intent happened.
+    DropIntent,
+    /// Nobody wakes those whom the dead granted.
+    NoLastWake,
+    /// A reaper does not look at the claim again under the lock.
+    ReturnUnseen,
+    /// A poked waiter sleeps again without telling, under the lock, that it does.
+    SleepPoked,
+    /// A waiter that times out leaves the object as it is.
+    LeaveUnserved,
+    /// One looks at the other's word without a fence after the store to the own one.
+    NoFence,
+    /// An object ends without a look at the version of its life.
+    EndUnversioned,
+    /// A name is put into a bucket whose word was read after the search.
+    InsertUnseen,
+    /// A pulse looks whether anybody waits, and then changes the event as if that still held.
+    PulseUnseen,
+    /// A mutex is left poked without a word to those who watch it.
+    PokeUntold,
+}
