@@ -18,6 +18,10 @@ Objects in the order of their bits: mutexes m0.., semaphores s0.., robust semaph
 *bells* l0.. (auto-reset events that anybody sets, pulses, resets: their waits are never satisfied more often than that), *gates* g0..
 (manual-reset events) and the gate `go`, behind which everybody rests while the conductor takes stock. Names x0.. come and go.
 
+**Waits without an end** are for what is SURE to come whoever dies: a mutex, whose owner never waits, or a unit of a robust semaphore, which nobody
+keeps while he rests or waits without an end. Such a wait that is never satisfied, because it was passed over or its wake was lost, shows as a
+lane that makes no progress.
+
 PHASE is even while there is work, odd while all shall rest, END when all shall leave.
 """
 
@@ -41,7 +45,7 @@ PHASE, END = 0, 1_000_000
 REGIONS, REGION = 64, 64
 INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES, DEAD_NAMES, DEAD_NAMES_KEPT = 0, 1, 2, 3, 4, 8, 40, 24
 LANES, LANE, LANES_OF_A_WORKER = REGIONS + OBJECTS * REGION, 64, 4
-DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD = 0, 1, 2, 3, 4, 5, 12, 16, 32
+DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD, TAKEN = 0, 1, 2, 3, 4, 5, 12, 16, 32, 36
 RUNNING, RESTING, CHILD_DIED = 0, 1, 2
 TAKING, GIVING = 1, 2
 KINDS = (
@@ -49,6 +53,8 @@ KINDS = (
     "timed out", "async", "cancelled", "polled", "made", "forked", "signal-and-wait", "kept",
 )  # fmt: skip
 (LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, FORKED, SIGNAL_AND_WAIT, KEPT) = range(16)
+ROBUST_ONES = (1 << FIRST_BATON) - (1 << FIRST_ROBUST)
+SURE = (1 << FIRST_PLAIN) - 1 | ROBUST_ONES
 CHILD = 2  # the lane of a forked child
 
 

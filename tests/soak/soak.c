@@ -23,11 +23,15 @@ enum { MUTEXES = 6, PLAIN = 4, ROBUST = 4, BATONS = 6, BELLS = 2, GATES = 2, TEM
 enum { FIRST_PLAIN = MUTEXES, FIRST_ROBUST = FIRST_PLAIN + PLAIN, FIRST_BATON = FIRST_ROBUST + ROBUST, OBJECTS = FIRST_BATON + BATONS };
 enum { PHASE, REGIONS = 64, REGION = 64, LANES = REGIONS + OBJECTS * REGION, LANE = 64, LANES_OF_A_WORKER = 4 };
 enum { INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES = 8, DEAD_NAMES = 40, NAMES = 24 };
-enum { DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD = 12, COUNTS = 16, MAYBE_TOLD = 32 };
+enum { DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD = 12, COUNTS = 16, MAYBE_TOLD = 32, TAKEN = 36 };
 enum { RUNNING, RESTING, CHILD_DIED };
 enum { TAKING = 1, GIVING = 2 };
 enum { END = 1000000 };
 enum count { LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, FORKED, SIGNAL_AND_WAIT, KEPT };
+
+#define BITS(from, to) ((UINT64_C(1) << (to)) - (UINT64_C(1) << (from)))
+#define ROBUST_ONES BITS(FIRST_ROBUST, FIRST_BATON)
+#define SURE (BITS(0, FIRST_PLAIN) | ROBUST_ONES)
 
 typedef volatile uint64_t word;
 struct lane {
@@ -75,6 +79,13 @@ static int64_t now(void) {
 static int64_t patience(struct lane *lane) {
     static const int64_t nanos[] = {0, 200000, 2000000, 20000000};
     return nanos[dice(lane, 4)];
+}
+
+/* For a wait that is satisfied by one of these objects: some have no end, where what they wait for is sure to come (ledger.py). */
+static int64_t patience_for(struct lane *lane, uint64_t mask) {
+    int64_t limit = patience(lane);
+    bool forever = dice(lane, 8) == 0;
+    return forever && mask & SURE && !(lane->at[HELD] & ROBUST_ONES) ? BYNAME_INFINITE : limit;
 }
 
 static void count(struct lane *lane, enum count what) {
@@ -126,7 +137,8 @@ static void enter(struct lane *lane, int o, int told) {
     else if (o >= FIRST_BATON) {
         if (region(o)[INSIDE]) fault("event %d: %" PRIx64 " has it, and it was given once more", o, region(o)[INSIDE]);
         region(o)[INSIDE] = lane->name;
-    } else if (o >= FIRST_ROBUST && told) lane->at[told + o - FIRST_ROBUST]++;
+    } else if (o < FIRST_ROBUST) lane->at[TAKEN + o - FIRST_PLAIN]++;
+    else if (told) lane->at[told + o - FIRST_ROBUST]++;
     count(lane, o < FIRST_PLAIN ? LOCK : o < FIRST_ROBUST ? SEMAPHORE : o < FIRST_BATON ? ROBUST_SEMAPHORE : EVENT);
 }
 
@@ -160,9 +172,9 @@ static void took(struct lane *lane, uint64_t mask, bool abandoned) {
     }
 }
 
-static void give_all(struct lane *lane) {
+static void give_all(struct lane *lane, uint64_t mask) {
     for (int o = 0; o < OBJECTS; o++)
-        if (lane->at[HELD] >> o & 1) give(lane, o);
+        if (lane->at[HELD] >> o & mask >> o & 1) give(lane, o);
 }
 
 static int pick(struct lane *lane, uint64_t taken) {
@@ -200,7 +212,7 @@ static void several(struct lane *lane, bool all) {
         mask |= UINT64_C(1) << chosen[i];
         handles[i] = objects[chosen[i]];
     }
-    int64_t limit = patience(lane), began = now();
+    int64_t limit = all ? patience(lane) : patience_for(lane, mask), began = now();
     begin(lane, TAKING, mask);
     byname_status status = (all ? byname_wait_all : byname_wait_any)(handles, (size_t)n, limit, &result);
     must(status, all ? "wait-all" : "wait-any", chosen[0]);
@@ -270,9 +282,12 @@ static void make(struct lane *lane) {
 }
 
 static void operate(struct lane *lane) {
-    if (lane->at[HELD] && dice(lane, 4) == 0) return give_all(lane);
+    if (lane->at[HELD] && dice(lane, 4) == 0) return give_all(lane, BITS(0, OBJECTS));
     uint32_t what = dice(lane, 32);
-    if (what < 16) acquire(lane, pick(lane, 0), patience(lane));
+    if (what < 16) {
+        int o = pick(lane, 0);
+        acquire(lane, o, patience_for(lane, UINT64_C(1) << o));
+    }
     else if (what < 20) several(lane, false);
     else if (what < 24) several(lane, true);
     else if (what < 26) ring(lane);
@@ -306,7 +321,7 @@ static void fork_one(struct lane *lane) {
         if (getppid() != parent) _exit(0);
         own.at[PID] = (uint64_t)getpid();
         for (int i = 0; i < 20 && ledger[PHASE] % 2 == 0; i++) operate(&own);
-        give_all(&own);
+        give_all(&own, BITS(0, OBJECTS));
         own.at[PID] = 0;
         _exit(0);
     }
@@ -324,6 +339,7 @@ static void *work(void *argument) {
         uint64_t phase = ledger[PHASE];
         if (phase == END) break;
         if (phase % 2 == 1) {
+            give_all(&lane, ROBUST_ONES);
             lane.at[STATE] = RESTING;
             if (must(byname_event_wait(go, INT64_C(120000000000)), "go", 0) == BYNAME_TIMED_OUT) fault("a set of the gate `go` woke nobody here");
             lane.at[STATE] = RUNNING;
@@ -332,7 +348,7 @@ static void *work(void *argument) {
         if (lane.number == 0 && dice(&lane, 512) == 0) fork_one(&lane);
         operate(&lane);
     }
-    give_all(&lane);
+    give_all(&lane, BITS(0, OBJECTS));
     lane.at[PID] = 0;
     return NULL;
 }

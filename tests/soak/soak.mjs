@@ -13,11 +13,13 @@ const OBJECTS = FIRST_BATON + BATONS
 const [PHASE, REGIONS, REGION, LANE, LANES_OF_A_WORKER, END] = [0, 64, 64, 64, 4, 1000000]
 const LANES = REGIONS + OBJECTS * REGION
 const [INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES, DEAD_NAMES, NAMES] = [0, 1, 2, 3, 4, 8, 40, 24]
-const [DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD] = [0, 1, 2, 3, 4, 5, 12, 16, 32]
+const [DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD, TAKEN] = [0, 1, 2, 3, 4, 5, 12, 16, 32, 36]
 const [RUNNING, RESTING, TAKING, GIVING] = [0, 1, 1, 2]
 const [LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, , SIGNAL_AND_WAIT, KEPT] = Array(16).keys()
 const PATIENCE = [0, 0.2, 2, 20]
 const TWO_TO_32 = 2 ** 32
+const ROBUST_ONES = (1 << FIRST_BATON) - (1 << FIRST_ROBUST)
+const SURE = ((1 << FIRST_PLAIN) - 1) | ROBUST_ONES
 
 const [path, slot, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
 const ledger = openSync(path, 'r+')
@@ -103,6 +105,12 @@ class Lane {
     return PATIENCE[this.dice(4)]
   }
 
+  // For a wait that is satisfied by one of these objects; undefined is without an end.
+  patienceFor(mask) {
+    const [limit, forever] = [this.patience(), this.dice(8) === 0]
+    return forever && mask & SURE && !(this.get(HELD) & ROBUST_ONES) ? undefined : limit
+  }
+
   pick(taken = 0) {
     for (;;) {
       const o = this.dice(OBJECTS)
@@ -141,7 +149,8 @@ class Lane {
       const inside = get(region(o) + INSIDE)
       if (inside) throw new Fault(`${nameOf(o)}: ${inside.toString(16)} has it, and it was given once more`)
       put(region(o) + INSIDE, this.name)
-    } else if (o >= FIRST_ROBUST && told) this.add(told + o - FIRST_ROBUST)
+    } else if (o < FIRST_ROBUST) this.add(TAKEN + o - FIRST_PLAIN)
+    else if (told) this.add(told + o - FIRST_ROBUST)
     this.count(o < FIRST_PLAIN ? LOCK : o < FIRST_ROBUST ? SEMAPHORE : o < FIRST_BATON ? ROBUST_SEMAPHORE : EVENT)
   }
 
@@ -172,8 +181,8 @@ class Lane {
     this.done(this.get(HELD) & ~(1 << o))
   }
 
-  giveAll() {
-    for (const o of bits(this.get(HELD))) this.give(o)
+  giveAll(mask = -1) {
+    for (const o of bits(this.get(HELD) & mask)) this.give(o)
   }
 
   nothing(what = TIMED_OUT) {
@@ -204,17 +213,20 @@ class Lane {
   async asynchronous() {
     const what = this.dice(8)
     const controller = this.dice(3) === 0 ? new AbortController() : null
-    const options = { timeout: this.patience(), signal: controller?.signal }
+    const options = { timeout: 0, signal: controller?.signal }
     let pending, settle
     this.count(ASYNC)
     if (what < 6) {
       const o = this.pick()
+      options.timeout = this.patienceFor(1 << o)
       this.begin(TAKING, 1 << o)
       pending = o >= FIRST_BATON ? objects[o].wait(options) : objects[o].acquire(options)
       settle = (got) => this.settle(o, got)
     } else {
       const chosen = this.choose()
-      this.begin(TAKING, chosen.reduce((mask, o) => mask | (1 << o), 0))
+      const mask = chosen.reduce((mask, o) => mask | (1 << o), 0)
+      options.timeout = what === 6 ? this.patience() : this.patienceFor(mask)
+      this.begin(TAKING, mask)
       pending = (what === 6 ? waitAll : waitAny)(chosen.map((o) => objects[o]), options)
       settle = (got) => this.settleSeveral(chosen, got, what === 6)
     }
@@ -314,6 +326,7 @@ class Lane {
       const phase = get(PHASE)
       if (phase === END) break
       if (phase % 2) {
+        this.giveAll(ROBUST_ONES)
         this.put(STATE, RESTING)
         if (!(await go.wait({ timeout: 120_000 }))) throw new Fault('a set of the gate `go` woke nobody here')
         this.put(STATE, RUNNING)

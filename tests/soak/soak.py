@@ -57,6 +57,11 @@ class Lane:
     def patience(self):
         return PATIENCE[self.dice(4)]
 
+    def patience_for(self, mask):
+        """For a wait that is satisfied by one of these objects."""
+        limit, forever = self.patience(), self.dice(8) == 0
+        return None if forever and mask & L.SURE and not self.at[L.HELD] & L.ROBUST_ONES else limit
+
     def pick(self, taken=0):
         while True:
             o = self.dice(L.OBJECTS)
@@ -74,7 +79,9 @@ class Lane:
             L.enter_baton(L.region(book, o), self.name, L.NAMES[o])
             self.count(L.EVENT)
         else:
-            if o >= L.FIRST_ROBUST and told:
+            if o < L.FIRST_ROBUST:
+                self.at[L.TAKEN + o - L.FIRST_PLAIN] += 1
+            elif told:
                 self.at[told + o - L.FIRST_ROBUST] += 1
             self.count(L.SEMAPHORE if o < L.FIRST_ROBUST else L.ROBUST_SEMAPHORE)
 
@@ -106,8 +113,8 @@ class Lane:
             objects[o].release()
         self.done(self.at[L.HELD] & ~(1 << o))
 
-    def give_all(self):
-        for o in L.bits(self.at[L.HELD]):
+    def give_all(self, mask=-1):
+        for o in L.bits(self.at[L.HELD] & mask):
             self.give(o)
 
     def nothing(self, what=L.TIMED_OUT):
@@ -139,7 +146,7 @@ class Lane:
     def several(self, every):
         chosen, mask = self.choose()
         self.begin(L.TAKING, mask)
-        result = (byname.wait_all if every else byname.wait_any)([objects[o] for o in chosen], self.patience())
+        result = (byname.wait_all if every else byname.wait_any)([objects[o] for o in chosen], self.patience() if every else self.patience_for(mask))
         self.settle_several(chosen, mask, result, every)
 
     def settle_several(self, chosen, mask, result, every):
@@ -213,7 +220,8 @@ class Lane:
             return self.give_all()
         what = self.dice(32)
         if what < 16:
-            self.acquire(self.pick(), self.patience())
+            o = self.pick()
+            self.acquire(o, self.patience_for(1 << o))
         elif what < 24:
             self.several(what < 20)
         elif what < 26:
@@ -230,18 +238,19 @@ class Lane:
     async def asynchronously(self):
         if self.at[L.HELD] and self.dice(4) == 0:
             return self.give_all()
-        what, limit = self.dice(8), self.patience()
+        what, cancels = self.dice(8), self.dice(3) == 0
         if what < 6:
             o = self.pick()
+            limit = self.patience_for(1 << o)
             call = objects[o].wait_async(limit) if o >= L.FIRST_BATON else objects[o].acquire_async(limit)
             self.begin(L.TAKING, 1 << o)
             settle = lambda got: self.settle(o, got)  # noqa: E731
         else:
             chosen, mask = self.choose()
+            limit = self.patience() if what == 6 else self.patience_for(mask)
             call = (byname.wait_all_async if what == 6 else byname.wait_any_async)([objects[n] for n in chosen], limit)
             self.begin(L.TAKING, mask)
             settle = lambda got: self.settle_several(chosen, mask, got, what == 6)  # noqa: E731
-        cancels = self.dice(3) == 0
         self.count(L.ASYNC)
         if not cancels:
             return settle(await call)
@@ -301,6 +310,7 @@ class Lane:
         self.begin_life()
         while (phase := book[L.PHASE]) != L.END:
             if phase % 2:
+                self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(go.wait(120))
             else:
@@ -313,6 +323,7 @@ class Lane:
         self.begin_life()
         while (phase := book[L.PHASE]) != L.END:
             if phase % 2:
+                self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(await go.wait_async(120))
             else:

@@ -52,10 +52,14 @@ const BELL: usize = 5;
 const TOLD: usize = 12;
 const COUNTS: usize = 16;
 const MAYBE_TOLD: usize = 32;
+const TAKEN: usize = 36;
 const RUNNING: u64 = 0;
 const RESTING: u64 = 1;
 const TAKING: u64 = 1;
 const GIVING: u64 = 2;
+
+const ROBUST_ONES: u64 = (1 << FIRST_BATON) - (1 << FIRST_ROBUST);
+const SURE: u64 = ((1 << FIRST_PLAIN) - 1) | ROBUST_ONES;
 
 /// What is counted, in the order of the ledger's words.
 #[derive(Clone, Copy)]
@@ -214,6 +218,12 @@ impl<'a> Lane<'a> {
         Duration::from_micros([0, 200, 2_000, 20_000][self.dice(4) as usize])
     }
 
+    /// For a wait that is satisfied by one of these objects.
+    fn patience_for(&mut self, mask: u64) -> Option<Duration> {
+        let (limit, forever) = (self.patience(), self.dice(8) == 0);
+        if forever && mask & SURE != 0 && self.get(HELD) & ROBUST_ONES == 0 { None } else { Some(limit) }
+    }
+
     fn pick(&mut self, taken: u64) -> usize {
         loop {
             let o = self.dice(OBJECTS as u32) as usize;
@@ -290,7 +300,9 @@ impl<'a> Lane<'a> {
                 other => return Err(Fault(format!("event {o}: {other:x} has it, and it was given once more"))),
             },
             (Object::Semaphore(_), _) => {
-                if let (Some(word), true) = (told, o >= FIRST_ROBUST) {
+                if o < FIRST_ROBUST {
+                    self.add(TAKEN + o - FIRST_PLAIN);
+                } else if let Some(word) = told {
                     self.add(word + o - FIRST_ROBUST);
                 }
             }
@@ -337,8 +349,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    fn give_all(&mut self) -> Done {
-        bits(self.get(HELD)).try_for_each(|o| self.give(o))
+    fn give_all(&mut self, mask: u64) -> Done {
+        bits(self.get(HELD) & mask).try_for_each(|o| self.give(o))
     }
 
     fn keep_or_give(&mut self, mask: u64) -> Done {
@@ -360,7 +372,7 @@ impl<'a> Lane<'a> {
 
     // --- the operations of a thread
 
-    fn acquire(&mut self, o: usize, limit: Duration) -> Done {
+    fn acquire(&mut self, o: usize, limit: Option<Duration>) -> Done {
         let began = Instant::now();
         self.begin(TAKING, 1 << o);
         let told = match &self.worker.objects[o] {
@@ -381,8 +393,8 @@ impl<'a> Lane<'a> {
         self.keep_or_give(1 << o)
     }
 
-    fn timed_out(&self, limit: Duration, began: Instant) -> Done {
-        if began.elapsed() < limit {
+    fn timed_out(&self, limit: Option<Duration>, began: Instant) -> Done {
+        if limit.is_none_or(|limit| began.elapsed() < limit) {
             return Err(Fault(format!("a wait of {limit:?} timed out after {:?}", began.elapsed())));
         }
         self.nothing(Count::TimedOut);
@@ -392,7 +404,8 @@ impl<'a> Lane<'a> {
     fn several(&mut self, all: bool) -> Done {
         let many = 2 + self.dice(2);
         let (chosen, mask) = self.choose(many);
-        let (limit, began) = (self.patience(), Instant::now());
+        let limit = if all { Some(self.patience()) } else { self.patience_for(mask) };
+        let began = Instant::now();
         self.begin(TAKING, mask);
         let wait = if all { byname::wait_all } else { byname::wait_any }(&self.waitables(&chosen), limit)?;
         let Some(won) = wait.won() else { return self.timed_out(limit, began) };
@@ -466,7 +479,7 @@ impl<'a> Lane<'a> {
         let mut entry = libc::pollfd { fd: pollable.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one entry, which lives as long as the call.
         if unsafe { libc::poll(&raw mut entry, 1, 2) } == 1 {
-            self.acquire(o, Duration::ZERO)?;
+            self.acquire(o, Some(Duration::ZERO))?;
         }
         self.count(Count::Polled);
         Ok(())
@@ -514,11 +527,12 @@ impl<'a> Lane<'a> {
 
     fn operate(&mut self) -> Done {
         if self.get(HELD) != 0 && self.dice(4) == 0 {
-            return self.give_all();
+            return self.give_all(u64::MAX);
         }
         match self.dice(32) {
             0..16 => {
-                let (o, limit) = (self.pick(0), self.patience());
+                let o = self.pick(0);
+                let limit = self.patience_for(1 << o);
                 self.acquire(o, limit)
             }
             16..20 => self.several(false),
@@ -534,10 +548,11 @@ impl<'a> Lane<'a> {
 
     fn operate_async(&mut self) -> Done {
         if self.get(HELD) != 0 && self.dice(4) == 0 {
-            return self.give_all();
+            return self.give_all(u64::MAX);
         }
-        let (many, all, limit) = ([1, 1, 2, 3][self.dice(4) as usize], self.dice(2) == 0, self.patience());
+        let (many, all) = ([1, 1, 2, 3][self.dice(4) as usize], self.dice(2) == 0);
         let (chosen, mask) = self.choose(many);
+        let limit = if all && many > 1 { Some(self.patience()) } else { self.patience_for(mask) };
         let objects = self.waitables(&chosen);
         self.count(Count::Async);
         self.begin(TAKING, mask);
@@ -575,6 +590,7 @@ impl<'a> Lane<'a> {
                 operate(&mut self)?;
                 continue;
             }
+            self.give_all(ROBUST_ONES)?;
             self.put(STATE, RESTING);
             // One of the threads waits as a future does.
             let long = Duration::from_secs(120);
@@ -589,7 +605,7 @@ impl<'a> Lane<'a> {
             }
             self.put(STATE, RUNNING);
         }
-        self.give_all()?;
+        self.give_all(u64::MAX)?;
         self.put(PID, 0);
         Ok(())
     }
