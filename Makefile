@@ -117,11 +117,11 @@ test-kill: ## a few rounds of the kill test
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)
 
-.PHONY: soak
-soak: build ## workers of all languages, killed and stopped at random, for SECONDS (default 600); SEED=n repeats a run's choices
-	@mkdir -p "$(TARGET)/soak"
-	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -pthread "-I$(TEST_PREFIX)/include" tests/soak/soak.c "-L$(TEST_PREFIX)/lib" "-Wl,-rpath,$(TEST_PREFIX)/lib" -lbyname -o "$(TARGET)/soak/soak-c"
+.PHONY: soak told
+soak: build ## workers of all languages, killed and stopped at random, for SECONDS (default 600); SEED=n repeats its choices
 	$(NO_LITTER) $(PY) tests/conductor/soak.py --target "$(TARGET)" --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+told: build ## how long a blocked waiter needs to be told that an owner was killed
+	$(NO_LITTER) $(PY) tests/conductor/told.py --target "$(TARGET)" --rounds $(RUNS)
 
 # The short form is part of each language's tests.
 .PHONY: cancel cancel-python cancel-node cancel-c cancel-rust

@@ -39,9 +39,15 @@ def commands(options: argparse.Namespace) -> dict[str, list[str]]:
     rust = options.rust_driver or str(options.target / "release" / "byname-driver")
     if not os.access(rust, os.X_OK):
         sys.exit(f"no Rust driver at {rust}: `make build` makes it")
-    c = str(options.target / "drivers" / "driver-c")
-    subprocess.run([str(DRIVERS / "build.sh"), str(options.target / "prefix"), c], check=True)
+    c = build_c(options, DRIVERS / "driver.c")
     return {"rust": [rust], "c": [c], "python": [options.python, str(DRIVERS / "driver.py")], "node": [options.node, options.node_driver]}
+
+
+def build_c(options: argparse.Namespace, source: Path) -> str:
+    """Builds a program in C against the library in prefix/; where it is."""
+    program = options.target / source.parent.name / f"{source.stem}-c"
+    subprocess.run([str(DRIVERS / "build.sh"), str(options.target / "prefix"), str(program), str(source)], check=True)
+    return str(program)
 
 
 class Call:

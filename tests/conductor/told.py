@@ -7,7 +7,7 @@ From just before kill(2) to the return of the survivor's lock call, which must s
 - *owner*: the owner is killed;
 - *neighbour stopped*: the same while the process before the owner in the ring (`docs/protocol.md`) is stopped;
 - *group*: the owner and eight sleepers, who stand before the survivor in the queue, are killed by one signal to their group;
-- *floor*: a bare robust pthread mutex in shared memory in the place of byname's, its owner killed.
+- *floor*, *floor of a group*: a bare robust pthread mutex in shared memory in the place of byname's, its owner, or owner and sleepers, killed.
 
 The kinds take turns, so that what else the machine does falls on all alike. It judges no figure; that each survivor is told it asserts.
 """
@@ -24,9 +24,11 @@ from pathlib import Path
 
 import arena
 import proc
-from drivers import Broken, add_options, namespace_file
+from drivers import Broken, add_options, build_c, namespace_file
 
-KINDS = ("floor", "owner", "neighbour stopped", "group")
+WORKERS = Path(__file__).resolve().parents[1] / "soak"
+#: Each with the floor that it stands on.
+KINDS = {"floor": "floor", "owner": "floor", "neighbour stopped": "floor", "floor of a group": "floor of a group", "group": "floor of a group"}
 BYSTANDERS, SLEEPERS = 4, 8
 ASLEEP = 0.002  # seconds that it has been asleep before the kill
 
@@ -52,8 +54,8 @@ class Actor:
             time.sleep(0.0002)
 
     def bury(self) -> None:
-        self.process.wait()
         self.process.stdin.close()
+        self.process.wait()
         self.process.stdout.close()
 
     def kill(self) -> None:
@@ -63,9 +65,9 @@ class Actor:
 
 def once(program: str, kind: str, survivor: Actor, file: Path, namespace: Path) -> int:
     """Nanoseconds of one death."""
-    where = [str(file)] if kind == "floor" else []
+    where = [str(file)] if kind.startswith("floor") else []
     owner = Actor(program, "owner", *where, group=0)
-    sleepers = [Actor(program, "sleeper", group=owner.pid) for _ in range(SLEEPERS if kind == "group" else 0)]
+    sleepers = [Actor(program, "sleeper", *where, group=owner.pid) for _ in range(SLEEPERS if kind.endswith("group") else 0)]
     for sleeper in sleepers:
         sleeper.until_asleep()
     survivor.process.stdin.write(b"\n")
@@ -99,12 +101,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     add_options(parser)
     options = parser.parse_args()
-    program = str(options.target / "soak" / "told")
+    program = build_c(options, WORKERS / "told.c")
     session = f"told-{os.getpid()}-{random.randrange(2**32):x}"
     os.environ["BYNAME_SESSION"] = session
     namespace = namespace_file(session)
     times: dict[str, list[int]] = {kind: [] for kind in KINDS}
     actors: list[Actor] = []
+    survivor = None
     with tempfile.TemporaryDirectory(prefix="byname-told-", dir="/dev/shm") as folder:
         file = Path(folder) / "bare"
         try:
@@ -113,21 +116,19 @@ def main() -> int:
             actors += [Actor(program, "idle") for _ in range(BYSTANDERS)]
             for _ in range(options.rounds):
                 for kind in KINDS:
-                    times[kind].append(once(program, kind, bare if kind == "floor" else survivor, file, namespace))
+                    times[kind].append(once(program, kind, bare if kind.startswith("floor") else survivor, file, namespace))
         finally:
             for actor in reversed(actors):
                 if actor is not survivor:
                     actor.kill()
-        survivor.process.stdin.close()  # the last to leave leaves cleanly
-        survivor.process.wait()
+        survivor.bury()  # the last to leave leaves cleanly
     if namespace.exists():
         raise Broken(f"{namespace} is left")
     print(f"{'told after the death of':24}{'n':>6}{'p50 us':>10}{'p99 us':>10}{'worst us':>10}{'p50 / floor':>13}")
-    floor = sorted(times["floor"])[options.rounds // 2]
-    for kind, all_times in times.items():
-        sorted_times = sorted(all_times)
-        p50, p99 = sorted_times[len(sorted_times) // 2], sorted_times[min(len(sorted_times) * 99 // 100, len(sorted_times) - 1)]
-        print(f"{kind:24}{len(sorted_times):6}{p50 / 1000:10.0f}{p99 / 1000:10.0f}{sorted_times[-1] / 1000:10.0f}{p50 / floor:13.2f}")
+    at = lambda kind, share: sorted(times[kind])[min(int(options.rounds * share), options.rounds - 1)] / 1000  # noqa: E731
+    for kind, floor in KINDS.items():
+        p50 = at(kind, 0.5)
+        print(f"{kind:24}{options.rounds:6}{p50:10.0f}{at(kind, 0.99):10.0f}{at(kind, 1):10.0f}{p50 / at(floor, 0.5):13.2f}")
     return 0
 
 
