@@ -15,7 +15,7 @@ PREFIX ?= /usr/local
 INPUT ?=
 RUNS ?= 200
 COUNT ?= 1000000
-SECONDS ?= 600
+SECONDS ?=
 SEED ?=
 ROUNDS ?= 9
 DEPTH ?= 1
@@ -119,7 +119,7 @@ kill: build ## the kill test, RUNS times (default 200)
 
 .PHONY: soak told
 soak: build ## workers of all languages, killed and stopped at random, for SECONDS (default 600); SEED=n repeats its choices
-	$(NO_LITTER) $(PY) tests/conductor/soak.py --target "$(TARGET)" --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	$(NO_LITTER) $(PY) tests/conductor/soak.py --target "$(TARGET)" --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 told: build ## how long a blocked waiter needs to be told that an owner was killed
 	$(NO_LITTER) $(PY) tests/conductor/told.py --target "$(TARGET)" --rounds $(RUNS)
 
@@ -147,6 +147,10 @@ crash: ## processes die before each of their writes; SHORT=1 samples the deaths 
 	RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --locked --release -p byname --test crash --no-run --target-dir "$(TARGET)/crash"
 	@SHORT=$(SHORT) SEED=$(SEED) ONLY="$(ONLY)" $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
 	  cargo test --quiet --locked --release -p byname --test crash --target-dir "$(TARGET)/crash"
+
+.PHONY: reference
+reference: tools-there ## random histories, explained by the reference model of the contract: SECONDS each (default 60)
+	REFERENCE_SECONDS=$(or $(SECONDS),60) $(NO_LITTER) cargo test --locked --release -p byname --lib reference -- --nocapture
 
 .PHONY: lint
 lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules

@@ -184,5 +184,7 @@ impl Word64 {
 /// Atomics of this process alone, which no other process ever sees.
 #[cfg(not(loom))]
 pub(crate) mod private {
+    #[cfg(test)]
+    pub(crate) use std::sync::atomic::AtomicUsize;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 }

@@ -3,6 +3,10 @@
 // Under the model checker (`make loom`) only the pure machines and their atomics are built; see `model`.
 #![cfg_attr(loom, allow(dead_code, reason = "the code that drives the machines is not built"))]
 
+// The reference model's tests are written as any user's, and can be planted with bugs.
+#[cfg(all(test, not(loom)))]
+extern crate self as byname;
+
 #[cfg(not(loom))]
 mod api;
 mod arena;
@@ -39,13 +43,14 @@ mod name;
 mod ops;
 #[cfg(not(loom))]
 mod owner;
-#[cfg(all(test, loom))]
+#[cfg(test)]
 mod planted;
 #[cfg(not(loom))]
 mod pools;
 #[cfg(not(loom))]
 mod recover;
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg_attr(not(loom), allow(dead_code, reason = "some steps are taken by the models only"))]
 #[path = "../tests/reference/mod.rs"]
 mod reference;
 #[cfg(not(loom))]

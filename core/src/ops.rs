@@ -13,6 +13,8 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::live::{self, Vitals};
+#[cfg(test)]
+use crate::planted::{self, Planted};
 use crate::space::{Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::{guess, robust};
@@ -326,6 +328,12 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
                 return Ok(word.state());
             }
             continue;
+        }
+        #[cfg(test)]
+        if word.alls() && planted::has(Planted::AllLockLast) {
+            let Some(locked) = lock::try_lock_as(cx, target, word, after) else { continue };
+            serve(locked, Some(take_all(cx)?), polite)?;
+            return Ok(word.state());
         }
         // The wait-all lock comes first; the word is read again under it.
         let all = if word.alls() { Some(take_all(cx)?) } else { None };

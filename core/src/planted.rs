@@ -4,10 +4,12 @@
 //! [`DropWake`](Planted::DropWake) (a wake that is forgotten), [`EnterWithoutServing`](Planted::EnterWithoutServing) (a look that is not repeated),
 //! [`AllLockLast`](Planted::AllLockLast) (locks in the wrong order) and [`SkipIntent`](Planted::SkipIntent) (a change that is not announced). The models in
 //! `model/` object to all five. The second to the fourth are planted in the library's own steps as well, where the reference model
-//! (`tests/reference`) has to find them; the first shows on no x86 machine and the last only by a death between two stores.
+//! (`tests/reference`) has to find them; the first shows on no x86 machine and the last only by a death between two stores. Nothing of
+//! this is compiled into what ships.
 
 /// A step that is left out, or done wrongly, on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(loom), allow(dead_code, reason = "most are planted in the models only"))]
 pub(crate) enum Planted {
     /// The store that unlocks an object is Relaxed: the next locker need not see what was done under the lock.
     UnlockRelaxed,
@@ -43,4 +45,25 @@ pub(crate) enum Planted {
     PulseUnseen,
     /// A mutex is left poked without a word to those who watch it.
     PokeUntold,
+}
+
+/// The bug that is planted in this process's library: a name in the environment of a test.
+#[cfg(not(loom))]
+fn in_this_process() -> Option<Planted> {
+    static PLANTED: std::sync::OnceLock<Option<Planted>> = std::sync::OnceLock::new();
+    *PLANTED.get_or_init(|| {
+        let name = std::env::var("BYNAME_PLANTED").ok()?;
+        let known = [Planted::DropWake, Planted::EnterWithoutServing, Planted::AllLockLast];
+        Some(known.into_iter().find(|bug| format!("{bug:?}") == name).expect("a bug of the library's own"))
+    })
+}
+
+#[cfg(not(loom))]
+pub(crate) fn any() -> bool {
+    in_this_process().is_some()
+}
+
+#[cfg(not(loom))]
+pub(crate) fn has(bug: Planted) -> bool {
+    in_this_process() == Some(bug)
 }

@@ -26,6 +26,8 @@ use crate::arena::layout::{Node, Object, Table, Waiter};
 use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
 use crate::error::Result;
 use crate::live;
+#[cfg(test)]
+use crate::planted::{self, Planted};
 use crate::space::Space;
 use crate::sys::{clock, futex};
 
@@ -48,6 +50,10 @@ impl Wakes {
     }
 
     pub(crate) fn ring(&mut self, space: &Space) {
+        #[cfg(test)]
+        if planted::has(Planted::DropWake) {
+            return;
+        }
         for waiter in self.first.take().into_iter().chain(self.more.drain(..)) {
             wake(space, waiter);
         }
