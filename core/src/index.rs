@@ -351,7 +351,7 @@ fn bucket_of(space: &Space, name: &str) -> &'static Word64 {
 }
 
 /// FNV-1a, folded: part of the format.
-fn hash(name: &str) -> u32 {
+pub(crate) fn hash(name: &str) -> u32 {
     let wide = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     (wide ^ wide >> 32) as u32
 }

@@ -29,6 +29,8 @@ mod handles;
 #[cfg(not(loom))]
 mod index;
 #[cfg(not(loom))]
+pub mod inspect;
+#[cfg(not(loom))]
 mod keeper;
 mod life;
 #[cfg(not(loom))]

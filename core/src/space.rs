@@ -190,6 +190,18 @@ pub(crate) fn local() -> Result<&'static Space> {
 
 /// The namespace of a named session.
 pub(crate) fn named(session: &str) -> Result<&'static Space> {
+    check_session(session)?;
+    attach(directory(), Some(session))
+}
+
+/// Where the namespace of that session is, or the default one, without attaching it.
+pub(crate) fn path(session: Option<&str>) -> Result<PathBuf> {
+    let chosen = session.map(str::to_owned).or_else(|| variable("BYNAME_SESSION"));
+    chosen.as_deref().map_or(Ok(()), check_session)?;
+    Ok(directory().join(file_name(chosen.as_deref())))
+}
+
+fn check_session(session: &str) -> Result<()> {
     let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if session.is_empty() || session.len() > 64 || !session.bytes().all(good) {
         return Err(Error::invalid_argument(format!(
@@ -197,11 +209,11 @@ pub(crate) fn named(session: &str) -> Result<&'static Space> {
             crate::name::quoted(session)
         )));
     }
-    attach(directory(), Some(session))
+    Ok(())
 }
 
 /// A relative `BYNAME_DIR` counts from where the program was when it first used it.
-fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     let chosen = variable("BYNAME_DIR").map(PathBuf::from);
     chosen.map_or_else(|| Path::new("/dev/shm").to_owned(), |dir| std::path::absolute(&dir).unwrap_or(dir))
 }

@@ -13,7 +13,7 @@
 //! under `flock` on that inode and only while the path still leads to it, so that two finishers cannot remove a successor.
 
 use super::layout::{self, FORMAT, MAGIC};
-use super::mapping::Arena;
+use super::mapping::{Arena, View};
 use crate::cell::fence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::{self, File, Stat};
@@ -36,13 +36,19 @@ pub(crate) fn open(path: &Path) -> Result<Arena> {
                 }
             }
             Err(code::ENOENT) => create(dir, path)?,
-            Err(code::ELOOP) => return Err(planted(path, "it is a symbolic link")),
-            Err(code::EISDIR) => return Err(planted(path, "it is a directory")),
-            Err(code::EACCES | code::EPERM) => return Err(planted(path, "this user may not open it")),
-            Err(code::ENXIO | code::ENODEV) => return Err(planted(path, "it is no regular file")),
             Err(code::EROFS) => return Err(bad_dir(dir, "is read-only", code::EROFS)),
-            Err(errno) => return Err(Error::system(&format!("cannot open {}", path.display()), errno)),
+            Err(errno) => return Err(cannot_open(path, errno)),
         }
+    }
+}
+
+fn cannot_open(path: &Path, errno: i32) -> Error {
+    match errno {
+        code::ELOOP => planted(path, "it is a symbolic link"),
+        code::EISDIR => planted(path, "it is a directory"),
+        code::EACCES | code::EPERM => planted(path, "this user may not open it"),
+        code::ENXIO | code::ENODEV => planted(path, "it is no regular file"),
+        _ => Error::system(&format!("cannot open {}", path.display()), errno),
     }
 }
 
@@ -82,11 +88,41 @@ pub(crate) fn is_lost(path: &Path, file: &File) -> bool {
     ours.links == 0 || ours.size < layout::SIZE || file::stat(path).is_ok_and(|there| (there.dev, there.ino) != (ours.dev, ours.ino))
 }
 
+/// What the header of a file of this format says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Open,
+    /// Its last user has left, and it is being removed.
+    Closing,
+    /// Of an earlier boot: nobody of those who used it lives.
+    Stale,
+}
+
 /// Checks and maps an existing file; `None` if it was stale and is gone now.
 fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
+    match check(path, &file)? {
+        Standing::Open => Arena::map(path.to_owned(), file).map(Some),
+        Standing::Closing | Standing::Stale => remove(path, &file).map(|()| None),
+    }
+}
+
+/// Opens the arena at `path` for looking at it: nothing is created, written or removed.
+pub(crate) fn view(path: &Path) -> Result<(View, Standing)> {
+    let file = File::open_to_read(path).map_err(|errno| match errno {
+        code::ENOENT | code::ENOTDIR => {
+            Error::new(ErrorKind::NotFound, format!("there is no namespace at {}: nobody uses it now", path.display())).with_errno(errno)
+        }
+        _ => cannot_open(path, errno),
+    })?;
+    let standing = check(path, &file)?;
+    Ok((View::map(path, &file)?, standing))
+}
+
+/// Whose the file is, where, and of which format; the rest of the header, too.
+fn check(path: &Path, file: &File) -> Result<Standing> {
     let stat = file.stat().map_err(|e| Error::system(&format!("cannot stat {}", path.display()), e))?;
     check_owner(path, &stat)?;
-    check_file_system(path, &file)?;
+    check_file_system(path, file)?;
     let mut head = [0u8; 80];
     let whole = file.read_at(&mut head, 0).map_err(|e| Error::system(&format!("cannot read {}", path.display()), e))?;
     let word = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
@@ -113,8 +149,9 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
     let (then, now) = ([word(24), word(32)], process::boot_id());
     let stale = then != now && then != [0, 0] && now != [0, 0]; // zeros: nobody could ask
     match word(16) & STATE {
-        OPEN if !stale => Arena::map(path.to_owned(), file).map(Some),
-        OPEN | CLOSING => remove(path, &file).map(|()| None),
+        OPEN if stale => Ok(Standing::Stale),
+        OPEN => Ok(Standing::Open),
+        CLOSING => Ok(Standing::Closing),
         _ => Err(damaged("unknown state")),
     }
 }

@@ -303,6 +303,93 @@ impl Arena {
     }
 }
 
+/// An arena that is only looked at: mapped for reading, whole, without a place in it; unmapped when this is dropped.
+///
+/// An index that is beyond what has memory is no error here but a `None`: what is looked at may be damaged.
+#[derive(Debug)]
+pub(crate) struct View {
+    region: Region,
+    /// `None` once it is being dropped.
+    guard: Option<fault::Guard>,
+}
+
+impl View {
+    /// Maps a file whose header has been checked.
+    pub(crate) fn map(path: &Path, file: &File) -> Result<View> {
+        let region = Region::of_file_to_read(layout::SIZE as usize, file).map_err(|e| no_memory(path, e))?;
+        Ok(View { region, guard: Some(fault::Guard::new(region)) })
+    }
+
+    /// Whether the file was truncated under our eyes; all reads as zeros then.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.guard.as_ref().is_some_and(fault::Guard::is_lost)
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        self.at(0)
+    }
+
+    pub(crate) fn fixed(&self) -> &Fixed {
+        self.at(layout::FIXED_AT)
+    }
+
+    /// How many records of a table have memory behind them.
+    pub(crate) fn high_water(&self, table: Table) -> u32 {
+        self.header().high_water[table as usize].load().min(extent(table).capacity)
+    }
+
+    pub(crate) fn process(&self, index: u32) -> Option<&Process> {
+        self.record(Table::Processes, index)
+    }
+
+    pub(crate) fn owner(&self, index: u32) -> Option<&Owner> {
+        self.record(Table::Owners, index)
+    }
+
+    pub(crate) fn waiter(&self, index: u32) -> Option<&Waiter> {
+        self.record(Table::Waiters, index)
+    }
+
+    pub(crate) fn node(&self, index: u32) -> Option<&Node> {
+        self.record(Table::Nodes, index)
+    }
+
+    pub(crate) fn object(&self, index: u32) -> Option<&Object> {
+        self.record(Table::Objects, index)
+    }
+
+    pub(crate) fn long_name(&self, index: u32) -> Option<&LongName> {
+        self.record(Table::LongNames, index)
+    }
+
+    /// One word of a process's reference row.
+    pub(crate) fn row_word(&self, slot: u32, word: u32) -> Option<&Word64> {
+        let words = self.process(slot)?.row_words.load().min(layout::ROW_WORDS);
+        let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
+        (word < words).then(|| self.at(row + u64::from(word) * 8))
+    }
+
+    fn record<T: Shared>(&self, table: Table, index: u32) -> Option<&T> {
+        (index < self.high_water(table)).then(|| self.at(extent(table).offset + u64::from(index) * size_of::<T>() as u64))
+    }
+
+    /// A record at an offset of a table; the callers have checked the index against the table's capacity at least.
+    fn at<T: Shared>(&self, offset: u64) -> &T {
+        debug_assert!(offset as usize + size_of::<T>() <= self.region.len() && offset.is_multiple_of(8));
+        // SAFETY: `T` is Shared (words only, any bits readable); the offset is inside the file, all of which is mapped until `self` is dropped;
+        // the words are only loaded, which a mapping for reading allows.
+        unsafe { &*((self.region.address() + offset as usize) as *const T) }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.guard = None; // first: the addresses may be somebody else's right after
+        // SAFETY: every reference into the region borrows `self`.
+        unsafe { self.region.unmap() };
+    }
+}
+
 /// The arena's file as long as the descriptor still is it: programs that close every descriptor (daemons do) give the number to another file.
 #[derive(Debug)]
 struct OwnFile {

@@ -149,6 +149,35 @@ Examples:
   byname wait --any --timeout 60 done failed
   byname wait --all accounts/a accounts/b -- ./move-money a b", SIGNALS, EXIT_STATUS, ENVIRONMENT].join("\n\n"))]
     Wait(Wait),
+    /// Look whether all is well
+    ///
+    /// With --check, the bytes of the namespace are looked at: each thing that cannot be is a line, and makes the status 1. Nobody is
+    /// stopped or held up, and nobody need be there. --check=quiet asks for more: that nobody is inside a call but asleep in it, that nobody is stopped, and
+    /// that the dead have left nothing; it is for tests that know it to be so.
+    #[command(override_usage = "byname doctor [OPTIONS]", after_long_help = ["\
+Examples:
+  byname doctor --check
+  byname doctor --check=quiet --settle 5", EXIT_STATUS].join("\n\n"))]
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Check the bytes of the namespace
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "living", require_equals = true)]
+    pub check: Option<Level>,
+    /// Check again until all is well, for so many seconds at most
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "check")]
+    pub settle: Option<Timeout>,
+}
+
+/// How much must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Level {
+    /// What holds at any time
+    Living,
+    /// And what holds while nothing happens
+    Quiet,
 }
 
 #[derive(Debug, Args)]

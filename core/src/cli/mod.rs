@@ -4,6 +4,7 @@
 //! wheel call [`run`]. `byname help` and `docs/byname.1` say what it does; both are made from [`args`].
 
 mod args;
+mod doctor;
 mod hold;
 mod report;
 mod signal;
@@ -39,6 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Set(events) => signal::all(Voice::on_stdout(json), signal::SET, &events.names),
         Verb::Reset(events) => signal::all(Voice::on_stdout(json), signal::RESET, &events.names),
         Verb::Pulse(events) => signal::all(Voice::on_stdout(json), signal::PULSE, &events.names),
+        Verb::Doctor(how) => doctor::run(Voice::on_stdout(json), &how),
     }
 }
 

@@ -5,6 +5,8 @@ use crate::name::quoted;
 use serde::Serialize;
 use std::io::{self, Write};
 
+/// The exit status of a look that found something wrong.
+pub(super) const WRONG: u8 = 1;
 /// Exit statuses of the command's own, as env(1) and timeout(1) have them.
 pub(super) const TIMED_OUT: u8 = 124;
 pub(super) const OWN_ERROR: u8 = 125;
@@ -21,6 +23,8 @@ pub(super) enum Report<'a> {
     Set { names: &'a [String] },
     Reset { names: &'a [String] },
     Pulse { names: &'a [String] },
+    Violation { table: &'a str, index: u32, what: &'a str, why: &'a str },
+    Checked { violations: usize },
     Warning { message: &'a str },
     Error { kind: &'a str, win32: u32, message: &'a str },
 }

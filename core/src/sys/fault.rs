@@ -9,18 +9,26 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 const MOST: usize = 64;
 
+#[derive(Debug)]
 struct Guarded {
     address: AtomicUsize,
     len: AtomicUsize,
-    /// Address of the word to change, an `AtomicU32` that lives for ever, and what it shall say.
+    /// Address of the word to change, an `AtomicU32` that lives for ever, and what it shall say. 0: the place is free.
     word: AtomicUsize,
     value: AtomicU32,
+    /// The word of a [`Guard`].
+    own: AtomicU32,
 }
 
-static GUARDED: [Guarded; MOST] =
-    [const { Guarded { address: AtomicUsize::new(0), len: AtomicUsize::new(0), word: AtomicUsize::new(0), value: AtomicU32::new(0) } };
-        MOST];
-static USED: AtomicUsize = AtomicUsize::new(0);
+static GUARDED: [Guarded; MOST] = [const {
+    Guarded {
+        address: AtomicUsize::new(0),
+        len: AtomicUsize::new(0),
+        word: AtomicUsize::new(0),
+        value: AtomicU32::new(0),
+        own: AtomicU32::new(0),
+    }
+}; MOST];
 static DISABLED: AtomicBool = AtomicBool::new(false);
 static INSTALL: Once = Once::new();
 static OLD: OldAction = OldAction(std::cell::UnsafeCell::new(None));
@@ -36,12 +44,19 @@ pub(crate) fn disable() {
 
 /// Guards a region; `word` gets `value` when its file is found truncated.
 pub(crate) fn guard(region: Region, word: &'static AtomicU32, value: u32) {
+    guard_by(region, |_| word, value);
+}
+
+/// The place that guards the region from now on; `None` where nothing is guarded, or all places are taken.
+fn guard_by(region: Region, word: impl Fn(&'static Guarded) -> &'static AtomicU32, value: u32) -> Option<&'static Guarded> {
     if DISABLED.load(Ordering::Relaxed) {
-        return;
+        return None;
     }
-    let i = USED.fetch_add(1, Ordering::AcqRel);
-    let Some(slot) = GUARDED.get(i) else { return };
-    slot.word.store(std::ptr::from_ref(word) as usize, Ordering::Release);
+    let take = |slot: &&'static Guarded| {
+        let word = std::ptr::from_ref(word(slot)) as usize;
+        slot.word.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    };
+    let slot = GUARDED.iter().find(take)?;
     slot.value.store(value, Ordering::Release);
     slot.len.store(region.len(), Ordering::Release);
     slot.address.store(region.address(), Ordering::Release);
@@ -57,6 +72,32 @@ pub(crate) fn guard(region: Region, word: &'static AtomicU32, value: u32) {
             libc::sigaction(libc::SIGBUS, &new, std::ptr::null_mut());
         }
     });
+    Some(slot)
+}
+
+/// Guards a region that is unmapped some day, as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Guard(Option<&'static Guarded>);
+
+impl Guard {
+    pub(crate) fn new(region: Region) -> Guard {
+        Guard(guard_by(region, |slot| &slot.own, 1))
+    }
+
+    /// Whether the region's file was found truncated; zeros are read since.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.0.is_some_and(|slot| slot.own.load(Ordering::Acquire) != 0)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0 {
+            slot.address.store(0, Ordering::Release);
+            slot.own.store(0, Ordering::Release);
+            slot.word.store(0, Ordering::Release); // last: the place is free for the next
+        }
+    }
 }
 
 extern "C" fn on_bus(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {

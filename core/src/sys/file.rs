@@ -46,8 +46,17 @@ fn check(r: i32) -> Result<i32, i32> {
 impl File {
     /// Opens for reading and writing; refuses symbolic links, never blocks on a planted pipe.
     pub(crate) fn open(path: &Path) -> Result<File, i32> {
+        File::open_as(path, libc::O_RDWR)
+    }
+
+    /// Likewise for reading only.
+    pub(crate) fn open_to_read(path: &Path) -> Result<File, i32> {
+        File::open_as(path, libc::O_RDONLY)
+    }
+
+    fn open_as(path: &Path, access: i32) -> Result<File, i32> {
         let path = c_path(path)?;
-        let flags = libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let flags = access | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
         // SAFETY: the path is a valid C string.
         check(unsafe { libc::open(path.as_ptr(), flags) }).map(File)
     }

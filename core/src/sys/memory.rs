@@ -39,6 +39,22 @@ impl Region {
         part.advise(libc::MADV_DONTDUMP)
     }
 
+    /// Maps `len` bytes of the file, to be read only; core dumps leave them out.
+    pub(crate) fn of_file_to_read(len: usize, file: &File) -> Result<Region, i32> {
+        let region = Region::map(0, len, libc::PROT_READ, libc::MAP_SHARED, Some(file), 0)?;
+        region.advise(libc::MADV_DONTDUMP)?;
+        Ok(region)
+    }
+
+    /// Gives the addresses back.
+    ///
+    /// # Safety
+    /// - Nobody uses them, or a reference into them, from here on.
+    pub(crate) unsafe fn unmap(self) {
+        // SAFETY: a mapping of ours, of this length; the caller vouches that it is not used any more.
+        unsafe { libc::munmap(self.address as *mut libc::c_void, self.len) };
+    }
+
     pub(crate) fn address(&self) -> usize {
         self.address
     }

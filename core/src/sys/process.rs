@@ -47,10 +47,34 @@ pub(crate) fn is_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// When this process started, in clock ticks since boot (field 22 of `stat`); 0 where /proc is not mounted.
+/// When this process started, in clock ticks since boot; 0 where /proc is not mounted.
 pub(crate) fn start_time() -> u64 {
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return 0 };
-    stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse().ok()).unwrap_or(0)
+    look_at("self").map_or(0, |seen| seen.start_time)
+}
+
+/// What /proc says of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The name of the executable, cut to 15 bytes.
+    pub(crate) name: String,
+    /// Its main thread's state: R, S, D, T (stopped by a signal), t (by a debugger), Z.
+    pub(crate) state: char,
+    /// In clock ticks since boot (field 22 of `stat`).
+    pub(crate) start_time: u64,
+}
+
+/// A process of our own PID namespace; `None` if there is none, or /proc is not mounted or hides it.
+pub(crate) fn look(pid: u32) -> Option<Seen> {
+    look_at(&pid.to_string())
+}
+
+fn look_at(pid: &str) -> Option<Seen> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat); // a name is any bytes
+    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some(Seen { name: name.to_owned(), state, start_time: fields.nth(18)?.parse().ok()? })
 }
 
 /// The inode of our PID namespace; 0 where /proc is not mounted.

@@ -1,0 +1,404 @@
+//! The eye into a namespace: what it says of a living one, and that it finds what was planted.
+
+mod api_support;
+
+use api_support::watchdog;
+use byname::inspect::{Inspection, Violation};
+use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout, Waitable, wait_all, wait_any};
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+// Where tables are, how long their records, and fields in them (docs/arena-format.md).
+const MIB: u64 = 1 << 20;
+const HEADER: Table = Table { at: 0, size: 4096 };
+const PROCESSES: Table = Table { at: 3 * MIB, size: 512 };
+const OWNERS: Table = Table { at: 5 * MIB, size: 128 };
+const WAITERS: Table = Table { at: 13 * MIB, size: 64 };
+const NODES: Table = Table { at: 17 * MIB, size: 64 };
+const OBJECTS: Table = Table { at: 81 * MIB, size: 256 };
+const LONG_NAMES: Table = Table { at: 337 * MIB, size: 800 };
+const ROWS: Table = Table { at: 387 * MIB, size: 262_144 };
+const OWNER_BLOCKS: Table = Table { at: 12_288, size: 8 };
+const WAITER_BLOCKS: Table = Table { at: 45_056, size: 8 };
+const BUCKETS: Table = Table { at: 208_896, size: 8 };
+
+#[derive(Clone, Copy)]
+struct Table {
+    at: u64,
+    size: u64,
+}
+
+fn session(name: &str) -> Namespace {
+    Namespace::session(&format!("inspect-{name}-{}", std::process::id())).unwrap()
+}
+
+/// A copy of a namespace's file, which nobody uses: what is planted there stays as it is. Removed at the end.
+struct Copy {
+    path: PathBuf,
+    file: File,
+}
+
+impl Copy {
+    fn of(original: &Path) -> Copy {
+        let path = PathBuf::from(format!("{}.copy", original.display()));
+        let from = File::open(original).unwrap();
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).unwrap();
+        file.set_len(from.metadata().unwrap().len()).unwrap();
+        let seek = |at: u64, whence| {
+            // SAFETY: moves only the position of a descriptor that is ours.
+            u64::try_from(unsafe { libc::lseek(from.as_raw_fd(), at as i64, whence) })
+        };
+        let mut end = 0;
+        while let Ok(data) = seek(end, libc::SEEK_DATA) {
+            end = seek(data, libc::SEEK_HOLE).unwrap();
+            let mut bytes = vec![0; (end - data) as usize];
+            from.read_exact_at(&mut bytes, data).unwrap();
+            file.write_all_at(&bytes, data).unwrap();
+        }
+        Copy { path, file }
+    }
+
+    fn read<const N: usize>(&self, table: Table, index: u64, field: u64) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.file.read_exact_at(&mut bytes, table.at + index * table.size + field).unwrap();
+        bytes
+    }
+
+    fn word(&self, table: Table, index: u64, field: u64) -> u64 {
+        u64::from_ne_bytes(self.read(table, index, field))
+    }
+
+    fn half(&self, table: Table, index: u64, field: u64) -> u32 {
+        u32::from_ne_bytes(self.read(table, index, field))
+    }
+
+    fn write(&self, table: Table, index: u64, field: u64, bytes: &[u8]) {
+        self.file.write_all_at(bytes, table.at + index * table.size + field).unwrap();
+    }
+
+    fn inspect(&self) -> Inspection {
+        Inspection::at(&self.path).unwrap()
+    }
+
+    /// What the check says with the word of that field changed, which is put back afterwards.
+    fn with(&self, quiet: bool, table: Table, index: u64, field: u64, change: impl Fn(u64) -> u64) -> Vec<Violation> {
+        let before = self.word(table, index, field);
+        assert_ne!(change(before), before, "the plant changes nothing");
+        self.write(table, index, field, &change(before).to_ne_bytes());
+        let found = if quiet { self.inspect().check_quiet() } else { self.inspect().check() }.unwrap();
+        self.write(table, index, field, &before.to_ne_bytes());
+        found
+    }
+
+    fn object(&self, name: &str) -> u64 {
+        (0..256).find(|&i| self.read::<32>(OBJECTS, i, 104).starts_with(name.as_bytes())).expect(name)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.path).unwrap();
+    }
+}
+
+/// A namespace with something of everything, copied while all of it is there: an owned mutex and an event for which two threads wait, a robust
+/// semaphore of which a permit is held, a watched event with a long name.
+fn specimen(name: &str) -> Copy {
+    let namespace = session(name);
+    let mutex = Mutex::options().namespace(&namespace).create("mutex of the specimen").unwrap();
+    let events = Event::options().namespace(&namespace);
+    let event = events.create("event of the specimen", Reset::Manual).unwrap();
+    let watched = events.create(&LONG.repeat(5), Reset::Manual).unwrap();
+    let semaphore = Semaphore::options().namespace(&namespace).robust().create("semaphore of the specimen", 3, 3).unwrap();
+    let _pollable = watched.pollable().unwrap();
+    let _owned = mutex.lock().unwrap();
+    let _permit = semaphore.acquire().unwrap();
+    std::thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| drop(wait_any(&[&mutex, &event], Timeout::INFINITE).unwrap()));
+        }
+        let copy = loop {
+            let copy = Copy::of(namespace.path());
+            if waiting(&copy).len() == 2 && copy.inspect().check_quiet().unwrap().is_empty() {
+                break copy;
+            }
+        };
+        event.set().unwrap();
+        copy
+    })
+}
+
+/// The threads' waits that go on.
+fn waiting(copy: &Copy) -> Vec<u64> {
+    (0..64).filter(|&i| copy.word(WAITERS, i, 0) & 7 == 1 && copy.half(WAITERS, i, 28) == 0).collect()
+}
+
+const LONG: &str = "a name that is too long for its record ";
+
+/// What is planted: into a word of a record; and a part of the rule that it breaks.
+type Plant<'a> = (Table, u64, u64, &'a dyn Fn(u64) -> u64, &'a str);
+
+fn each_is_found(copy: &Copy, quiet: bool, plants: &[Plant<'_>]) {
+    for (i, (table, index, field, change, why)) in plants.iter().enumerate() {
+        let found = copy.with(quiet, *table, *index, *field, change);
+        assert!(found.iter().any(|violation| violation.why.contains(why)), "plant {i}, {why}: {found:#?}");
+    }
+    assert_eq!(copy.inspect().check_quiet().unwrap(), [], "all of it was put back");
+}
+
+const HIGH: u64 = 1 << 32;
+
+#[test]
+fn what_can_never_be_is_found_in_a_living_namespace() {
+    let _watchdog = watchdog();
+    let copy = specimen("living");
+    let (mutex, event) = (copy.object("mutex of the specimen"), copy.object("event of the specimen"));
+    let semaphore = copy.object("semaphore of the specimen");
+    let waiter = waiting(&copy)[0];
+    let queued = u64::from(copy.half(OBJECTS, mutex, 40)) - 1;
+    let account = u64::from(copy.half(OBJECTS, semaphore, 96)) - 1;
+    let bucket = u64::from(copy.half(OBJECTS, mutex, 80)) % 262_144;
+    let owner = u64::from(copy.half(OBJECTS, mutex, 8) & 0xffff);
+    let mutex_ref = copy.word(NODES, queued, 0);
+    each_is_found(
+        &copy,
+        false,
+        &[
+            (HEADER, 0, 80, &|w| w + 1, "whole chunks"),
+            (HEADER, 0, 112, &|_| 0xffff_ffff, "its holder is an owner record"),
+            (PROCESSES, 0, 0, &|w| w | 8, "FREE, JOINING"),
+            (PROCESSES, 0, 48, &|w| w ^ 1, "all seats of a living process"),
+            (PROCESSES, 0, 160, &|_| 0xffff_ffff, "sleeps on a seat"),
+            (PROCESSES, 0, 400, &|w| w + HIGH, "rows grow by whole chunks"),
+            (PROCESSES, 0, 408, &|w| w + 1, "the kernel marks the seats"),
+            (OWNER_BLOCKS, 0, 0, &|w| w + HIGH, "a block belongs to a process"),
+            (OWNER_BLOCKS, 4000, 0, &|_| 1, "a block below the high-water mark"),
+            (WAITER_BLOCKS, waiter / 16, 0, &|_| 0, "the waits of the dead are ended"),
+            (OWNERS, 1, 0, &|w| w | 4, "FREE, THREAD"),
+            (OWNERS, owner, 8, &|w| w & !0xffff_ffff, "a thread has an id"),
+            (OWNERS, 0, 0, &|_| 1, "index 0 means nobody"),
+            (WAITERS, waiter, 0, &|w| w & !0xff | 9 << 8 | 2, "a grant names a node of the wait"),
+            (WAITERS, waiter, 0, &|w| w + HIGH, "a waiter is used again only"),
+            (WAITERS, waiter, 24, &|w| w + 1, "a list of its own nodes"),
+            (WAITERS, waiter, 24, &|w| w | 0x00ff_ffff, "an index is below"),
+            (WAITERS, waiter, 24, &|w| w & !0xffff_ffff, "a wait has a node"),
+            (WAITERS, waiter, 24, &|w| w | (8 * HIGH), "a thread's or asynchronous"),
+            (NODES, queued, 0, &|_| 0, "linked in both directions"),
+            (NODES, queued, 0, &|w| w | 0x00ff_ffff, "an index is below"),
+            (NODES, u64::from(copy.half(OBJECTS, event, 40)) - 1, 0, &|_| mutex_ref, "a node is linked where it says"),
+            (NODES, queued, 16, &|w| w + 1, "linked in both directions"),
+            (NODES, queued, 16, &|w| w & 0xffff_ffff, "linked in both directions"),
+            (NODES, queued, 24, &|_| 1 << 20, "in order of arrival"),
+            (NODES, queued, 24, &|_| 1 << 20, "tickets are given out in order"),
+            (NODES, queued, 40, &|w| w & 0xffff_ffff | (7 * HIGH), "a node waits, watches"),
+            (NODES, account, 8, &|w| w + 1, "a record of its process"),
+            (NODES, account, 48, &|_| 9, "nobody holds more"),
+            (OBJECTS, mutex, 0, &|w| w | 7, "FREE, RESERVED"),
+            (OBJECTS, mutex, 8, &|w| w ^ 1 << 52, "an unlocked word is of"),
+            (OBJECTS, mutex, 8, &|w| w ^ HIGH, "whether there is a queue"),
+            (OBJECTS, mutex, 8, &|w| w | 1 << 35, "the bits of its kind"),
+            (OBJECTS, mutex, 8, &|w| w | 1 << 31, "the bits of its kind"),
+            (OBJECTS, mutex, 8, &|w| w & !0xffff_ffff, "nobody who could be served"),
+            (OBJECTS, mutex, 8, &|w| w | 0xffff << 36, "an index is below"),
+            (OBJECTS, mutex, 8, &|w| w | 0xffff, "an index is below"),
+            (OBJECTS, mutex, 32, &|_| 1, "an intent does not outlive"),
+            (OBJECTS, mutex, 40, &|w| w | 0x00ff_ffff, "an index is below"),
+            (OBJECTS, mutex, 40, &|w| w + HIGH, "linked in both directions"),
+            (OBJECTS, mutex, 64, &|w| w & !0xffff_ffff | 9, "of a known kind"),
+            (OBJECTS, mutex, 72, &|_| 1, "tickets are given out in order"),
+            (OBJECTS, mutex, 80, &|w| w ^ 1, "the hash is that of the name"),
+            (OBJECTS, mutex, 88, &|w| w | 0xffff, "at most 780 bytes"),
+            (OBJECTS, mutex, 88, &|w| w + HIGH, "a name stands in its record"),
+            (OBJECTS, mutex, 96, &|w| w + HIGH, "are counted"),
+            (OBJECTS, mutex, 96, &|w| w + account + 1, "the accounts of a semaphore"),
+            (OBJECTS, mutex, 104, &|w| w | 0xff, "a name is UTF-8"),
+            (OBJECTS, event, 8, &|w| w | 1, "nobody who could be served"),
+            (OBJECTS, event, 8, &|w| w | 1 << 34, "the bits of its kind"),
+            (OBJECTS, semaphore, 8, &|w| w | 8, "at most its maximum"),
+            (OBJECTS, semaphore, 64, &|w| w & 0xffff_ffff, "at most its maximum"),
+            (LONG_NAMES, 0, 0, &|w| w + HIGH, "a long name belongs to one object"),
+            (BUCKETS, bucket, 0, &|w| w & !0x1f_ffff | (event + 1), "a chain holds the objects of its bucket"),
+            (BUCKETS, bucket, 0, &|w| w | 0x1f_ffff, "an index is below"),
+            (BUCKETS, bucket, 0, &|w| w | 0xffff << 36, "an index is below"),
+            (OBJECTS, mutex, 80, &|w| w | (mutex + 1) << 32, "a chain holds the objects of its bucket"),
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_balance_is_found_in_a_quiet_namespace() {
+    let _watchdog = watchdog();
+    let copy = specimen("quiet");
+    let (mutex, semaphore) = (copy.object("mutex of the specimen"), copy.object("semaphore of the specimen"));
+    let waiter = waiting(&copy)[0];
+    let queued = u64::from(copy.half(OBJECTS, mutex, 40)) - 1;
+    let bucket = u64::from(copy.half(OBJECTS, mutex, 80)) % 262_144;
+    let owner = u64::from(copy.half(OBJECTS, mutex, 8) & 0xffff);
+    each_is_found(
+        &copy,
+        true,
+        &[
+            (HEADER, 0, 112, &|_| HIGH | 2, "nobody is inside a call"),
+            (PROCESSES, 0, 8, &|w| w | 1 << 30, "the dead are buried"),
+            (PROCESSES, 0, 0, &|w| w & !0xff | 1, "nobody comes or goes"),
+            (PROCESSES, 0, 0, &|w| w + HIGH, "nobody comes or goes"),
+            (PROCESSES, 5, 32, &|_| HIGH, "a free slot is at one generation"),
+            (PROCESSES, 5, 0, &|_| 2, "a free slot is at one generation"),
+            (ROWS, 0, 0, &|w| w | 1 << 31, "what is held lives"),
+            (ROWS, 0, 0, &|w| w & !(1 << mutex), "an object ends with its last holder"),
+            (ROWS, 0, 0, &|w| w & !(1 << mutex), "who waits for an object holds it"),
+            (ROWS, 0, 0, &|w| w & !(1 << mutex), "who owns a mutex of several holds it"),
+            (ROWS, 0, 0, &|w| w & !(1 << semaphore), "each account is a holder's"),
+            (OWNERS, owner, 0, &|w| w & !0xff, "the mutexes of the dead are free"),
+            (OWNERS, owner, 16, &|_| HIGH | 1, "nobody is inside a call"),
+            (OWNERS, owner, 24, &|_| 1, "nobody is inside a call"),
+            (OWNERS, owner, 32, &|w| w | 1 << 30, "the mutexes of the dead are free"),
+            (WAITERS, waiter, 0, &|w| w & !0xff | 2, "who was granted takes it"),
+            (NODES, queued, 56, &|w| w + 1, "stands in the queues"),
+            (OBJECTS, mutex, 8, &|w| w & !(0xfff << 52) | 1 << 36, "nobody is inside a call"),
+            (OBJECTS, mutex, 0, &|w| w & !7 | 1, "nobody is inside a call"),
+            (OBJECTS, semaphore, 0, &|w| w & !7 | 3, "nobody is inside a call"),
+            (OBJECTS, semaphore, 0, &|w| w & !7 | 3, "what stands in the index lives"),
+            (OBJECTS, semaphore, 0, &|w| w + (1 << 3), "a queue ends with its object"),
+            (OBJECTS, mutex, 0, &|w| w & !(0x1fff << 19) | 3 << 19, "the only holder is the only one"),
+            (OBJECTS, mutex, 8, &|w| w + (1 << 16), "the mutexes of the dead are free"),
+            (OBJECTS, mutex, 8, &|w| w & !0xffff_ffff | 1 << 34, "nobody who could be served"),
+            (OBJECTS, mutex, 56, &|w| w & !0xffff_ffff, "an owner holds its mutex at least once"),
+            (OBJECTS, semaphore, 96, &|w| w & !0xffff_ffff, "each holder has an account"),
+            (BUCKETS, bucket, 0, &|_| 0, "the index has every live name"),
+            (BUCKETS, bucket, 0, &|w| w | 1 << 36, "nobody is inside a call"),
+        ],
+    );
+}
+
+#[test]
+fn a_wait_all_that_could_be_had_is_found() {
+    let _watchdog = watchdog();
+    let namespace = session("all");
+    let events = Event::options().namespace(&namespace);
+    let (a, b) = (events.create("one of two", Reset::Auto).unwrap(), events.create("two of two", Reset::Auto).unwrap());
+    let copy = std::thread::scope(|s| {
+        s.spawn(|| drop(wait_all(&[&a, &b], Timeout::INFINITE).unwrap()));
+        let copy = loop {
+            let copy = Copy::of(namespace.path());
+            if waiting(&copy).len() == 1 && copy.inspect().check_quiet().unwrap().is_empty() {
+                break copy;
+            }
+        };
+        a.set().unwrap();
+        b.set().unwrap();
+        copy
+    });
+    let first = copy.object("one of two");
+    let word = copy.word(OBJECTS, first, 8);
+    copy.write(OBJECTS, first, 8, &(word | 1).to_ne_bytes());
+    assert_eq!(copy.inspect().check_quiet().unwrap(), [], "one of them is not enough");
+    let found = copy.with(true, OBJECTS, copy.object("two of two"), 8, |w| w | 1);
+    assert_eq!(found.iter().map(|violation| violation.why).collect::<Vec<_>>(), ["no signal is lost"]);
+}
+
+#[test]
+fn a_busy_namespace_holds_nothing_impossible() {
+    const THREADS: u64 = 4;
+    let _watchdog = watchdog();
+    let namespace = session("busy");
+    let mutexes = Mutex::options().namespace(&namespace);
+    let (mutex, other) = (mutexes.create("busy mutex").unwrap(), mutexes.create("other busy mutex").unwrap());
+    let event = Event::options().namespace(&namespace).create("busy event", Reset::Auto).unwrap();
+    let semaphore = Semaphore::options().namespace(&namespace).robust().create("busy semaphore", 1, 1).unwrap();
+    let stop = AtomicBool::new(false);
+    let calls = AtomicU64::new(0);
+    std::thread::scope(|s| {
+        for thread in 0..THREADS {
+            let (namespace, mutex, other, event, semaphore, stop, calls) = (&namespace, &mutex, &other, &event, &semaphore, &stop, &calls);
+            s.spawn(move || {
+                let blink = Duration::from_micros(200);
+                for round in thread.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    match round % 6 {
+                        0 => drop(mutex.lock_for(blink).unwrap()),
+                        1 => drop(semaphore.acquire_for(blink).unwrap()),
+                        2 => drop(wait_all(&[mutex, other], blink).unwrap()),
+                        3 => drop(wait_any(&[event as &dyn Waitable, other], blink).unwrap()),
+                        4 => event.set().unwrap(),
+                        _ => {
+                            let name = format!("comes and goes {}", round / 6 % 3);
+                            drop(Mutex::options().namespace(namespace).create(&name).unwrap());
+                        }
+                    }
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let inspection = Inspection::at(namespace.path()).unwrap();
+        let mut looks = 0;
+        while looks < 100 || calls.load(Ordering::Relaxed) < 10_000 {
+            assert_eq!(inspection.check().unwrap(), [], "after {looks} looks");
+            looks += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(Inspection::at(namespace.path()).unwrap().check_quiet().unwrap(), []);
+}
+
+#[test]
+fn what_is_no_namespace_of_ours_is_refused() {
+    let namespace = session("refused");
+    let error = Inspection::at(format!("{}.none", namespace.path().display())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let copy = Copy::of(namespace.path());
+    let refused = |bytes: &[u8], at| {
+        let before = copy.word(HEADER, 0, at);
+        copy.write(HEADER, 0, at, bytes);
+        let error = Inspection::at(&copy.path).unwrap_err();
+        copy.write(HEADER, 0, at, &before.to_ne_bytes());
+        error.kind()
+    };
+    assert_eq!(refused(&99u32.to_ne_bytes(), 8), ErrorKind::VersionMismatch);
+    assert_eq!(refused(b"x", 0), ErrorKind::Corrupted);
+    assert_eq!(refused(&7u8.to_ne_bytes(), 16), ErrorKind::Corrupted);
+    copy.file.set_permissions(std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(Inspection::at(&copy.path).unwrap_err().kind(), ErrorKind::AccessDenied);
+}
+
+#[test]
+fn a_file_that_is_truncated_under_our_eyes_is_lost() {
+    let copy = Copy::of(session("truncated").path());
+    let inspection = copy.inspect();
+    copy.file.set_len(4096).unwrap();
+    assert_eq!(inspection.check().unwrap_err().kind(), ErrorKind::NamespaceLost);
+    // As many as may be guarded at a time, and more.
+    copy.file.set_len(1411 * MIB).unwrap();
+    for _ in 0..200 {
+        assert!(copy.inspect().check().is_ok());
+    }
+    let last = copy.inspect();
+    copy.file.set_len(4096).unwrap();
+    assert_eq!(last.check().unwrap_err().kind(), ErrorKind::NamespaceLost);
+}
+
+#[test]
+fn looking_takes_no_place_and_changes_nothing() {
+    let namespace = session("unchanged");
+    let _mutex = Mutex::options().namespace(&namespace).create("unchanged").unwrap();
+    let blocks = || std::fs::metadata(namespace.path()).unwrap().blocks();
+    let (copy, before) = (Copy::of(namespace.path()), blocks());
+    assert_eq!(Inspection::at(namespace.path()).unwrap().check_quiet().unwrap(), []);
+    assert_eq!(blocks(), before, "not even a page was taken");
+    let after = Copy::of(&copy.path);
+    assert_eq!(after.inspect().check_quiet().unwrap(), []);
+    for at in (0..90).map(|mib| mib * MIB) {
+        let read = |copy: &Copy| {
+            let mut bytes = vec![0; MIB as usize];
+            copy.file.read_exact_at(&mut bytes, at).unwrap();
+            bytes
+        };
+        assert!(read(&copy) == read(&after), "MiB {at}");
+    }
+}
