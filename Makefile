@@ -24,6 +24,8 @@ ONLY ?=
 SHORT ?=
 SEED ?=
 
+BASE ?=
+
 VENV := .venv
 PY := $(VENV)/bin/python
 ADDON := bindings-node/byname.linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)-gnu.node
@@ -163,9 +165,9 @@ lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
 # --- benchmarks
 
 .PHONY: bench
-bench: tools-there $(VENV)/.ready ## byname against references and rivals: target/bench.json; ONLY=W1,W3 ROUNDS=9 RIVALS=0
+bench: tools-there $(VENV)/.ready ## byname against references and rivals: target/bench.json; ONLY=W1,W3 ROUNDS=9 RIVALS=0; BASE=commit compares with that
 	cargo build --locked --profile dist -p byname-c -p byname-python -p byname-node -p byname-bench
-	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(filter 0,$(RIVALS)),--no-rivals)
+	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(filter 0,$(RIVALS)),--no-rivals) $(if $(BASE),--base $(BASE))
 
 .PHONY: bench-doc
 bench-doc: ## puts target/bench.json, as `make bench` left it, into docs/benchmarks.md

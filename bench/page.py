@@ -43,6 +43,30 @@ def text(entries):
             )
         for rival in entry["rivals"]:
             lines.append(("", "", short(rival["value"]), entry["unit"], short(rival["ratio"]), "", "", "", "", f"  {rival['name']}"))
+    return columns(lines)
+
+
+def comparison(entries, base):
+    """How each row has changed since a commit. The reference has not changed: what it seems to have done is the machine's doing."""
+    lines = [("row", base, "now", "", "ratio", "least to most", "the reference's", "worse", "workload")]
+    for entry in entries:
+        lines.append(
+            (
+                entry["id"],
+                short(entry["base"]),
+                short(entry["ours"]),
+                entry["unit"],
+                short(entry["ratio"]),
+                between(entry["spread"]),
+                short(entry["reference_ratio"]),
+                "WORSE" if entry["worse"] else "",
+                entry["workload"],
+            )
+        )
+    return columns(lines)
+
+
+def columns(lines):
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
     return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[-1]]) for line in lines)
 

@@ -1,9 +1,11 @@
 """Builds the programs of the benchmarks, and installs what the references and rivals need, below target/bench-env."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,11 +14,13 @@ C_PROGRAMS = ["uncontended", "contend", "pingpong", "names", "opening", "objects
 
 
 class Environment:
-    """Where things are, once prepared. A rival that cannot be had is told of and left out; a reference must be there."""
+    """Where things are, once prepared: the libraries of the tree `root`, which `target` has built. A rival that cannot be had is told of and left
+    out; a reference must be there."""
 
-    def __init__(self, target, rivals):
+    def __init__(self, target, rivals, root=ROOT, folder=ROOT / "target" / "bench-env"):
+        self.root = root
         self.built = target.resolve() / "dist"
-        self.folder = ROOT / "target" / "bench-env"
+        self.folder = folder
         self.prefix = self.folder / "prefix"
         self.venv = self.folder / "venv"
         self.python = self.venv / "bin" / "python"
@@ -48,7 +52,7 @@ class Environment:
             )
 
     def prepare_c(self, names):
-        must("bash", ROOT / "tools" / "install-c.sh", self.prefix, self.built)
+        must("bash", self.root / "tools" / "install-c.sh", self.prefix, self.built)
         flags = [
             "-I",
             self.prefix / "include",
@@ -89,7 +93,7 @@ class Environment:
         for rival in ["fasteners", "filelock", "portalocker"] if self.rivals else []:
             if not (packages / rival).exists():
                 self.rival(rival, *pip, rival)
-        shutil.copytree(ROOT / "bindings-python" / "python" / "byname", packages / "byname", dirs_exist_ok=True)
+        shutil.copytree(self.root / "bindings-python" / "python" / "byname", packages / "byname", dirs_exist_ok=True)
         replace(self.built / "lib_byname.so", packages / "byname" / "_byname.abi3.so")
 
     def prepare_node(self):
@@ -105,7 +109,7 @@ class Environment:
                 self.rival(compiled, "npm", "rebuild", compiled, cwd=self.node)
         shutil.rmtree(package, ignore_errors=True)
         shutil.copytree(
-            ROOT / "bindings-node", package, ignore=shutil.ignore_patterns("src", "node_modules", "*.node", "*.rs", "Cargo.toml")
+            self.root / "bindings-node", package, ignore=shutil.ignore_patterns("src", "node_modules", "*.node", "*.rs", "Cargo.toml")
         )
         for addon in addon_names():
             replace(self.built / "libbyname_node.so", package / addon)
@@ -120,6 +124,22 @@ class Environment:
             lines = done.stdout.strip().splitlines() or ["no message"]
             print(f"not measured: {name} ({' '.join(map(str, command[:3]))}: {lines[-1]})", file=sys.stderr)
         return done.returncode == 0
+
+
+def of_commit(commit):
+    """The environment of another commit of this repository: its libraries, measured by the programs of this tree."""
+    found = run("git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", cwd=ROOT)
+    if found.returncode != 0:
+        sys.exit(f"BASE={commit} is no commit of this repository; a shallow clone has only its newest: git fetch --unshallow")
+    home = ROOT / "target" / "bench-base"
+    tree, target = home / "tree", home / "target"
+    shutil.rmtree(tree, ignore_errors=True)
+    packed = subprocess.run(["git", "archive", found.stdout.strip()], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(tree, filter="data")
+    packages = [argument for name in ("c", "python", "node", "bench") for argument in ("-p", f"byname-{name}")]
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--profile", "dist", *packages, "--target-dir", target], cwd=tree, check=True)
+    return Environment(target, rivals=False, root=tree, folder=home / "env")
 
 
 def addon_names():

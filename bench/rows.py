@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+ALLOWED = 1.05  # what a row may get worse by
 LIMITS = Path(__file__).with_name("limits.toml")
 
 
@@ -138,6 +139,31 @@ def judge(samples):
         raise SystemExit(f"{LIMITS.name}: no such row: {', '.join(sorted(unknown))}")
     samples = combined(samples)
     return [entry(row, samples, explanations.get(row.id, "")) for row in ROWS.values() if measured(row, samples)]
+
+
+def compare(samples, base):
+    """One entry for each row that was measured with both: how many times as good as with the base it is, round by round."""
+    samples, base = combined(samples), combined(base)
+    return [change(row, samples, base) for row in ROWS.values() if (row.id, "ours") in samples and (row.id, "ours") in base]
+
+
+def change(row, samples, base):
+    def ratios(side):
+        return [now / then for now, then in zip(samples.get((row.id, side), []), base.get((row.id, side), []), strict=True) if then]
+
+    ours, reference = ratios("ours") or [1.0], ratios("reference")
+    ratio = statistics.median(ours)
+    return {
+        "id": row.id,
+        "workload": row.workload,
+        "unit": row.unit,
+        "base": rounded(statistics.median(base[row.id, "ours"])),
+        "ours": rounded(statistics.median(samples[row.id, "ours"])),
+        "ratio": rounded(ratio),
+        "spread": spread(ours),
+        "reference_ratio": rounded(statistics.median(reference)) if reference else None,
+        "worse": ratio < 1 / ALLOWED if row.larger else ratio > ALLOWED,
+    }
 
 
 def combined(samples):

@@ -1,12 +1,15 @@
 """Measures byname against its references and rivals and writes a table and target/bench.json.
 
-    python3 bench/run.py [--rounds N] [--only W1,W3] [--no-rivals] [--strict] [--target DIR]
+    python3 bench/run.py [--rounds N] [--only W1,W3] [--no-rivals] [--base COMMIT] [--strict] [--target DIR]
 
 `make bench` builds the libraries first (as they ship: the `dist` profile) and then calls this. References, rivals and
 byname run in the same program where they can, slice by slice, and the programs run in rounds one after the other; the
 figure of a row is the median of its rounds, the figure of a round the median of its slices. All of it is pinned to one
 core, both processes of a pair included, but for the rows that are about several cores. The exit status says whether
 every row could be measured; with --strict also whether each goal is met, or limits.toml says what limits it.
+
+With --base another commit is built as well and measured by the same programs, each right after or before this tree's
+run of it, and the table says how much each row has changed: with --strict a row that is worse by more than 5 % fails.
 """
 
 import argparse
@@ -21,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import page
-from prepare import BENCH, ROOT, Environment
-from rows import ROWS, judge
+from prepare import BENCH, ROOT, Environment, of_commit
+from rows import ROWS, compare, judge
 
 SESSION = f"bench-{os.getpid()}"
 # Short slices, many of them: the median is then one that no other program on the machine cut into.
@@ -74,21 +77,55 @@ PROGRAMS = [
 def main():
     options = parse()
     wanted = [program for program in PROGRAMS if set(program.rows) & set(options.only) and (options.rivals or not program.rival)]
-    bench = Bench(Environment(options.target, options.rivals))
-    bench.environment.prepare({program.needs for program in wanted})
-    entries = [entry for entry in judge(bench.run(wanted, options.rounds)) if entry["id"] in options.only]
+    here = Environment(options.target, options.rivals)
+    benches = [Bench(here, SESSION)]
+    if options.base:
+        benches.append(Bench(of_commit(options.base), f"{SESSION}-base"))
+    for bench in benches:
+        bench.environment.prepare({program.needs for program in wanted})
+    ours, *base = measure(benches, wanted, options.rounds)
+    if base:
+        failed = show_comparison(options, ours, *base)
+    else:
+        failed = show_figures(options, ours)
+    sys.exit(options.strict and failed)
+
+
+def show_figures(options, samples):
+    """Prints and writes the figures; whether some goal is neither met nor explained."""
+    entries = [entry for entry in judge(samples) if entry["id"] in options.only]
     print(page.text(entries))
-    out = ROOT / "target" / "bench.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(entries, indent=1) + "\n")
-    print(f"\nwritten to {out.relative_to(ROOT)}")
-    missing = set(options.only) - {entry["id"] for entry in entries}
-    if missing:
-        sys.exit(f"not measured: {', '.join(row for row in ROWS if row in missing)}")
+    write("bench.json", entries)
+    must_have(options.only, entries)
     unexplained = [entry["id"] for entry in entries if not entry["met"] and not entry["explanation"]]
     if unexplained:
         print(f"neither met nor explained in bench/limits.toml: {', '.join(unexplained)}")
-    sys.exit(options.strict and bool(unexplained))
+    return bool(unexplained)
+
+
+def show_comparison(options, samples, base):
+    """Prints and writes how the rows have changed; whether some row is worse than noise and the allowance explain."""
+    entries = [entry for entry in compare(samples, base) if entry["id"] in options.only]
+    print(page.comparison(entries, options.base))
+    write("bench-base.json", entries)
+    must_have(options.only, entries)
+    worse = [entry["id"] for entry in entries if entry["worse"]]
+    if worse:
+        print(f"worse than {options.base} by more than 5 %: {', '.join(worse)}")
+    return bool(worse)
+
+
+def write(name, entries):
+    out = ROOT / "target" / name
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(entries, indent=1) + "\n")
+    print(f"\nwritten to {out.relative_to(ROOT)}")
+
+
+def must_have(wanted, entries):
+    missing = set(wanted) - {entry["id"] for entry in entries}
+    if missing:
+        sys.exit(f"not measured: {', '.join(row for row in ROWS if row in missing)}")
 
 
 def parse():
@@ -96,33 +133,41 @@ def parse():
     parser.add_argument("--rounds", type=int, default=9, help="rounds over all programs (default 9)")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(ROWS), help="rows to measure, by id")
     parser.add_argument("--no-rivals", dest="rivals", action="store_false", help="byname and its references only")
-    parser.add_argument("--strict", action="store_true", help="fail when a goal is neither met nor its limit explained")
+    parser.add_argument("--base", metavar="COMMIT", help="compare with the libraries of this commit, without rivals")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail when a goal is neither met nor its limit explained, or a row is worse than the base"
+    )
     parser.add_argument("--target", type=Path, default=ROOT / "target", help="cargo's target folder")
     options = parser.parse_args()
+    options.rivals = options.rivals and not options.base
     unknown = [row for row in options.only if row not in ROWS]
     if unknown:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
     return options
 
 
-class Bench:
-    """How the programs are run."""
-
-    def __init__(self, environment):
-        self.environment = environment
-        self.cores = os.sched_getaffinity(0)
-
-    def run(self, programs, rounds):
-        """All samples: from (row, side) to one figure for each round."""
-        samples = defaultdict(list)
-        for turn in range(rounds):
-            for program in programs:
-                if self.can_run(program) and not (program.once and turn > 0):
+def measure(benches, programs, rounds):
+    """For each of the benches all samples: from (row, side) to one figure for each round. The benches take turns, program by program, and
+    who begins alternates."""
+    samples = {bench: defaultdict(list) for bench in benches}
+    for turn in range(rounds):
+        for program in programs:
+            for bench in benches[:: 1 if turn % 2 == 0 else -1]:
+                if bench.can_run(program) and not (program.once and turn > 0):
                     progress(f"round {turn + 1} of {rounds}: {program.needs} {' '.join(program.arguments)}")
-                    for key, slices in self.measure(program).items():
-                        samples[key].append(statistics.median(slices))
-        progress("")
-        return samples
+                    for key, slices in bench.measure(program).items():
+                        samples[bench][key].append(statistics.median(slices))
+    progress("")
+    return samples.values()
+
+
+class Bench:
+    """How the programs are run with one set of libraries, in a session of its own."""
+
+    def __init__(self, environment, session):
+        self.environment = environment
+        self.session = session
+        self.cores = os.sched_getaffinity(0)
 
     def can_run(self, program):
         if program.rival and not self.command(program)[0].exists():
@@ -141,7 +186,7 @@ class Bench:
 
     def measure(self, program):
         command = [str(part) for part in self.command(program)]
-        variables = {**os.environ, "BYNAME_SESSION": SESSION, "BENCH_RIVALS": "1" if self.environment.rivals else "0"}
+        variables = {**os.environ, "BYNAME_SESSION": self.session, "BENCH_RIVALS": "1" if self.environment.rivals else "0"}
         if program.spread:
             await_idle_cores()
         folder = self.environment.node if program.needs == "node" else self.environment.folder
