@@ -22,8 +22,6 @@ DEPTH ?= 1
 RIVALS ?= 1
 ONLY ?=
 SHORT ?=
-SEED ?=
-
 BASE ?=
 
 VENV := .venv
