@@ -54,8 +54,6 @@ pub struct Trace {
     pub died: AtomicBool,
     /// What [`last_words`] said at the end.
     pub words: AtomicU64,
-    /// Recoveries of a dead process that were begun, and that were finished.
-    pub reaps: [AtomicU32; 2],
 }
 
 impl Trace {
@@ -81,7 +79,7 @@ impl Trace {
     /// As new.
     pub fn reset(&self) {
         [&self.passed, &self.fatal, &self.words].into_iter().for_each(|word| word.store(0, SeqCst));
-        self.reaps.iter().chain([&self.line]).for_each(|word| word.store(0, SeqCst));
+        self.line.store(0, SeqCst);
         self.died.store(false, SeqCst);
     }
 }
@@ -190,28 +188,12 @@ fn pass(place: &'static Location<'static>) {
 
 /// Lives as long as its thread is inside a recovery.
 #[derive(Debug)]
-pub(crate) struct Recovery {
-    is_reap: bool,
-}
+pub(crate) struct Recovery(());
 
-/// The calling thread begins to recover what a dead one left; `is_reap`: a whole process.
-pub(crate) fn recovery(is_reap: bool) -> Recovery {
+/// The calling thread begins to recover what a dead one left.
+pub(crate) fn recovery() -> Recovery {
     RECOVERING.set(RECOVERING.get() + 1);
-    if is_reap && let Some(trace) = TRACE.get() {
-        trace.reaps[0].fetch_add(1, SeqCst);
-    }
-    Recovery { is_reap }
-}
-
-impl Recovery {
-    /// The dead process's slot was freed.
-    pub(crate) fn done(&self) {
-        if self.is_reap
-            && let Some(trace) = TRACE.get()
-        {
-            trace.reaps[1].fetch_add(1, SeqCst);
-        }
-    }
+    Recovery(())
 }
 
 impl Drop for Recovery {
@@ -259,14 +241,16 @@ pub fn taken(namespace: &Namespace) -> usize {
     (0..space.arena.high_water(Table::Waiters)).filter(is_ours).filter(is_taken).count()
 }
 
-/// How many waits go on: threads that block, asynchronous waits, armed watches, also of the dead.
+/// How many waits of the living go on: threads that block, asynchronous waits, armed watches.
 pub fn waiting(namespace: &Namespace) -> usize {
     let space = namespace.space();
     let is_first_of_a_wait = |index: &u32| {
         let Ok(node) = space.arena.node(*index) else { return false };
         let Some(at) = WaiterRef::unpack(node.waiter.load()) else { return false };
         let claim = space.arena.waiter(at.index).map(|waiter| Claim(waiter.claim.load()));
-        node.object.load() != 0
+        let is_alive = live::process_of_waiter(space, at.index).is_some_and(|process| live::is_dead(space, process) == Ok(false));
+        is_alive
+            && node.object.load() != 0
             && node.kind.load() != node_kind::ACCOUNT
             && node.sibling.load() == 0 // the last in the list is linked last
             && claim.is_ok_and(|claim| claim.generation() == at.generation && claim.is_waiting())

@@ -802,7 +802,7 @@ pub(crate) fn return_permits_of_the_dead(cx: Cx, target: Target) -> Result<()> {
     }
     locked.finish(None)?;
     #[cfg(crash)]
-    let _scope = crate::crash::recovery(false);
+    let _scope = crate::crash::recovery();
     dead.into_iter().try_for_each(|process| {
         let mut locked = lock::lock(cx, target)?;
         if let Some((index, account)) = locked.account(process)? {

@@ -423,7 +423,7 @@ pub(crate) fn word_of_end(space: &Space, owner: u32) -> Result<Option<&'static W
 /// ran, it is free and nothing more.
 pub(crate) fn abandon(cx: Cx, target: Target, state: State) -> Result<()> {
     #[cfg(crash)]
-    let _scope = crate::crash::recovery(false);
+    let _scope = crate::crash::recovery();
     let is_same = |now: State| now.owner_index().is_some() && now == state;
     let mut patience = Patience::new(Deadline::NEVER);
     loop {

@@ -41,7 +41,7 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         return Ok(false);
     }
     #[cfg(crash)]
-    let scope = crate::crash::recovery(true);
+    let _scope = crate::crash::recovery();
     let space = cx.space;
     live::wake_seats(space, dead.slot)?;
     if let Some(word) = live::surviving_thread(space, dead)? {
@@ -85,13 +85,7 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     for index in blocks(space, Table::Nodes, dead) {
         step(unlink_node(cx.hurried(PATIENCE_NS), dead, index))?;
     }
-    if busy {
-        return Ok(false);
-    }
-    free_slot(space, dead)?;
-    #[cfg(crash)]
-    scope.done();
-    Ok(true)
+    if busy { Ok(false) } else { free_slot(space, dead) }
 }
 
 /// How long the reaper waits for any one lock before it goes on to the next.
@@ -284,7 +278,7 @@ fn unlock_strays(cx: Cx, dead: ProcessRef) -> Result<()> {
 }
 
 /// R7.
-fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<()> {
+fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<bool> {
     for (index, owner) in live::owners_of(space, dead) {
         let life = owner.life.load();
         if live::process_of_owner(space, index) != Some(dead) {
@@ -310,5 +304,5 @@ fn free_slot(space: &'static Space, dead: ProcessRef) -> Result<()> {
             let _ = seat.cas(value, next);
         }
     }
-    Ok(())
+    Ok(true)
 }

@@ -194,7 +194,7 @@ impl Patience {
 /// Takes the lock of a dead locker over and brings the object to order; harmless if somebody else was faster.
 fn recover(cx: Cx, target: Target, word: Word) -> Result<()> {
     #[cfg(crash)]
-    let _scope = crate::crash::recovery(false);
+    let _scope = crate::crash::recovery();
     // A locked word does not tell whose it is: the record may be another object than the caller believes.
     let at = ObjectRef { generation: Life(target.record.life.load()).generation(), ..target.at };
     let target = ops::target_at(cx.space, at)?;

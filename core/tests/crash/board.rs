@@ -24,9 +24,11 @@ pub mod cue {
     /// Everybody is there.
     pub const ALL_THERE: u32 = 1;
     pub const GO: u32 = 2;
+    /// The victims are dead: now for who deals with them and dies.
+    pub const NEXT: u32 = 3;
     /// Those who were to die are dead.
-    pub const DEAD: u32 = 3;
-    pub const LEAVE: u32 = 4;
+    pub const DEAD: u32 = 4;
+    pub const LEAVE: u32 = 5;
 }
 
 #[derive(Default)]

@@ -95,7 +95,7 @@ impl Company {
         let mut this = std::mem::replace(self, Company { board: self.board, pids: [0; ACTORS], count: 0, failures: vec![] });
         let board = self.board;
         let mut is_seen = false;
-        let ended = board.until(4 * LONG, || {
+        let ended = board.until(2 * LONG, || {
             this.collect();
             is_seen = seen(&this);
             is_seen || !this.failures.is_empty() || board.complaint().is_some()
@@ -103,7 +103,7 @@ impl Company {
         *self = this;
         match self.board.complaint().or_else(|| self.failures.first().cloned()) {
             Some(complaint) => Err(complaint),
-            None if !ended || !is_seen => Err(format!("{what}: nobody comes to it; {:?}", self.statuses())),
+            None if !ended || !is_seen => Err(format!("hangs: {what} does not come; the actors are at {:?}", self.statuses())),
             None => Ok(()),
         }
     }
@@ -264,12 +264,9 @@ fn conduct(company: &mut Company, scenario: &Scenario, plan: &Plan, session: &st
     (1..=victims).for_each(|i| company.kill(i));
     company.until("the victims end", |c| (1..=victims).all(|i| c.pids[i] == 0))?;
     if let Some(second) = second {
-        if plan.reaper.is_some() {
-            let reaps = &board.actors[second].trace.reaps[1];
-            company.until("the reaper reaps", |_| board.status(second) == status::GONE || reaps.load(SeqCst) as usize >= victims)?;
-        } else if plan.user.is_some() {
-            board.say(cue::DEAD);
-            company.until("the user uses", |_| board.status(second) >= status::DONE)?;
+        if plan.sleeper.is_none() {
+            board.say(cue::NEXT);
+            company.until("the second dies", |_| board.status(second) >= status::DONE)?;
         } else {
             // A sleeper that nobody has released would sleep on: it dies asleep.
             let trace = &board.actors[second].trace;

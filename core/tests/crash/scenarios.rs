@@ -1,6 +1,6 @@
 //! What is played: every operation, over every kind of object.
 
-use crate::stage::{AUTO, LONG, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
+use crate::stage::{AUTO, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
 use byname::crash::{self, Scope};
 use byname::engine::{Access, By, HandleRef, Mode, Outcome, PendingWait, Spec, signal_and_wait, start_wait, wait};
 use byname::{ErrorKind, Reset, Timeout};
@@ -67,7 +67,7 @@ fn got<T>(outcome: Outcome<T>) -> u64 {
 
 /// Sleeps for the object; 1: had it.
 fn sleep_for(object: HandleRef) -> u64 {
-    got(object.acquire(LONG.into(), None).unwrap())
+    got(object.acquire(Timeout::INFINITE, None).unwrap())
 }
 
 /// Sleeps for the mutex and lets go of it; 2: it was abandoned.
@@ -91,7 +91,7 @@ fn sleep_async(objects: &[HandleRef], mode: Mode, keep: bool) -> u64 {
         if let Some(outcome) = wait.poll() {
             break outcome.unwrap();
         }
-        told.recv_timeout(LONG).expect("the keeper tells");
+        told.recv().expect("the keeper tells");
     };
     let Outcome::Got(satisfied) = outcome else { return 0 };
     let abandoned = satisfied.abandoned;
@@ -209,7 +209,7 @@ pub const SCENARIOS: &[Scenario] = &[
         });
         s.check(|| {
             s.close_all();
-            name_is_free(s, "there", MUTEX);
+            name_is_free_when_left(s, "there");
         });
     })
     .in_pairs(),
@@ -396,7 +396,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scene("acquire", "a free mutex, by a grant", 0, |s| {
         let mutex = s.object("m", MUTEX);
         says_owner(s, mutex);
-        s.act(Scope::Thread, || std::mem::forget(mutex.grant(By::Grant { bound: false }, LONG.into(), None).unwrap()));
+        s.act(Scope::Thread, || std::mem::forget(mutex.grant(By::Grant { bound: false }, Timeout::INFINITE, None).unwrap()));
         s.check(|| s.whole_mutex(mutex, s.words(0) == 1));
     }),
     scene("acquire", "a permit", 0, |s| {
@@ -846,7 +846,7 @@ pub const SCENARIOS: &[Scenario] = &[
         let (event, other) = (s.object("e", AUTO), s.object("o", AUTO));
         says_taken(s);
         s.sleeper(0, || sleep_for(event));
-        s.act(Scope::Thread, || _ = signal_and_wait(event, other, By::Thread, LONG.into(), None).unwrap());
+        s.act(Scope::Thread, || _ = signal_and_wait(event, other, By::Thread, Timeout::INFINITE, None).unwrap());
         s.meanwhile(|| {
             // The sleeper goes when the victim begins to wait.
             s.poll(|| s.victims_are_done() || s.board.actors[2].has_outcome.load(SeqCst) && s.waiting() == 1);
@@ -893,7 +893,7 @@ pub const SCENARIOS: &[Scenario] = &[
         says_taken(s);
         s.act(Scope::Process, || {
             let (wait, told) = begin(&[event], Mode::Any, Timeout::INFINITE);
-            told.recv_timeout(LONG).unwrap();
+            told.recv().unwrap();
             drop(wait); // it goes back
         });
         s.meanwhile(|| {
@@ -944,7 +944,7 @@ pub const SCENARIOS: &[Scenario] = &[
         let event = s.object("e", AUTO);
         s.act(Scope::Process, || {
             let (wait, told) = begin(&[event], Mode::Any, soon());
-            told.recv_timeout(LONG).unwrap();
+            told.recv().unwrap();
             assert!(matches!(wait.poll(), Some(Ok(Outcome::TimedOut))));
         });
         s.check(|| {
@@ -1041,7 +1041,7 @@ pub const SCENARIOS: &[Scenario] = &[
     }),
     scene("watch", "an event that somebody sets", 2, |s| {
         let event = s.object("e", AUTO);
-        (0..2).for_each(|i| s.sleeper(i, || u64::from(is_readable(&event.pollable().unwrap(), LONG.as_millis() as i32))));
+        (0..2).for_each(|i| s.sleeper(i, || u64::from(is_readable(&event.pollable().unwrap(), -1))));
         s.act(Scope::Thread, || event.set().unwrap());
         s.check(|| {
             s.settle();
@@ -1060,7 +1060,7 @@ pub const SCENARIOS: &[Scenario] = &[
         if s.is(Role::Victim) {
             get(mutex);
         }
-        (0..2).for_each(|i| s.sleeper(i, || u64::from(is_readable(&mutex.pollable().unwrap(), LONG.as_millis() as i32))));
+        (0..2).for_each(|i| s.sleeper(i, || u64::from(is_readable(&mutex.pollable().unwrap(), -1))));
         says_owner(s, mutex);
         s.act(Scope::Thread, || mutex.release().unwrap());
         s.check(|| {

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 /// Far longer than anything takes: who waits so long hangs.
-pub const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -54,18 +54,18 @@ pub fn robust(initial: i64, maximum: i64) -> Spec {
     Spec::Semaphore { initial, maximum, robust: true }
 }
 
-/// Waits as long as it takes; that it takes for ever is a finding.
+/// Waits as long as it takes. That it takes for ever is a finding; but not for a time-out to make, which looks again.
 pub fn get(object: HandleRef) -> Acquired {
-    match object.acquire(LONG.into(), None).unwrap() {
+    match object.acquire(Timeout::INFINITE, None).unwrap() {
         Outcome::Got(acquired) => acquired,
-        _ => panic!("{object:?} is not to be had: a waiter hangs"),
+        _ => panic!("{object:?} is not to be had"),
     }
 }
 
 pub fn get_in(objects: &[HandleRef], mode: Mode) -> Satisfied {
-    match wait(objects, mode, By::Thread, LONG.into(), None).unwrap() {
+    match wait(objects, mode, By::Thread, Timeout::INFINITE, None).unwrap() {
         Outcome::Got(satisfied) => satisfied,
-        _ => panic!("{objects:?} are not to be had: a waiter hangs"),
+        _ => panic!("{objects:?} are not to be had"),
     }
 }
 
@@ -103,7 +103,7 @@ impl Stage {
     }
 
     fn wait_for(&self, wanted: u32) {
-        assert!(self.board.until(2 * LONG, || self.board.cue() >= wanted), "no cue {wanted}");
+        assert!(self.board.until(20 * LONG, || self.board.cue() >= wanted), "no cue {wanted}");
     }
 
     /// What the deaths are predicted by; a victim or sleeper says it once, before its part.
@@ -179,12 +179,11 @@ impl Stage {
         assert!(seen, "{} of {n} wait", crash::waiting(&namespace));
     }
 
-    /// The witness, meanwhile: until the victims wait, too, or have nothing more to do. True if they wait.
-    pub fn await_victims_waiting(&self) -> bool {
+    /// The witness, meanwhile: until those of the victims wait, too, who have something left to do.
+    pub fn await_victims_waiting(&self) {
         let namespace = self.namespace();
-        let all = self.sleepers + self.victims;
-        self.poll(|| crash::waiting(&namespace) >= all || self.victims_are_done());
-        crash::waiting(&namespace) >= all
+        let over = || (1..=self.victims).filter(|&i| self.board.status(i) >= status::DONE).count();
+        assert!(self.poll(|| crash::waiting(&namespace) + over() >= self.sleepers + self.victims), "a victim does not come to its wait");
     }
 
     pub fn victims_are_done(&self) -> bool {
@@ -222,12 +221,15 @@ impl Stage {
             Role::Reaper => {
                 crash::arm(Scope::Recovery);
                 self.board.set_status(self.me, status::READY);
-                self.wait_for(cue::LEAVE);
+                self.wait_for(cue::NEXT);
+                self.settle();
                 crash::disarm();
+                self.board.set_status(self.me, status::DONE);
+                self.wait_for(cue::LEAVE);
             }
             Role::User => {
                 self.board.set_status(self.me, status::READY);
-                self.wait_for(cue::DEAD);
+                self.wait_for(cue::NEXT);
                 crash::arm(Scope::Thread);
                 for handle in self.handles.borrow().iter() {
                     crash::serve(handle.by_ref()).unwrap();
