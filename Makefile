@@ -157,7 +157,9 @@ lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --exclude byname-driver -- -D warnings
 	cargo clippy --locked --workspace --all-targets -- -D warnings -A clippy::disallowed-types -A clippy::disallowed-methods
+	RUSTFLAGS="--cfg crash" cargo clippy --locked -p byname --lib --test crash --target-dir "$(TARGET)/crash" -- -D warnings -A clippy::disallowed-methods
 	bash tools/lint.sh
+	bash tools/test_lint.sh
 	@if command -v ruff >/dev/null; then ruff check --no-cache --select E4,E7,E9,F --extend-exclude '*.pyi' .; else echo "lint: ruff is not installed, Python not checked"; fi
 
 # --- benchmarks
