@@ -16,7 +16,7 @@
 //! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may.
 
 use crate::arena::file;
-use crate::arena::layout::{RING_SEATS, SEATS, Table};
+use crate::arena::layout::{Process, RING_SEATS, SEATS, Table};
 use crate::arena::refs::ProcessRef;
 use crate::cell::private::Ordering;
 use crate::cell::{Word32, fence};
@@ -221,7 +221,7 @@ pub(crate) fn expire_children(space: &Space) -> Result<()> {
     for slot in 0..space.arena.high_water(Table::Processes) {
         let record = space.arena.process(slot)?;
         let seat = record.seats[0].load();
-        if seat as u32 == EXPECTED_SEAT && clock::now() >= record.expected_until.load() {
+        if is_overdue(record) {
             let _ = record.seats[0].cas(seat, seat & !0xffff_ffff | u64::from(OWNER_DIED));
         }
     }
@@ -265,7 +265,7 @@ fn leave(space: &'static Space) -> Result<()> {
     space.arena.gate.leave();
     space.arena.process(me.slot)?.life.store(u64::from(me.generation) << 32 | process_state::LEAVING);
     fence(); // two that leave at once: at least one sees the other LEAVING
-    close_if_empty(space)
+    close_if_empty(space).map(|_| ())
 }
 
 /// Removes a file that nobody has joined.
@@ -273,21 +273,34 @@ pub(crate) fn remove_if_empty(space: &'static Space) {
     let _ = close_if_empty(space);
 }
 
-/// Closes the arena and removes its file, if every process in it is dead or leaving.
-fn close_if_empty(space: &'static Space) -> Result<()> {
-    let arena = &space.arena;
-    let life = file::life(arena);
-    for slot in 0..arena.high_water(Table::Processes) {
-        let record = arena.process(slot)?;
+/// Closes the arena and removes its file, if every process in it is dead or leaving; says whether they are.
+pub(crate) fn close_if_empty(space: &'static Space) -> Result<bool> {
+    let life = file::life(&space.arena);
+    let closes = is_empty(space)? && file::close_if(&space.arena, life);
+    if closes {
+        space.arena.remove()?;
+    }
+    Ok(closes)
+}
+
+/// Whether every process in it is dead or leaving.
+pub(crate) fn is_empty(space: &Space) -> Result<bool> {
+    for slot in 0..space.arena.high_water(Table::Processes) {
+        let record = space.arena.process(slot)?;
         let seat = record.seats[0].load();
         let (taken, state) = (seat as u32 != 0, record.life.load() & process_state::MASK);
         let process = ProcessRef { slot, generation: (seat >> 32) as u32 };
         let gone = live::is_dead(space, process)? && live::threads_are_gone(space, process)?;
-        if taken && !gone && state != process_state::LEAVING {
-            return Ok(());
+        if taken && !gone && state != process_state::LEAVING && !is_overdue(record) {
+            return Ok(false);
         }
     }
-    if file::close_if(arena, life) { arena.remove() } else { Ok(()) }
+    Ok(true)
+}
+
+/// Whether a child was announced here and did not come.
+fn is_overdue(record: &Process) -> bool {
+    record.seats[0].load() as u32 == EXPECTED_SEAT && clock::now() >= record.expected_until.load()
 }
 
 /// Everything private is locked, so that the child finds it whole; and the child has a place in every namespace, with our references.

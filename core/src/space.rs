@@ -46,6 +46,23 @@ impl std::fmt::Debug for Space {
 }
 
 impl Space {
+    /// An arena that this process has no place in yet.
+    fn over(arena: Arena, session: Option<&str>) -> &'static Space {
+        Box::leak(Box::new(Space {
+            arena,
+            session: session.map(str::to_owned),
+            me: AtomicU64::new(0),
+            pools: Lock::default(),
+            references: References::default(),
+            asyncs: Asyncs::default(),
+            watches: Watches::default(),
+            vacancies: Vacancies::default(),
+            evidence: Evidence::default(),
+            keeps: AtomicU32::new(0),
+            child: AtomicU64::new(0),
+        }))
+    }
+
     /// Our process slot.
     #[inline]
     pub(crate) fn me(&self) -> ProcessRef {
@@ -138,20 +155,7 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
         Error::new(ErrorKind::LimitReached, format!("this process uses {MOST} namespaces, the limit; use fewer sessions"))
     })?;
     loop {
-        let arena = file::open(&path)?;
-        let space: &'static Space = Box::leak(Box::new(Space {
-            arena,
-            session: session.map(str::to_owned),
-            me: AtomicU64::new(0),
-            pools: Lock::default(),
-            references: References::default(),
-            asyncs: Asyncs::default(),
-            watches: Watches::default(),
-            vacancies: Vacancies::default(),
-            evidence: Evidence::default(),
-            keeps: AtomicU32::new(0),
-            child: AtomicU64::new(0),
-        }));
+        let space = Space::over(file::open(&path)?, session);
         // What a blocked call needs is there from the beginning: a file system that is full later fails creations, not waits.
         let joined = space.arena.begin_tables().and_then(|()| keeper::start(space, None));
         if joined.is_err() {
@@ -163,6 +167,32 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
             return Ok(space);
         }
     }
+}
+
+/// Whether a namespace's file is left over.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disuse {
+    /// Nobody uses it.
+    Unused,
+    /// Somebody does.
+    Used,
+    /// Somebody has removed it meanwhile.
+    Gone,
+}
+
+/// Whether anybody uses the namespace of that file; if not, and `remove` is said, the file goes, as when the last one leaves.
+#[cfg(feature = "cli")]
+pub(crate) fn disuse(path: &Path, remove: bool) -> Result<Disuse> {
+    let arena = match file::existing(path)? {
+        None => return Ok(Disuse::Gone),
+        Some(Ok(arena)) => arena,
+        Some(Err(file)) if remove => return file::remove(path, &file).map(|()| Disuse::Unused),
+        Some(Err(_)) => return Ok(Disuse::Unused),
+    };
+    let space = Space::over(arena, None);
+    let is_unused = if remove { keeper::close_if_empty(space)? } else { keeper::is_empty(space)? };
+    Ok(if is_unused { Disuse::Unused } else { Disuse::Used })
 }
 
 fn file_name(session: Option<&str>) -> String {
@@ -212,7 +242,7 @@ fn check_session(session: &str) -> Result<()> {
     Ok(())
 }
 
-/// A relative `BYNAME_DIR` counts from where the program was when it first used it.
+/// Where namespaces are. A relative `BYNAME_DIR` counts from where the program was when it first used it.
 pub(crate) fn directory() -> PathBuf {
     let chosen = variable("BYNAME_DIR").map(PathBuf::from);
     chosen.map_or_else(|| Path::new("/dev/shm").to_owned(), |dir| std::path::absolute(&dir).unwrap_or(dir))

@@ -48,3 +48,26 @@ run wait 4
 is "$(sort -u ran)" 'migrate
 move-money a b
 serve'
+
+# What looks and removes nothing that is used.
+examples ls 2
+examples who 1
+examples tree 1
+examples top 1
+examples doctor 3
+examples gc 2
+byname lock my-app/deploy -- bash -eu -o pipefail -c "$(cat examples-ls examples-who)" > out
+says out 'mutex my-app/deploy: owned by'
+says out '"name":"my-app/deploy"'
+is "$(run tree 1)" ''
+says <(run top 1) 'PER SECOND'
+run doctor 1 > out
+says out 'can hold a namespace'
+run doctor 2
+run doctor 3
+(
+    export BYNAME_DIR=$PWD/files
+    mkdir files
+    run gc 1
+    run gc 2
+)

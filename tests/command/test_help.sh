@@ -1,5 +1,5 @@
 # Help goes to standard output and says what one must know.
-for what in lock sem set reset pulse wait; do
+for what in lock sem set reset pulse wait ls who tree top doctor gc; do
     status 0 byname help $what
     silent err
     says out "Usage: byname $what"

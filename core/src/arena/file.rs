@@ -12,7 +12,8 @@
 //! *Death.* Before the link: the kernel frees the unnamed file. After CLOSING, before the unlink: whoever meets CLOSING unlinks,
 //! under `flock` on that inode and only while the path still leads to it, so that two finishers cannot remove a successor.
 
-use super::layout::{self, FORMAT, MAGIC};
+use super::layout::{self, MAGIC};
+pub(crate) use super::layout::{FORMAT, SIZE};
 use super::mapping::{Arena, View};
 use crate::cell::fence;
 use crate::error::{Error, ErrorKind, Result};
@@ -106,6 +107,20 @@ fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
     }
 }
 
+/// The arena at `path` as it stands, to be closed if nobody uses it: mapped if somebody may, else the bare file. `None` if there is none.
+#[cfg(feature = "cli")]
+pub(crate) fn existing(path: &Path) -> Result<Option<std::result::Result<Arena, File>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(code::ENOENT) => return Ok(None),
+        Err(errno) => return Err(cannot_open(path, errno)),
+    };
+    Ok(Some(match check(path, &file)? {
+        Standing::Open => Ok(Arena::map(path.to_owned(), file)?),
+        Standing::Closing | Standing::Stale => Err(file),
+    }))
+}
+
 /// Opens the arena at `path` for looking at it: nothing is created, written or removed.
 pub(crate) fn view(path: &Path) -> Result<(View, Standing)> {
     let file = File::open_to_read(path).map_err(|errno| match errno {
@@ -191,7 +206,20 @@ pub(crate) fn fresh_header(boot: [u64; 2]) -> [u8; 128] {
 
 /// Makes the file whole and links it; that somebody else was first is success.
 fn create(dir: &Path, path: &Path) -> Result<()> {
-    let fail = |errno| match errno {
+    let fail = |errno| cannot_create(dir, path, errno);
+    let file = File::unnamed(dir).map_err(fail)?;
+    check_file_system(dir, &file)?;
+    file.set_size(layout::SIZE).map_err(fail)?;
+    file.reserve(0, layout::FIXED_END).map_err(fail)?;
+    file.write_at(&fresh_header(process::boot_id()), 0).map_err(fail)?;
+    match file.link(path) {
+        Ok(()) | Err(code::EEXIST) => Ok(()),
+        Err(errno) => Err(fail(errno)),
+    }
+}
+
+fn cannot_create(dir: &Path, path: &Path, errno: i32) -> Error {
+    match errno {
         code::ENOENT | code::ENOTDIR => bad_dir(dir, "does not exist or is no directory", errno),
         code::EACCES | code::EPERM => Error::new(
             ErrorKind::AccessDenied,
@@ -214,15 +242,6 @@ fn create(dir: &Path, path: &Path) -> Result<()> {
         )
         .with_errno(errno),
         _ => Error::system(&format!("cannot create {}", path.display()), errno),
-    };
-    let file = File::unnamed(dir).map_err(fail)?;
-    check_file_system(dir, &file)?;
-    file.set_size(layout::SIZE).map_err(fail)?;
-    file.reserve(0, layout::FIXED_END).map_err(fail)?;
-    file.write_at(&fresh_header(process::boot_id()), 0).map_err(fail)?;
-    match file.link(path) {
-        Ok(()) | Err(code::EEXIST) => Ok(()),
-        Err(errno) => Err(fail(errno)),
     }
 }
 
@@ -240,6 +259,32 @@ fn check_owner(path: &Path, stat: &Stat) -> Result<()> {
         return Err(planted(path, "it has another name besides"));
     }
     Ok(())
+}
+
+/// Where a namespace would be made.
+#[cfg(feature = "cli")]
+pub(crate) struct Room {
+    /// What its file system is called.
+    pub(crate) kind: &'static str,
+    /// Bytes that are left in it.
+    pub(crate) left: u64,
+}
+
+/// Makes a file without a name, as [`create`] does, and looks around.
+#[cfg(feature = "cli")]
+pub(crate) fn room(dir: &Path) -> Result<Room> {
+    let file = File::unnamed(dir).map_err(|errno| cannot_create(dir, dir, errno))?;
+    check_file_system(dir, &file)?;
+    let ask = |e| Error::system(&format!("cannot ask for the file system of {}", dir.display()), e);
+    let kind = match file.file_system().map_err(ask)? & 0xffff_ffff {
+        0x0102_1994 => "tmpfs",
+        0xef53 => "ext4",
+        0x5846_5342 => "XFS",
+        0x9123_683e => "Btrfs",
+        0x794c_7630 => "overlayfs",
+        _ => "a local file system",
+    };
+    Ok(Room { kind, left: file.space_left().map_err(ask)? })
 }
 
 /// File systems whose memory is not shared between the machines that mount them.

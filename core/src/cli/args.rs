@@ -26,6 +26,7 @@ const EXIT_STATUS: &str = "\
 Exit status:
   That of COMMAND, and 128 + n if signal n ended it. Otherwise
   0    what was to be done is done
+  1    tree found a deadlock, or doctor something that is wrong
   124  the time was up
   125  byname itself failed, was used wrongly, or met an abandoned object
        under --fail-abandoned
@@ -83,6 +84,36 @@ Reports:
   {\"byname\":\"error\",\"kind\":KIND,\"win32\":NUMBER,\"message\":TEXT}
 
   What a wrong use of the command says is for people only.";
+
+const LOOKS: &str = "\
+What is seen:
+  Each object, process and wait is shown as it was at one instant; two of
+  them may have been looked at one after the other. Processes and threads
+  have the ids of their own PID namespace. With --json each is one line:
+
+  {\"byname\":\"object\",\"name\":NAME,\"index\":I,\"kind\":KIND,
+   \"generation\":N,\"signalled\":B,\"owner\":WHO,\"depth\":N,
+   \"abandoned\":B,\"available\":N,\"maximum\":N,
+   \"permits\":[{\"by\":WHO,\"held\":N}...],\"fence\":N,\"holders\":[WHO...],
+   \"queue\":[{\"who\":WHO,\"all\":B,\"asynchronous\":B,\"seconds\":S}...],
+   \"watches\":N,\"locked_by\":WHO,\"moving\":B}      ls, who
+  {\"byname\":\"wait\",\"who\":WHO,\"all\":B,\"asynchronous\":B,\"seconds\":S,
+   \"objects\":[{\"name\":NAME,\"index\":I,\"kind\":KIND,\"position\":N,
+   \"owner\":WHO}...],\"granted\":B}                      tree
+  {\"byname\":\"deadlock\",\"steps\":[{\"who\":WHO,\"name\":NAME,\"index\":I,
+   \"kind\":KIND,\"owner\":WHO}...]}                       tree
+  {\"byname\":\"top\",\"seconds\":S,\"objects\":[{\"name\":NAME,\"index\":I,
+   \"kind\":KIND,\"per_second\":S,\"waiting\":N,\"seconds\":S}...]}
+  {\"byname\":\"finding\",\"status\":\"ok\"|\"warn\"|\"fail\",\"about\":WORD,
+   \"message\":TEXT,\"cure\":TEXT}                        doctor
+  {\"byname\":\"violation\",\"table\":TABLE,\"index\":I,\"what\":TEXT,
+   \"why\":TEXT}, {\"byname\":\"checked\",\"violations\":N}  doctor --check
+  {\"byname\":\"removed\"|\"unused\"|\"used\",\"path\":PATH},
+  {\"byname\":\"skipped\",\"path\":PATH,\"why\":TEXT}       gc
+
+  WHO is {\"pid\":N,\"tid\":N,\"command\":TEXT,\"state\":STATE}; STATE is alive,
+  stopped, joining, expected, leaving or dead; KIND is mutex, manual-event,
+  auto-event, semaphore or robust-semaphore. New keys may be added.";
 
 /// Named mutexes, semaphores and events from the shell.
 #[derive(Debug, Parser)]
@@ -149,16 +180,97 @@ Examples:
   byname wait --any --timeout 60 done failed
   byname wait --all accounts/a accounts/b -- ./move-money a b", SIGNALS, EXIT_STATUS, ENVIRONMENT].join("\n\n"))]
     Wait(Wait),
+    /// List the objects of the namespace
+    ///
+    /// One line for each: its name, kind and state, how many processes have it open, and how many threads and asynchronous acquisitions wait for it.
+    /// An object without a name is listed with --all, by its number. Nobody is stopped or held up.
+    #[command(override_usage = "byname ls [OPTIONS]", after_long_help = ["\
+Examples:
+  byname ls
+  byname ls --all --json", LOOKS, EXIT_STATUS].join("\n\n"))]
+    Ls(Ls),
+    /// Say who has objects open, owns them and waits for them
+    ///
+    /// For each object: its owner or the holders of its permits, who waits for it, in the order in which they are served, and the processes that
+    /// have it open. A process that is stopped is called so: it may hold others up.
+    #[command(override_usage = "byname who [OPTIONS] NAME...", after_long_help = ["\
+Examples:
+  byname who my-app/deploy", LOOKS, EXIT_STATUS].join("\n\n"))]
+    Who(Who),
+    /// Say who waits for whom
+    ///
+    /// Below each one who waits stands what it waits for, and who owns that, and what that one waits for in turn. Deadlocks, rings of threads that wait for
+    /// each other, come last and make the status 1. A ring that leads through an acquisition of no thread (of Node, of asyncio, of `byname
+    /// lock`) is not found, since nobody knows who would release it.
+    #[command(override_usage = "byname tree [OPTIONS]", after_long_help = ["\
+Examples:
+  byname tree || echo 'a deadlock'", LOOKS, EXIT_STATUS].join("\n\n"))]
+    Tree,
+    /// Watch the objects that are used most
+    ///
+    /// Once in each interval: how often each mutex or semaphore was acquired in a second (events do not count), how many wait for it, and how
+    /// long the first of them has waited (known of mutexes).
+    #[command(override_usage = "byname top [OPTIONS]", after_long_help = ["\
+Examples:
+  byname top --once --interval 0.1", LOOKS, EXIT_STATUS].join("\n\n"))]
+    Top(Top),
     /// Look whether all is well
     ///
-    /// With --check, the bytes of the namespace are looked at: each thing that cannot be is a line, and makes the status 1. Nobody is
+    /// Looks at the directory, the kernel, the limits of this process, and at the namespace: its format, stopped processes that hold others up,
+    /// deadlocks, damage. Each line is ok, warn or fail; a fail makes the status 1.
+    ///
+    /// With --check, only the bytes of the namespace are looked at: each thing that cannot be is a line, and makes the status 1. Nobody is
     /// stopped or held up, and nobody need be there. --check=quiet asks for more: that nobody is inside a call but asleep in it, that nobody is stopped, and
     /// that the dead have left nothing; it is for tests that know it to be so.
     #[command(override_usage = "byname doctor [OPTIONS]", after_long_help = ["\
 Examples:
+  byname doctor
   byname doctor --check
-  byname doctor --check=quiet --settle 5", EXIT_STATUS].join("\n\n"))]
+  byname doctor --check=quiet --settle 5", LOOKS, EXIT_STATUS].join("\n\n"))]
     Doctor(Doctor),
+    /// Remove the files of namespaces that nobody uses
+    ///
+    /// The last process that leaves a namespace removes its file; a crash of the last one leaves it, until the next one comes. This removes those
+    /// of this user in all sessions, and says which. What is used stays.
+    #[command(override_usage = "byname gc [OPTIONS]", after_long_help = ["\
+Examples:
+  byname gc --dry-run
+  byname gc", LOOKS, EXIT_STATUS].join("\n\n"))]
+    Gc(Gc),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Ls {
+    /// Those without a name, too
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// The objects
+    #[arg(value_name = "NAME", required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Top {
+    /// Look every so many seconds, a decimal number
+    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub interval: Timeout,
+    /// End after so many looks
+    #[arg(short, long, value_name = "N")]
+    pub count: Option<u64>,
+    /// End after one
+    #[arg(long, conflicts_with = "count")]
+    pub once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Gc {
+    /// Only say which
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,9 +5,12 @@
 
 mod args;
 mod doctor;
+mod gc;
 mod hold;
+mod look;
 mod report;
 mod signal;
+mod top;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};
@@ -40,6 +43,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Set(events) => signal::all(Voice::on_stdout(json), signal::SET, &events.names),
         Verb::Reset(events) => signal::all(Voice::on_stdout(json), signal::RESET, &events.names),
         Verb::Pulse(events) => signal::all(Voice::on_stdout(json), signal::PULSE, &events.names),
+        Verb::Ls(how) => look::ls(Voice::on_stdout(json), &how),
+        Verb::Who(how) => look::who(Voice::on_stdout(json), &how),
+        Verb::Tree => look::tree(Voice::on_stdout(json)),
+        Verb::Top(how) => top::run(Voice::on_stdout(json), &how),
+        Verb::Gc(how) => gc::run(Voice::on_stdout(json), &how),
         Verb::Doctor(how) => doctor::run(Voice::on_stdout(json), &how),
     }
 }

@@ -1,9 +1,13 @@
 //! What the command says, to people or to programs.
 
+use super::doctor::Status;
+use super::top::Rate;
 use crate::Error;
+use crate::inspect::{Object, Step, Wait};
 use crate::name::quoted;
 use serde::Serialize;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// The exit status of a look that found something wrong.
 pub(super) const WRONG: u8 = 1;
@@ -23,6 +27,15 @@ pub(super) enum Report<'a> {
     Set { names: &'a [String] },
     Reset { names: &'a [String] },
     Pulse { names: &'a [String] },
+    Object(&'a Object),
+    Wait(&'a Wait),
+    Deadlock { steps: &'a [Step] },
+    Top { seconds: f64, objects: &'a [Rate] },
+    Finding { status: Status, about: &'a str, message: &'a str, cure: Option<&'a str> },
+    Removed { path: &'a Path },
+    Unused { path: &'a Path },
+    Used { path: &'a Path },
+    Skipped { path: &'a Path, why: &'a str },
     Violation { table: &'a str, index: u32, what: &'a str, why: &'a str },
     Checked { violations: usize },
     Warning { message: &'a str },

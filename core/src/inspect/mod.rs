@@ -9,13 +9,18 @@
 
 mod check;
 mod image;
+mod picture;
+mod waits;
 
 pub use check::Violation;
+pub use picture::{Awaited, Kind, Object, ObjectName, Party, Permits, Picture, Process, ProcessState, Queued, Step, Wait};
 
 use crate::arena::file::{self, Standing};
 use crate::arena::mapping::View;
 use crate::error::{Error, ErrorKind, Result};
 use crate::space;
+use image::Image;
+use picture::Painter;
 use std::path::{Path, PathBuf};
 
 /// A namespace that is looked at and not used.
@@ -72,6 +77,23 @@ impl Inspection {
     /// Whether nobody can come any more: the last user has left, or the machine was started anew since.
     pub fn is_closed(&self) -> bool {
         self.standing != Standing::Open
+    }
+
+    /// Processes, objects, waits, and deadlocks among them.
+    ///
+    /// # Errors
+    /// NamespaceLost if the file was truncated meanwhile.
+    pub fn look(&self) -> Result<Picture> {
+        let image = Image::of(&self.view);
+        let painter = Painter::new(&image);
+        let mut picture = painter.picture();
+        if !picture.deadlocks.is_empty() {
+            // Two records may have been read at different instants; in a deadlock nothing moves.
+            let (image, mut found) = (Image::of(&self.view), waits::rings(&painter).into_iter());
+            let again = waits::rings(&Painter::new(&image));
+            picture.deadlocks.retain(|_| found.next().is_some_and(|ring| again.contains(&ring)));
+        }
+        self.seen(picture)
     }
 
     /// What in the namespace cannot be at any time, whoever is in the middle of whatever: damage, or a fault of byname.

@@ -162,6 +162,17 @@ impl File {
         }
     }
 
+    /// Bytes that are left in the file system that holds the file, for this user.
+    #[cfg(feature = "cli")]
+    pub(crate) fn space_left(&self) -> Result<u64, i32> {
+        // SAFETY: all zeros is a valid `statvfs`.
+        let mut s: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is ours, the buffer valid.
+        check(unsafe { libc::fstatvfs(self.0, &mut s) })?;
+        #[allow(clippy::useless_conversion, reason = "the fields are narrower on other processors")]
+        Ok(u64::from(s.f_bavail).saturating_mul(u64::from(s.f_frsize)))
+    }
+
     /// The magic number of the file system that holds the file.
     pub(crate) fn file_system(&self) -> Result<i64, i32> {
         // SAFETY: all zeros is a valid `statfs`.

@@ -87,6 +87,14 @@ pub(crate) fn wait_many(words: &[(&Word32, u32)], deadline: Deadline) -> Woken {
     }
 }
 
+/// Whether a sleep can watch several words.
+#[cfg(feature = "cli")]
+pub(crate) fn has_wait_many() -> bool {
+    let (a, b) = (Word32::new(0), Word32::new(0));
+    let _ = wait_many(&[(&a, 0), (&b, 1)], Deadline::at(0)); // the second word differs: it does not sleep
+    !NO_WAITV.load(Ordering::Relaxed)
+}
+
 fn outcome(r: libc::c_long) -> Woken {
     if r == 0 {
         return Woken::Changed;

@@ -108,6 +108,29 @@ pub(crate) fn die() -> ! {
     }
 }
 
+/// What the system allows this process of something.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    FileSize,
+    AddressSpace,
+    Descriptors,
+}
+
+/// The limit; `None` if there is none.
+#[cfg(feature = "cli")]
+pub(crate) fn limit(of: Limit) -> Option<u64> {
+    let resource = match of {
+        Limit::FileSize => libc::RLIMIT_FSIZE,
+        Limit::AddressSpace => libc::RLIMIT_AS,
+        Limit::Descriptors => libc::RLIMIT_NOFILE,
+    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the resource is one that exists, and the buffer valid.
+    let r = unsafe { libc::getrlimit(resource, &mut limit) };
+    (r == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// Gives the processor away once.
 pub(crate) fn yield_now() {
     std::thread::yield_now();
