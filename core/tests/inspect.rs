@@ -3,7 +3,7 @@
 mod api_support;
 
 use api_support::watchdog;
-use byname::inspect::{Inspection, Violation};
+use byname::inspect::{Inspection, Kind, ProcessState, Violation};
 use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout, Waitable, wait_all, wait_any};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -401,4 +401,189 @@ fn looking_takes_no_place_and_changes_nothing() {
         };
         assert!(read(&copy) == read(&after), "MiB {at}");
     }
+}
+
+// --- the picture
+
+#[test]
+fn a_picture_shows_owners_queues_permits_and_waits() {
+    let _watchdog = watchdog();
+    let copy = specimen("picture");
+    let picture = copy.inspect().look().unwrap();
+    assert_eq!(picture.processes.len(), 1);
+    let process = &picture.processes[0];
+    assert_eq!((process.pid, process.state, process.holds), (std::process::id(), ProcessState::Alive, 4));
+    assert!(process.command.as_ref().is_some_and(|command| command.starts_with("inspect")));
+    let of = |kind| picture.objects.iter().find(|object| object.id.kind == kind).unwrap();
+    let mutex = of(Kind::Mutex);
+    let owner = mutex.owner.as_ref().unwrap();
+    assert_eq!((mutex.id.name.as_deref(), mutex.depth, mutex.fence), (Some("mutex of the specimen"), 1, Some(1)));
+    assert!(owner.pid == std::process::id() && owner.tid.is_some() && !mutex.signalled && !mutex.abandoned && !mutex.moving);
+    assert_eq!((mutex.queue.len(), mutex.holders.len(), &mutex.locked_by), (2, 1, &None));
+    assert!(
+        mutex.queue.iter().all(|queued| queued.seconds.is_some() && queued.who.tid != owner.tid && !queued.all && !queued.asynchronous)
+    );
+    let semaphore = of(Kind::RobustSemaphore);
+    assert_eq!((semaphore.available, semaphore.maximum, semaphore.permits[0].held), (Some(2), Some(3), 1));
+    let event = picture.objects.iter().find(|object| object.id.name.as_deref() == Some("event of the specimen")).unwrap();
+    assert_eq!((event.id.kind, event.fence, event.queue.len(), event.watches), (Kind::ManualEvent, None, 2, 0));
+    let watched = picture.objects.iter().find(|object| object.id.name.as_deref() == Some(&*LONG.repeat(5))).unwrap();
+    assert_eq!((watched.queue.len(), watched.watches), (0, 1), "who looks does not wait");
+    assert_eq!(picture.waits.len(), 2);
+    let mut places: Vec<_> = picture.waits.iter().map(|wait| wait.objects.iter().map(|o| o.position).collect::<Vec<_>>()).collect();
+    places.sort();
+    assert_eq!(places, [[Some(1), Some(1)], [Some(2), Some(2)]]);
+    assert!(picture.waits.iter().all(|wait| !wait.all && !wait.granted && wait.objects[0].owner.as_ref() == Some(owner)));
+    assert!(picture.deadlocks.is_empty(), "each may be ended by the event");
+}
+
+#[test]
+fn a_locked_object_is_shown_as_the_claim_decides() {
+    let _watchdog = watchdog();
+    let copy = specimen("claim");
+    let (mutex, event) = (copy.object("mutex of the specimen"), copy.object("event of the specimen"));
+    let locker = u64::from(copy.half(OBJECTS, mutex, 8) & 0xffff);
+    let node = u64::from(copy.half(OBJECTS, event, 40)) - 1;
+    let (waiter, ordinal) = (u64::from(copy.half(NODES, node, 8)) - 1, u64::from(copy.half(NODES, node, 36)));
+    let claim = copy.word(WAITERS, waiter, 0);
+    // Locked with a state in the word that is nobody's business, and a grant under way that would reset the event.
+    copy.write(OBJECTS, event, 8, &(locker << 36 | HIGH | 1).to_ne_bytes());
+    copy.write(OBJECTS, event, 16, &1u64.to_ne_bytes());
+    copy.write(OBJECTS, event, 24, &0u64.to_ne_bytes());
+    copy.write(OBJECTS, event, 32, &(1 << 61 | (node + 1) << 32 | claim >> 32).to_ne_bytes());
+    let look = || {
+        let picture = copy.inspect().look().unwrap();
+        let object = picture.objects.into_iter().find(|object| u64::from(object.id.index) == event).unwrap();
+        assert_eq!(object.locked_by.map(|who| who.pid), Some(std::process::id()));
+        object.signalled
+    };
+    assert!(look(), "the waiter may still say no");
+    copy.write(WAITERS, waiter, 0, &(claim & !0xff | ordinal << 8 | 2).to_ne_bytes());
+    assert!(!look(), "it has been granted");
+}
+
+/// This binary again, as another process, in a session; killed at the end.
+struct Other(std::process::Child);
+
+impl Other {
+    fn new(case: &str, session: &str) -> Other {
+        let me = std::env::current_exe().unwrap();
+        let arguments = [case, "--exact", "--ignored", "--test-threads=1"];
+        Other(std::process::Command::new(me).args(arguments).env("BYNAME_SESSION", session).spawn().unwrap())
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: the process is our child, and not waited for yet.
+        assert_eq!(unsafe { libc::kill(self.0.id() as i32, signal) }, 0);
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Child: three threads, each of which owns a mutex and waits for the next one's; and one that waits for the first of them.
+#[test]
+#[ignore = "run as a child by another test"]
+fn child_deadlocks() {
+    let mutexes = ["m0", "m1", "m2"].map(|name| Mutex::create(name).unwrap());
+    let never = Event::create("never", Reset::Manual).unwrap();
+    let all_own = std::sync::Barrier::new(4);
+    std::thread::scope(|s| {
+        for i in 0..3 {
+            let (mutexes, never, all_own) = (&mutexes, &never, &all_own);
+            s.spawn(move || {
+                let _own = mutexes[i].lock().unwrap();
+                all_own.wait();
+                match i {
+                    0 => drop(mutexes[1].lock().unwrap()),
+                    1 => drop(wait_all(&[&mutexes[2] as &dyn Waitable, never], Timeout::INFINITE).unwrap()),
+                    _ => drop(wait_any(&[&mutexes[0], &mutexes[1]], Timeout::INFINITE).unwrap()),
+                }
+            });
+        }
+        all_own.wait();
+        drop(mutexes[0].lock().unwrap());
+    });
+}
+
+#[test]
+fn a_deadlock_is_a_ring() {
+    let _watchdog = watchdog();
+    let name = format!("inspect-ring-{}", std::process::id());
+    let namespace = Namespace::session(&name).unwrap();
+    let other = Other::new("child_deadlocks", &name);
+    let picture = loop {
+        let picture = Inspection::at(namespace.path()).unwrap().look().unwrap();
+        if picture.waits.len() == 4 && !picture.deadlocks.is_empty() {
+            break picture;
+        }
+    };
+    let [ring] = &picture.deadlocks[..] else { panic!("one ring, not {:#?}", picture.deadlocks) };
+    for (i, step) in ring.iter().enumerate() {
+        let next = &ring[(i + 1) % ring.len()];
+        assert_eq!((step.owner.pid, step.owner.tid), (next.who.pid, next.who.tid), "each owns what the one before waits for");
+        assert_eq!(step.who.pid, other.0.id());
+    }
+    let mut names: Vec<_> = ring.iter().map(|step| step.object.name.as_deref().unwrap()).collect();
+    names.sort_unstable();
+    assert!(names == ["m0", "m1", "m2"] || names == ["m1", "m2"], "{names:?}: a wait for any may be followed to either");
+    if let Some(command) = option_env!("CARGO_BIN_EXE_byname") {
+        let run = |arguments: &[&str]| std::process::Command::new(command).args(arguments).env("BYNAME_SESSION", &name).output().unwrap();
+        let said = run(&["tree"]);
+        let text = String::from_utf8(said.stdout).unwrap();
+        assert_eq!(said.status.code(), Some(1), "{text}");
+        assert!(text.contains("\ndeadlock:\n") && text.contains("waits for mutex m2"), "{text}");
+        let said = String::from_utf8(run(&["tree", "--json"]).stdout).unwrap();
+        assert_eq!(said.matches("{\"byname\":\"wait\"").count(), 4, "{said}");
+        assert_eq!(said.matches("{\"byname\":\"deadlock\",\"steps\":[{\"who\":").count(), 1, "{said}");
+        assert_eq!(run(&["doctor"]).status.code(), Some(1));
+    }
+}
+
+/// Child: owns a mutex and says so by an event, until it is killed.
+#[test]
+#[ignore = "run as a child by another test"]
+fn child_owns() {
+    let mutex = Mutex::create("owned").unwrap();
+    let _own = mutex.lock().unwrap();
+    Event::open("it owns").unwrap().set().unwrap();
+    Event::create("never", Reset::Manual).unwrap().wait().unwrap();
+}
+
+#[test]
+fn a_process_is_shown_stopped_and_dead() {
+    let _watchdog = watchdog();
+    let name = format!("inspect-stopped-{}", std::process::id());
+    let namespace = Namespace::session(&name).unwrap();
+    let owns = Event::options().namespace(&namespace).create("it owns", Reset::Manual).unwrap();
+    let other = Other::new("child_owns", &name);
+    owns.wait().unwrap();
+    let await_state = |state| {
+        loop {
+            let picture = Inspection::at(namespace.path()).unwrap().look().unwrap();
+            let mutex = picture.objects.iter().find(|object| object.id.name.as_deref() == Some("owned")).unwrap();
+            if mutex.owner.as_ref().is_some_and(|owner| owner.state == state) {
+                assert!(picture.processes.iter().any(|p| p.pid == other.0.id() && p.state == state));
+                break;
+            }
+        }
+    };
+    await_state(ProcessState::Alive);
+    other.signal(libc::SIGSTOP);
+    await_state(ProcessState::Stopped);
+    other.signal(libc::SIGCONT);
+    await_state(ProcessState::Alive);
+    drop(other);
+    while Inspection::at(namespace.path()).unwrap().look().unwrap().processes.len() > 1 {} // our keeper buries it
+    let left = loop {
+        let wrong = Inspection::at(namespace.path()).unwrap().check_quiet().unwrap();
+        if wrong.is_empty() {
+            break Inspection::at(namespace.path()).unwrap().look().unwrap();
+        }
+    };
+    assert_eq!(left.objects.len(), 1, "what only the dead one held is gone");
 }
