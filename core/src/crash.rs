@@ -12,17 +12,20 @@
 
 use crate::arena::layout::Table;
 use crate::arena::refs::WaiterRef;
+use crate::bucket::Bucket;
 use crate::cell::private::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use crate::dispatch::claim::{Claim, Phase};
 use crate::dispatch::grant::{self, Intent};
 use crate::dispatch::lock::{Target, node_kind};
-use crate::dispatch::word::{Machine, State};
+use crate::dispatch::word::{Machine, State, Word};
 use crate::engine::{HandleRef, Namespace};
 use crate::error::Result;
 use crate::keeper;
+use crate::life::{Life, Stage};
 use crate::live;
 use crate::ops;
 use crate::owner;
+use crate::refs;
 use crate::space::Space;
 use crate::sys::{process, robust};
 use std::cell::Cell;
@@ -264,6 +267,49 @@ pub fn unburied(namespace: &Namespace) -> usize {
     let is_gone = |seat: u32| robust::died(seat) || seat == live::EXPECTED_SEAT;
     let is_dead = |slot: &u32| space.arena.process(*slot).is_ok_and(|process| process.seats.iter().any(|seat| is_gone(seat.load() as u32)));
     (0..space.arena.high_water(Table::Processes)).filter(is_dead).count()
+}
+
+/// What should not be there while this process alone uses the namespace and is inside no call.
+pub fn leftovers(namespace: &Namespace) -> Vec<String> {
+    let space = namespace.space();
+    let (arena, me) = (&space.arena, space.me());
+    let mut found = Vec::new();
+    let mut note = |wrong: bool, what: String| {
+        if wrong {
+            found.push(what);
+        }
+    };
+    note(arena.header().all_lock.load() != 0, "the wait-all lock is held".to_owned());
+    for slot in (0..arena.high_water(Table::Processes)).filter(|slot| *slot != me.slot) {
+        if let Ok(process) = arena.process(slot) {
+            note(process.seats.iter().any(|seat| seat.load() as u32 != 0), format!("process slot {slot} is taken"));
+        }
+    }
+    let blocks = [&arena.fixed().owner_blocks[..], &arena.fixed().waiter_blocks[..], &arena.fixed().node_blocks[..]];
+    for (table, words) in ["owners", "waiters", "nodes"].iter().zip(blocks) {
+        let others = words.iter().filter(|word| ![0, me.pack()].contains(&word.load())).count();
+        note(others > 0, format!("{others} blocks of {table} belong to somebody who is not there"));
+    }
+    for (index, word) in arena.fixed().buckets.iter().enumerate() {
+        note(Bucket(word.load()).is_locked(), format!("bucket {index} is locked"));
+    }
+    for index in 0..arena.high_water(Table::Objects) {
+        let Ok(record) = arena.object(index) else { continue };
+        let (life, word) = (Life(record.life.load()), Word(record.word.load()));
+        note(word.is_locked(), format!("object {index} is locked"));
+        if life.stage() == Some(Stage::Free) {
+            continue;
+        }
+        note(life.stage() != Some(Stage::Live), format!("object {index} is {:?}", life.stage()));
+        note(!refs::is_held(space, index, Some(me)).unwrap_or(false), format!("object {index} is nobody's"));
+        note(record.target.load() != 0, format!("object {index} has an intent"));
+        note(record.head.load() != 0 || record.tail.load() != 0 || record.alls.load() != 0, format!("object {index} has waiters"));
+        let accounts =
+            std::iter::successors(record.accounts.load().checked_sub(1), |node| arena.node(*node).ok()?.next.load().checked_sub(1));
+        let others = accounts.take(100).filter(|node| arena.node(*node).is_ok_and(|account| account.waiter.load() != me.pack())).count();
+        note(others > 0, format!("object {index} has {others} accounts of the dead"));
+    }
+    found
 }
 
 /// This process's keeper looks at its neighbours now: the death of one who was not a member of the ring yet is otherwise noticed by the belt, within

@@ -217,6 +217,9 @@ impl Stage {
                 self.board.set_status(0, status::READY);
                 self.wait_for(cue::LEAVE);
                 self.settle();
+                let left = || crash::leftovers(&self.namespace());
+                // Those who left in good order are buried like the dead.
+                assert!(self.poll(|| left().is_empty()), "left behind: {:?}", left());
             }
             Role::Reaper => {
                 crash::arm(Scope::Recovery);
@@ -288,6 +291,11 @@ impl Stage {
         let ended = self.board.until(LONG, || actor.has_outcome.load(SeqCst) || self.board.status(place) == status::GONE);
         assert!(ended, "sleeper {sleeper} hangs");
         actor.has_outcome.load(SeqCst).then(|| actor.outcome.load(SeqCst))
+    }
+
+    /// The sleeper died before it had anything, and said its last words.
+    pub fn has_last_words(&self, sleeper: usize) -> bool {
+        self.board.actors[self.place_of(sleeper)].trace.died.load(SeqCst)
     }
 
     /// Sleepers that were chosen to die.

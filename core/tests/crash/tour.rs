@@ -159,7 +159,10 @@ impl Job<'_> {
             let text = format!("{}: {}: {plan:?}: {}: {}", scenario.operation, scenario.name, seen.places, complaint.replace('\n', " "));
             println!("FOUND {text}");
             writeln!(self.out, "found\t{text}").unwrap();
-            assert!(self.findings < ENOUGH, "enough findings");
+            if self.findings >= ENOUGH {
+                // SAFETY: ends this process; the parent has the folder, and prints what it was told.
+                unsafe { libc::_exit(0) };
+            }
         }
         seen
     }
