@@ -385,8 +385,8 @@ class Soak:
     def explain(self, o: int, missing: int) -> None:
         """The semaphore numbers its acquisitions. Those that nobody wrote down were had by the dead (or by a wait that was cancelled in the instant of its
         grant, which gave it back). What else is missing must have been on its way back, or it was given to one who was dead and did not come back. A
-        kill between the swap that takes a unit and its number, which are neighbours, would look the same. Seen: 10 in 3 277 kills; that all of them are
-        that is a guess which nobody has tested, so each is printed with those who died in a call for the semaphore."""
+        kill between the swap that takes a unit and its number, which are neighbours, would look the same, but hardly as often as this is seen: 10 in 3 277
+        kills. The cause is not known; it may be a unit that the core loses. Each is printed with those who died in a call for the semaphore."""
         i = o - L.FIRST_PLAIN
         permit = self.objects[o].acquire(timeout=0)
         permit.release()
