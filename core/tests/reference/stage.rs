@@ -239,7 +239,7 @@ impl Player {
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let listener = std::thread::spawn(move || {
-            let mut ops: HashMap<(u64, usize), Vec<Op>> = HashMap::new();
+            let mut ops: HashMap<(u64, u64, usize), Vec<Op>> = HashMap::new();
             for line in output.lines().map_while(|line| line.ok()) {
                 let Some(line) = line.strip_prefix("@ ") else { continue };
                 let words: Vec<u64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
@@ -248,7 +248,7 @@ impl Player {
                     0 => Told::Begins { actor, tid: words[2] as u32 },
                     1 => {
                         let (seed, mask) = (words[2], words[3]);
-                        let plan = ops.entry((seed ^ mask, actor)).or_insert_with(|| {
+                        let plan = ops.entry((seed, mask, actor)).or_insert_with(|| {
                             Plan::new(seed, Where::Processes, mask).scripts[actor].iter().map(|step| step.op.clone()).collect()
                         });
                         let op = match words[4] as usize {
@@ -424,6 +424,12 @@ impl Stage {
             let Some(player) = &mut self.players[actor] else { continue };
             player.play(plan.seed, mask, actor, 0);
             while !matches!(self.told.recv().unwrap(), Told::Closes { actor: closed } if closed == actor) {}
+        }
+        for record in &mut records {
+            let Answer([what, owner, depth, _]) = &mut record.answer;
+            if *what == 7 && *owner != 0 {
+                *depth = 0; // see `Op::Look`
+            }
         }
         history(plan, records, &tids, death)
     }
