@@ -12,8 +12,7 @@
 //! *Death.* Before the link: the kernel frees the unnamed file. After CLOSING, before the unlink: whoever meets CLOSING unlinks,
 //! under `flock` on that inode and only while the path still leads to it, so that two finishers cannot remove a successor.
 
-use super::layout::{self, MAGIC};
-pub(crate) use super::layout::{FORMAT, SIZE};
+use super::layout::{self, FORMAT, MAGIC};
 use super::mapping::{Arena, View};
 use crate::cell::fence;
 use crate::error::{Error, ErrorKind, Result};

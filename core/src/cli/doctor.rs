@@ -3,7 +3,7 @@
 use super::args::{Doctor, Level};
 use super::look::{called, party};
 use super::report::{Report, Voice, WRONG};
-use crate::arena::file;
+use crate::arena::{file, layout};
 use crate::inspect::{Inspection, Picture, ProcessState, Violation};
 use crate::name::quoted;
 use crate::sys::clock::{self, Deadline};
@@ -145,7 +145,7 @@ impl Findings {
     }
 
     fn limits(&mut self) {
-        let size = file::SIZE;
+        let size = layout::SIZE;
         let is_below = |limit: Option<u64>, least: u64| limit.is_some_and(|limit| limit < least);
         if is_below(process::limit(Limit::FileSize), size) {
             self.fail(
@@ -155,7 +155,7 @@ impl Findings {
             );
         }
         if is_below(process::limit(Limit::AddressSpace), 2 * size) {
-            let text = format!("RLIMIT_AS is below {} MiB; a namespace takes {} MiB of addresses", 2 * size >> 20, size >> 20);
+            let text = format!("RLIMIT_AS is below {} MiB; a namespace takes {} MiB of addresses", (2 * size) >> 20, size >> 20);
             self.fail("limits", &text, "raise it: ulimit -v unlimited");
         }
         if is_below(process::limit(Limit::Descriptors), FEW_DESCRIPTORS) {
@@ -193,7 +193,7 @@ impl Findings {
             self.warn("namespace", &format!("{} is left over", path.display()), "the next user makes it afresh, or: byname gc");
             return Ok(());
         }
-        self.ok("namespace", &format!("{} has format {}, which this byname speaks", path.display(), file::FORMAT));
+        self.ok("namespace", &format!("{} has format {}, which this byname speaks", path.display(), layout::FORMAT));
         let picture = inspection.look()?;
         self.processes(&picture);
         self.objects(&picture);
@@ -260,7 +260,7 @@ fn keeps_ipc() -> bool {
     for dir in ["/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"] {
         files.extend(std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()));
     }
-    let texts = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
-    let said = texts.filter_map(|text| text.lines().filter_map(|line| line.trim().strip_prefix("RemoveIPC=").map(str::to_owned)).last());
-    said.last().is_some_and(|value| matches!(value.trim(), "no" | "false" | "off" | "0"))
+    let texts: Vec<String> = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    let said = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("RemoveIPC=")).next_back();
+    said.is_some_and(|value| matches!(value.trim(), "no" | "false" | "off" | "0"))
 }

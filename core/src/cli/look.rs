@@ -69,7 +69,7 @@ pub(super) fn tree(voice: Voice) -> u8 {
     let mut text = String::new();
     for first_ones in [true, false] {
         for (i, wait) in waits.iter().enumerate() {
-            if !drawn[i] && !(first_ones && is_waited_for(wait)) {
+            if !(drawn[i] || first_ones && is_waited_for(wait)) {
                 let _ = writeln!(text, "{}", party(&wait.who));
                 branch(&waits, i, 1, &mut drawn, &mut text);
             }
