@@ -776,7 +776,7 @@ pub const SCENARIOS: &[Scenario] = &[
         s.sleeper(0, || {
             let [other, semaphore, mutex] = rest.unwrap();
             get(mutex);
-            get_in(&[other, event, mutex, semaphore], Mode::All);
+            std::mem::forget(get_in(&[other, event, mutex, semaphore], Mode::All));
             assert_eq!(semaphore.available().unwrap(), 0);
             (0..2).for_each(|_| mutex.release().unwrap());
             assert!(mutex.release().is_err(), "owned twice");
