@@ -98,7 +98,7 @@ impl Locked<'_> {
 fn release_against_a_time_out(late: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(3, move || {
+    explore(2, move || {
         let me = Actor::new(1);
         let world = Arc::new(World::owned(me.op, 2, bug));
         let waiters = [(0, true), (1, false)].map(|(waiter, gives_up)| {
@@ -118,7 +118,7 @@ fn release_against_a_time_out(late: bool, bug: Option<Planted>) -> Outcomes {
 fn release_against_a_barger(late: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(3, move || {
+    explore(2, move || {
         let me = Actor::new(1);
         let world = Arc::new(World::owned(me.op, 1, bug));
         let sleeper = {
@@ -193,7 +193,7 @@ fn owner_dies_releasing(fuel: u32, late: bool, sleepers: usize, preemptions: usi
 
 #[test]
 fn an_owners_death_in_its_release_forgets_nobody() {
-    for (late, sleepers, preemptions) in [(false, 1, 3), (true, 1, 3), (false, 2, 1), (true, 2, 1)] {
+    for (late, sleepers, preemptions) in [(false, 1, 2), (true, 1, 2), (false, 2, 0), (true, 2, 0)] {
         let runs: usize = (0..14).map(|fuel| owner_dies_releasing(fuel, late, sleepers, preemptions)).sum();
         println!("owner dies releasing, late {late}, {sleepers} sleepers: {runs} schedules");
     }
