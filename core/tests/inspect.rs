@@ -587,3 +587,36 @@ fn a_process_is_shown_stopped_and_dead() {
     };
     assert_eq!(left.objects.len(), 1, "what only the dead one held is gone");
 }
+
+#[test]
+fn whatever_stands_there_a_look_ends_and_says_something() {
+    let _watchdog = watchdog();
+    let copy = specimen("garbage");
+    let mut random = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+    println!("seed {random}");
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let tables = [PROCESSES, OWNERS, WAITERS, NODES, OBJECTS, LONG_NAMES, ROWS, OWNER_BLOCKS, WAITER_BLOCKS, BUCKETS];
+    let mut found = 0;
+    for round in 0..60 {
+        for _ in 0..=round {
+            let (table, record) = (tables[next(tables.len() as u64) as usize], next(8));
+            let field = next(table.size.min(256) / 8) * 8;
+            let value = match next(4) {
+                0 => next(u64::MAX),
+                1 => next(16),
+                2 => next(64) << 32 | next(64),
+                _ => copy.word(table, record, field) ^ 1 << next(64),
+            };
+            copy.write(table, record, field, &value.to_ne_bytes());
+        }
+        copy.inspect().look().unwrap();
+        found += usize::from(!copy.inspect().check().unwrap().is_empty());
+        copy.inspect().check_quiet().unwrap();
+    }
+    assert!(found > 30, "{found}");
+}
