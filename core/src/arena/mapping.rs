@@ -12,7 +12,7 @@ use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Guards, Lock};
 use crate::name::quoted;
-use crate::sys::file::File;
+use crate::sys::file::{self as sys_file, File};
 use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
 use crate::sys::process::Uncancelled;
@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Tables are mapped in steps of this size.
 const MAP_STEP: u64 = 1 << 20;
+const PAGE: u64 = 4096;
 
 struct Extent {
     offset: u64,
@@ -122,16 +123,21 @@ impl Arena {
 
     /// Whether the file was deleted, replaced or truncated. That the program closed our descriptor is not a loss.
     pub(crate) fn is_lost(&self) -> bool {
-        match self.file.lock().get(&self.path) {
-            Ok(file) => file::is_lost(&self.path, file),
-            Err(_) => true,
+        let mut file = self.file.lock();
+        match file.get(&self.path) {
+            Ok(open) => file::is_lost(&self.path, open),
+            Err(_) => !file.is_in_place(&self.path),
         }
     }
 
-    /// Makes a truncated file long again: a futex can be woken only where there is a page.
+    /// Makes a truncated file long again: a futex can be woken only where there is a page. But for the last one, so that the other
+    /// processes see that it was truncated, too.
     pub(crate) fn restore_size(&self) {
-        if let Ok(file) = self.file.lock().get(&self.path) {
-            let _ = file.set_size(layout::SIZE);
+        let mut file = self.file.lock();
+        if let Ok(file) = file.get(&self.path)
+            && file.stat().is_ok_and(|s| s.size < layout::SIZE)
+        {
+            let _ = file.set_size(layout::SIZE - PAGE);
         }
     }
 
@@ -150,10 +156,16 @@ impl Arena {
         self.usable[table as usize].load(Ordering::Acquire)
     }
 
-    /// Puts memory behind the first chunk of every table that calls need besides objects.
+    /// Puts memory behind the first chunk of every table that calls need besides objects, and maps it: a program may close the descriptor
+    /// and give away the right to open the file again.
     pub(crate) fn begin_tables(&self) -> Result<()> {
-        let needed = [Table::Processes, Table::Owners, Table::Waiters, Table::Nodes];
-        needed.into_iter().filter(|&table| self.high_water(table) == 0).try_for_each(|table| self.grow(table, 0))
+        for table in [Table::Processes, Table::Owners, Table::Waiters, Table::Nodes] {
+            if self.high_water(table) == 0 {
+                self.grow(table, 0)?;
+            }
+            self.make_usable(table, 0)?;
+        }
+        Ok(())
     }
 
     /// Puts memory behind the next chunk of a table, unless somebody has grown it beyond `seen` meanwhile.
@@ -244,8 +256,11 @@ impl Arena {
         }
     }
 
-    /// The file holds bytes that byname never writes.
+    /// The file holds bytes that byname never writes; or it was truncated, and these are the zeros that came in their place.
     pub(crate) fn corrupted(&self, what: &str) -> Error {
+        if self.gate.is_open() && self.is_lost() {
+            self.gate.lose();
+        }
         if self.gate.is_lost() {
             return self.lost_error();
         }
@@ -404,17 +419,32 @@ impl OwnFile {
         Ok(OwnFile { file: Some(file.moved_up()), dev: stat.dev, ino: stat.ino })
     }
 
+    /// Whether the path leads to the file. A program that has closed our descriptor may have none left to open it again, or no longer the
+    /// right to: that loses nothing that is mapped.
+    fn is_in_place(&self, path: &Path) -> bool {
+        sys_file::stat(path).is_ok_and(|s| (s.dev, s.ino) == (self.dev, self.ino) && s.size >= layout::SIZE)
+    }
+
     /// The file; opened again where the descriptor was taken away.
     fn get(&mut self, path: &Path) -> Result<&File> {
         let is_it = |file: &File| file.stat().is_ok_and(|s| (s.dev, s.ino) == (self.dev, self.ino));
         if !self.file.as_ref().is_some_and(is_it) {
             std::mem::forget(self.file.take()); // the number is somebody else's now
-            let again = File::open(path).ok().filter(is_it);
-            self.file = again.map(File::moved_up);
+            match File::open(path) {
+                Ok(file) if is_it(&file) => self.file = Some(file.moved_up()),
+                Err(errno) if self.is_in_place(path) => {
+                    return Err(Error::system(
+                        &format!("the descriptor of {} was closed, and it cannot be opened again", path.display()),
+                        errno,
+                    ));
+                }
+                _ => {
+                    let what = format!("the descriptor of {} was closed, and the file is there no more", path.display());
+                    return Err(Error::new(ErrorKind::NamespaceLost, what));
+                }
+            }
         }
-        self.file.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::NamespaceLost, format!("the descriptor of {} was closed, and the file is there no more", path.display()))
-        })
+        Ok(self.file.as_ref().expect("it is open"))
     }
 }
 
