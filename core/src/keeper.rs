@@ -57,11 +57,14 @@ pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<b
         Ok(None) => drop(tell.send(Ok(false))),
         Err(error) => drop(tell.send(Err(error))),
     };
-    process::spawn_quiet("byname-keeper", body).map_err(|errno| {
-        Error::new(ErrorKind::LimitReached, "cannot start byname's keeper thread; see RLIMIT_NPROC and the cgroup's pids.max")
-            .with_errno(errno)
-    })?;
+    process::spawn_quiet("byname-keeper", body).map_err(no_thread)?;
     told.recv().unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "byname's keeper thread ended while it joined the namespace")))
+}
+
+/// No thread is left for a keeper.
+pub(crate) fn no_thread(errno: i32) -> Error {
+    Error::new(ErrorKind::LimitReached, "cannot start byname's keeper thread; see RLIMIT_NPROC, RLIMIT_AS and the cgroup's pids.max")
+        .with_errno(errno)
 }
 
 /// J1 to J7, on the keeper's thread.

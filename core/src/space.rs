@@ -145,7 +145,7 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
     if let Some(space) = all().find(|s| s.arena.path == path) {
         return Ok(space);
     }
-    if !robust::works() {
+    if !robust::works().map_err(keeper::no_thread)? {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "this kernel or sandbox does not tell of the death of threads (robust futexes), on which byname depends",
@@ -160,6 +160,9 @@ pub(crate) fn attach(dir: PathBuf, session: Option<&str>) -> Result<&'static Spa
         let joined = space.arena.begin_tables().and_then(|()| keeper::start(space, None));
         if joined.is_err() {
             keeper::remove_if_empty(space); // we may have made the file
+        }
+        if joined != Ok(true) {
+            space.arena.give_up();
         }
         if joined? {
             space.arena.gate.open();

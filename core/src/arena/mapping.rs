@@ -130,6 +130,12 @@ impl Arena {
         }
     }
 
+    /// Lets go of what an arena that could not be joined holds: its descriptor and its guard. Its addresses stay taken.
+    pub(crate) fn give_up(&self) {
+        self.file.lock().file = None;
+        fault::unguard(self.region);
+    }
+
     /// Makes a truncated file long again: a futex can be woken only where there is a page. But for the last one, so that the other
     /// processes see that it was truncated, too.
     pub(crate) fn restore_size(&self) {

@@ -20,6 +20,14 @@ struct Guarded {
     own: AtomicU32,
 }
 
+impl Guarded {
+    fn free(&self) {
+        self.address.store(0, Ordering::Release);
+        self.own.store(0, Ordering::Release);
+        self.word.store(0, Ordering::Release); // last: the place is free for the next
+    }
+}
+
 static GUARDED: [Guarded; MOST] = [const {
     Guarded {
         address: AtomicUsize::new(0),
@@ -93,10 +101,15 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(slot) = self.0 {
-            slot.address.store(0, Ordering::Release);
-            slot.own.store(0, Ordering::Release);
-            slot.word.store(0, Ordering::Release); // last: the place is free for the next
+            slot.free();
         }
+    }
+}
+
+/// Ends the guard over a region that nothing touches any more.
+pub(crate) fn unguard(region: Region) {
+    if let Some(slot) = GUARDED.iter().find(|slot| slot.address.load(Ordering::Acquire) == region.address()) {
+        slot.free();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who we are, and the threads that the core makes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
 
 /// This process's id, in its own PID namespace.
 pub(crate) fn pid() -> u32 {
@@ -163,10 +164,10 @@ impl Drop for Uncancelled {
     }
 }
 
-/// Starts a thread that no signal handler of the program ever runs on.
+/// Starts a thread that no signal handler of the program ever runs on; without one left it is an error, never a panic.
 ///
 /// Signals are blocked with `pthread_sigmask`, which leaves the C library's own signals (`setuid` needs them) open.
-pub(crate) fn spawn_quiet(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), i32> {
+pub(crate) fn spawn_quiet<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, i32> {
     // SAFETY: both sets are plain values filled by the calls; the old mask is put back before returning.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
@@ -178,7 +179,7 @@ pub(crate) fn spawn_quiet(name: &str, body: impl FnOnce() + Send + 'static) -> R
         libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut old);
         let spawned = std::thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024).spawn(body);
         libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
-        spawned.map(|_| ()).map_err(|e| e.raw_os_error().unwrap_or(libc::EAGAIN))
+        spawned.map_err(|e| e.raw_os_error().unwrap_or(libc::EAGAIN))
     }
 }
 

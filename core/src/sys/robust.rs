@@ -134,19 +134,22 @@ pub(crate) unsafe fn unlock_thread_word(bytes: *mut u8) {
     unsafe { libc::pthread_mutex_unlock(bytes.cast()) };
 }
 
-/// Whether this kernel marks the robust mutex of a thread that ends: tried once per process, on a thread made for it.
-pub(crate) fn works() -> bool {
+/// Whether this kernel marks the robust mutex of a thread that ends: tried once per process, on a thread made for it. An error if
+/// no thread can be made now. The caller sees to it that nobody else is in here.
+pub(crate) fn works() -> Result<bool, i32> {
     static WORKS: OnceLock<bool> = OnceLock::new();
     static WORDS: OnceLock<[Word64; THREAD_LOCK_BYTES / 8]> = OnceLock::new();
-    *WORKS.get_or_init(|| {
-        let words = WORDS.get_or_init(Default::default);
-        let owner = std::thread::spawn(move || {
-            // SAFETY: the bytes are static, and nobody else makes a mutex there.
-            unsafe { lock_thread_word(words.as_ptr().cast_mut().cast()) }.is_ok()
-        });
-        let word = if THREAD_WORD_OFFSET == 0 { words[0].low() } else { words[0].high() };
-        owner.join().unwrap_or(false) && died(word.load())
-    })
+    if let Some(&works) = WORKS.get() {
+        return Ok(works);
+    }
+    let words = WORDS.get_or_init(Default::default);
+    let owner = super::process::spawn_quiet("byname-probe", move || {
+        // SAFETY: the bytes are static, and nobody else makes a mutex there.
+        unsafe { lock_thread_word(words.as_ptr().cast_mut().cast()) }.is_ok()
+    })?;
+    let word = if THREAD_WORD_OFFSET == 0 { words[0].low() } else { words[0].high() };
+    let marked = owner.join().unwrap_or(false) && died(word.load());
+    Ok(*WORKS.get_or_init(|| marked))
 }
 
 /// Whether a word says that its thread is gone.
