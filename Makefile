@@ -22,6 +22,7 @@ DEPTH ?= 1
 RIVALS ?= 1
 ONLY ?=
 SHORT ?=
+LONG ?=
 BASE ?=
 
 VENV := .venv
@@ -89,9 +90,9 @@ demo: build ## four languages count a text under one set of names; INPUT=file ta
 
 .PHONY: test
 test: tools-there ## everything below, from a fresh clone; fails if a process or a file is left behind
-	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-command test-readme test-scenarios test-kill
+	@$(NO_LITTER) $(MAKE) --no-print-directory build test-rust test-python test-node test-c test-command test-readme test-scenarios test-kill test-surroundings
 
-.PHONY: test-rust test-python test-python-all test-node test-c test-command test-readme test-scenarios test-kill
+.PHONY: test-rust test-python test-python-all test-node test-c test-command test-readme test-scenarios test-kill test-surroundings
 test-rust: ## unit, model, documentation tests of the Rust crates, and the examples of the core
 	cargo test --locked --workspace --features byname/cli --exclude byname-python --exclude byname-node
 	"$(TARGET)/debug/examples/counter"
@@ -112,6 +113,8 @@ test-scenarios: ## the contract's rows, each role played by each language
 	$(PY) tests/conductor/run.py --target "$(TARGET)"
 test-kill: ## a few rounds of the kill test
 	$(PY) tests/conductor/kill.py --target "$(TARGET)" --runs 5
+test-surroundings: ## where something is scarce or odd; LONG=1 the long form, ONLY=word some
+	$(PY) tests/surroundings/run.py $(if $(LONG),--long) $(if $(ONLY),--only "$(ONLY)")
 
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
