@@ -6,6 +6,7 @@
 //!
 //! A time-out and an abandoned mutex are outcomes, never errors.
 
+use crate::sys::code;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -184,10 +185,15 @@ impl Error {
         Error::new(ErrorKind::InvalidName, message)
     }
 
-    /// A system call that failed.
+    /// A system call that failed; one that found no descriptor left has met a limit.
     pub(crate) fn system(what: &str, errno: i32) -> Self {
         let text = std::io::Error::from_raw_os_error(errno);
-        Error::new(ErrorKind::System, format!("{what}: {text}")).with_errno(errno)
+        match errno {
+            code::EMFILE => Error::new(ErrorKind::LimitReached, format!("{what}: {text}; see RLIMIT_NOFILE and close some")),
+            code::ENFILE => Error::new(ErrorKind::LimitReached, format!("{what}: {text}; see the machine's fs.file-max")),
+            _ => Error::new(ErrorKind::System, format!("{what}: {text}")),
+        }
+        .with_errno(errno)
     }
 
     /// What a caller does differently.
