@@ -67,7 +67,7 @@ class Thread(threading.Thread):
 class Child:
     """A Python process that runs `code` with `byname` and `sys` imported; it talks by lines."""
 
-    def __init__(self, code, *arguments, options=()):
+    def __init__(self, code, *arguments, options=(), env=None):
         # `blocked` tells the line "blocked" once a wait is in progress: from another thread, since the main one waits.
         prelude = (
             "import os, signal, sys, threading, time, byname\n"
@@ -84,6 +84,7 @@ class Child:
         )
         self.process = subprocess.Popen(
             [sys.executable, *options, "-c", prelude + code, *map(str, arguments)],
+            env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

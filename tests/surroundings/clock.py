@@ -4,7 +4,11 @@ The library of the tree runs as it ships; the clock that it reads is put before 
 """
 
 import os
+import signal
+import subprocess
+import sys
 
+import common
 import tools
 
 TIMED = """
@@ -50,17 +54,23 @@ say('kept time')
 """
 
 
+def stepped():
+    """The environment of a process whose wall clock steps."""
+    return dict(os.environ, LD_PRELOAD=tools.program("stepped", "-shared", "-fPIC", "-ldl"))
+
+
+def test_a_wait_by_the_wall_clock_would_be_seen():
+    """The stand-in clock does what it is for: it stops who lets the kernel wait for a time of the wall clock."""
+    futex, wait_bitset_realtime = 202, 9 | 256
+    if os.uname().machine != "x86_64":
+        raise common.Skip("the number of futex is that of x86-64")
+    waits = f"import ctypes; ctypes.CDLL(None).syscall({futex}, (ctypes.c_int * 1)(1), {wait_bitset_realtime}, 0, (ctypes.c_long * 2)(1, 0), None, -1)"
+    ended = subprocess.run([sys.executable, "-c", waits], env=stepped(), stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == -signal.SIGABRT and "by the wall clock" in ended.stderr, ended
+
+
 def test_stepped_around_timed_waits():
-    library = tools.program("stepped", "-shared", "-fPIC", "-ldl")
-    before = os.environ.get("LD_PRELOAD")
-    os.environ["LD_PRELOAD"] = library
-    try:
-        child = tools.Child(TIMED)
-    finally:
-        if before is None:
-            del os.environ["LD_PRELOAD"]
-        else:
-            os.environ["LD_PRELOAD"] = before
+    child = tools.Child(TIMED, env=stepped())
     with child:
         child.expect("kept time")
         child.end()

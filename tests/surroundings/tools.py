@@ -26,8 +26,8 @@ PREFIX = Path(os.environ.get("BYNAME_PREFIX") or Path(os.environ.get("CARGO_TARG
 class Child(helpers.Child):
     """A Python process as tests/python has it, that can also be told something."""
 
-    def __init__(self, code, *arguments):
-        super().__init__(textwrap.dedent(code), *arguments)
+    def __init__(self, code, *arguments, env=None):
+        super().__init__(textwrap.dedent(code), *arguments, env=env)
 
     def tell(self, line):
         self.process.stdin.write(line + "\n")
