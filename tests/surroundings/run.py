@@ -39,7 +39,7 @@ def main() -> int:
             passed += 1
             print(f"ok      {title}{f': {said}' if said else ''}", flush=True)
         elif status == common.SKIPPED:
-            skipped.append(f"{title} ({said.splitlines()[-1]})")
+            skipped.append(f"{title} ({(said.splitlines() or [''])[-1]})")
             print(f"skipped {skipped[-1]}", flush=True)
         else:
             failed += 1
