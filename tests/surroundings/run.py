@@ -31,6 +31,7 @@ def main() -> int:
     if options.list:
         print(*(".".join(test) for test in tests), sep="\n")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun is cleared away
     passed, failed, skipped = 0, 0, []
     for module, name in tests:
         status, said = run(module, name, options.long)
