@@ -24,6 +24,7 @@ ONLY ?=
 SHORT ?=
 LONG ?=
 BASE ?=
+PROFILE ?= dist
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -169,8 +170,8 @@ lint: tools-there $(VENV)/.ready ## formatting, clippy, the house rules
 
 .PHONY: bench
 bench: tools-there $(VENV)/.ready ## byname against references and rivals: target/bench.json; ONLY=W1,W3 ROUNDS=9 RIVALS=0; BASE=commit compares with that
-	cargo build --locked --profile dist -p byname-c -p byname-python -p byname-node -p byname-bench
-	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(filter 0,$(RIVALS)),--no-rivals) $(if $(BASE),--base $(BASE))
+	cargo build --locked --profile $(PROFILE) -p byname-c -p byname-python -p byname-node -p byname-bench
+	@$(NO_LITTER) $(PYTHON) bench/run.py --target "$(TARGET)" --profile $(PROFILE) --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(filter 0,$(RIVALS)),--no-rivals) $(if $(BASE),--base $(BASE))
 
 .PHONY: bench-doc
 bench-doc: ## puts target/bench.json, as `make bench` left it, into docs/benchmarks.md

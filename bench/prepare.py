@@ -14,12 +14,12 @@ C_PROGRAMS = ["uncontended", "contend", "pingpong", "names", "opening", "objects
 
 
 class Environment:
-    """Where things are, once prepared: the libraries of the tree `root`, which `target` has built. A rival that cannot be had is told of and left
+    """Where things are, once prepared: the libraries of the tree `root`, which stand in `built`. A rival that cannot be had is told of and left
     out; a reference must be there."""
 
-    def __init__(self, target, rivals, root=ROOT, folder=ROOT / "target" / "bench-env"):
+    def __init__(self, built, rivals, root=ROOT, folder=ROOT / "target" / "bench-env"):
         self.root = root
-        self.built = target.resolve() / "dist"
+        self.built = built.resolve()
         self.folder = folder
         self.prefix = self.folder / "prefix"
         self.venv = self.folder / "venv"
@@ -139,7 +139,7 @@ def of_commit(commit):
         archive.extractall(tree, filter="data")
     packages = [argument for name in ("c", "python", "node", "bench") for argument in ("-p", f"byname-{name}")]
     subprocess.run(["cargo", "build", "--quiet", "--locked", "--profile", "dist", *packages, "--target-dir", target], cwd=tree, check=True)
-    return Environment(target, rivals=False, root=tree, folder=home / "env")
+    return Environment(target / "dist", rivals=False, root=tree, folder=home / "env")
 
 
 def addon_names():

@@ -1,6 +1,6 @@
 """Measures byname against its references and rivals and writes a table and target/bench.json.
 
-    python3 bench/run.py [--rounds N] [--only W1,W3] [--no-rivals] [--base COMMIT] [--strict] [--target DIR]
+    python3 bench/run.py [--rounds N] [--only W1,W3] [--no-rivals] [--base COMMIT] [--strict] [--profile NAME] [--target DIR]
 
 `make bench` builds the libraries first (as they ship: the `dist` profile) and then calls this. References, rivals and
 byname run in the same program where they can, slice by slice, and the programs run in rounds one after the other; the
@@ -77,7 +77,7 @@ PROGRAMS = [
 def main():
     options = parse()
     wanted = [program for program in PROGRAMS if set(program.rows) & set(options.only) and (options.rivals or not program.rival)]
-    here = Environment(options.target, options.rivals)
+    here = Environment(options.target / options.profile, options.rivals)
     benches = [Bench(here, SESSION)]
     if options.base:
         benches.append(Bench(of_commit(options.base), f"{SESSION}-base"))
@@ -137,6 +137,7 @@ def parse():
     parser.add_argument(
         "--strict", action="store_true", help="fail when a goal is neither met nor its limit explained, or a row is worse than the base"
     )
+    parser.add_argument("--profile", default="dist", help="cargo's profile with which the libraries were built (default: as they ship)")
     parser.add_argument("--target", type=Path, default=ROOT / "target", help="cargo's target folder")
     options = parser.parse_args()
     options.rivals = options.rivals and not options.base
