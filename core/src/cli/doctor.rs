@@ -131,10 +131,14 @@ impl Findings {
         if release.is_empty() {
             self.warn("kernel", "/proc is not mounted", "mount it: files are named through it, and processes told apart");
         }
-        if robust::works() {
-            self.ok("kernel", &format!("{kernel} tells of the death of threads (robust futexes)"));
-        } else {
-            self.fail("kernel", &format!("{kernel} does not tell of the death of threads"), "allow set_robust_list in the sandbox");
+        match robust::works() {
+            Ok(true) => self.ok("kernel", &format!("{kernel} tells of the death of threads (robust futexes)")),
+            Ok(false) => {
+                self.fail("kernel", &format!("{kernel} does not tell of the death of threads"), "allow set_robust_list in the sandbox")
+            }
+            Err(_) => {
+                self.fail("kernel", "no thread can be made to try robust futexes", "raise the limit of threads (ulimit -u, pids.max)")
+            }
         }
         if futex::has_wait_many() {
             self.ok("kernel", "one sleep watches several words (futex_waitv)");
