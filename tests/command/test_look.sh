@@ -64,7 +64,7 @@ says doctor 'kill -CONT'
 export BYNAME_DIR=$(mktemp -d "${BYNAME_DIR:-/dev/shm}/byname-test-XXXXXX")
 trap 'rm -rf "$BYNAME_DIR"' EXIT
 file=$BYNAME_DIR/byname.v1.local.$(id -u).$BYNAME_SESSION
-status 137 byname lock left -- sh -c 'kill -9 $PPID; sleep 60'
+status 137 byname lock left -- sh -c 'kill -9 $PPID'
 until byname who left | grep -q '(dead)'; do :; done
 says <(byname doctor) 'all of them are dead'
 status 1 byname doctor --check=quiet
