@@ -71,16 +71,17 @@ impl HandleRef {
     }
 
     /// All of a mutex's state; needs QUERY_STATE.
+    ///
+    /// What the owner's records say is about this owner only as long as the mutex is its own: one that released it meanwhile may have
+    /// ended, or be another. So the mutex is looked at again.
     pub fn mutex_state(self) -> Result<MutexState> {
-        let (opened, state) = self.look(Kind::Mutex)?;
-        let Some(index) = state.owner_index() else {
-            return Ok(MutexState { owner: None, depth: 0, abandoned: state.is_abandoned() });
-        };
-        let same = |generation| state.owner_generation_is(generation);
-        if live::vitals(opened.space, index, same)? == Vitals::Gone {
-            return Ok(MutexState { owner: None, depth: 0, abandoned: true });
+        loop {
+            let (opened, state) = self.look(Kind::Mutex)?;
+            let seen = mutex_in(opened, state)?;
+            if self.look(Kind::Mutex)?.1 == state {
+                return Ok(seen);
+            }
         }
-        Ok(MutexState { owner: owner_at(opened.space, index), depth: depth(opened.target.record), abandoned: false })
     }
 
     /// All of an event's state; needs QUERY_STATE.
@@ -103,6 +104,16 @@ impl HandleRef {
     }
 }
 
+fn mutex_in(opened: Opened, state: State) -> Result<MutexState> {
+    let Some(index) = state.owner_index() else {
+        return Ok(MutexState { owner: None, depth: 0, abandoned: state.is_abandoned() });
+    };
+    if live::vitals(opened.space, index, |generation| state.owner_generation_is(generation))? == Vitals::Gone {
+        return Ok(MutexState { owner: None, depth: 0, abandoned: true });
+    }
+    Ok(MutexState { owner: owner_at(opened.space, index), depth: depth(opened.target.record), abandoned: false })
+}
+
 /// The owner writes its depth right after it took the mutex: between the two it holds it once.
 fn depth(record: &Object) -> u32 {
     record.depth.load().max(1)
@@ -118,11 +129,12 @@ fn owner_at(space: &Space, index: u32) -> Option<OwnerInfo> {
 mod tests {
     use super::*;
     use crate::Timeout;
+    use crate::cell::private::{AtomicBool, Ordering};
     use crate::dispatch::claim::{Claim, Decides};
     use crate::dispatch::grant::Intent;
     use crate::dispatch::lock;
     use crate::dispatch::wait::{Ended, Entered, Manner, Request};
-    use crate::engine::{Access, Handle, Namespace, Spec};
+    use crate::engine::{Access, By, Handle, Namespace, Spec};
     use crate::owner;
     use crate::sys::clock::Deadline;
 
@@ -172,6 +184,27 @@ mod tests {
         assert!(!event.is_set().unwrap());
         locked.unlock_quietly();
         assert!(!event.is_set().unwrap());
+    }
+
+    /// An owner that has released the mutex and ended before anybody looks at *it* did not die with the mutex.
+    #[test]
+    fn an_owner_that_ends_while_somebody_looks_has_abandoned_nothing() {
+        const OWNERS: u32 = 1_000_000;
+        let mutex = make(Spec::Mutex { initially_owned: false });
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..OWNERS {
+                    let grant = mutex.try_grant(By::Grant { bound: false }).unwrap().unwrap();
+                    grant.release().unwrap();
+                }
+                over.store(true, Ordering::Relaxed);
+            });
+            while !over.load(Ordering::Relaxed) {
+                let seen = mutex.mutex_state().unwrap();
+                assert!(!seen.abandoned, "{seen:?}");
+            }
+        });
     }
 
     #[test]
