@@ -16,7 +16,7 @@ use crate::bucket::Bucket;
 use crate::cell::private::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use crate::dispatch::claim::{Claim, Phase};
 use crate::dispatch::grant::{self, Intent};
-use crate::dispatch::lock::{Target, node_kind};
+use crate::dispatch::lock::{self, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::engine::{HandleRef, Namespace};
 use crate::error::Result;
@@ -95,6 +95,8 @@ static LAST_WORDS: OnceLock<LastWords> = OnceLock::new();
 static SCOPE: AtomicU32 = AtomicU32::new(0);
 /// Another process alone may reap.
 static GATE: OnceLock<&'static AtomicBool> = OnceLock::new();
+/// How often this process was kept from burying somebody.
+static KEPT: AtomicU64 = AtomicU64::new(0);
 /// The mapped arenas, address and length.
 static ARENAS: [[AtomicU64; 2]; 64] = [const { [AtomicU64::new(0), AtomicU64::new(0)] }; 64];
 
@@ -210,7 +212,25 @@ pub(crate) fn may_reap() -> bool {
     GATE.get().is_none_or(|open| open.load(SeqCst))
 }
 
+/// Somebody has locked what a reaper needs.
+pub(crate) fn note_kept() {
+    KEPT.fetch_add(1, SeqCst);
+}
+
 // --- what tests look at, and do
+
+/// How often this process had to leave a dead one unburied because somebody who lives had something of it locked.
+pub fn kept() -> u64 {
+    KEPT.load(SeqCst)
+}
+
+/// Has the object locked meanwhile, like one who is stopped in the middle of a change.
+pub fn while_locked(object: HandleRef, act: impl FnOnce()) -> Result<()> {
+    let (space, target) = object.place()?;
+    let locked = lock::lock(owner::current(space)?, target)?;
+    act();
+    locked.finish(None)
+}
 
 /// What the object's state is, whoever is in the middle of changing it: what its intent says. The state's bits as they stand in the word.
 pub fn vouched(object: HandleRef) -> u32 {

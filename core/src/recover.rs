@@ -9,11 +9,14 @@
 //! R1 wake seats with a sleeper  the kernel woke one sleeper of each, who may be dead too
 //! R2 every thread's end         until then: not now, come back
 //! R3 waiters                    WAITING -> DEAD; granted, not taken -> given back
-//! R4 objects of the row         unlock and finish; abandon; permits back; serve the others; leave the holder set
+//! R4 objects of the row         unlock and finish; abandon; permits back; serve the others; once R3 is through: leave the holder set
 //! R5 pending words, locks on objects it did not hold, wait-all lock
 //! R6 wake claims granted and not taken, watches among them: the dead one may have owed the wake
 //! R7 blocks, then the slot      generation + 1: every late swap of a slow reaper fails from here
 //! ```
+//!
+//! *Kept from it.* Somebody alive who is stopped may have an object locked. The reaper does the rest and comes back. But as long as R3 owes a grant
+//! of all, the dead stays among the holders of its objects: one that ended could not be given back, nor what was granted together with it.
 
 use crate::arena::layout::{self, Node, Object, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
@@ -32,6 +35,7 @@ use crate::refs;
 use crate::space::{Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::robust;
+use std::cell::Cell;
 
 /// Reaps a dead process; false if it must be tried again: one of its threads has not been seen to end, or somebody who is stopped
 /// holds a lock that was needed (everything else is done then).
@@ -50,10 +54,10 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
             return Ok(false);
         }
     }
-    let mut busy = false;
-    let mut step = |done: Result<()>| match done {
+    let busy = Cell::new(false);
+    let step = |done: Result<()>| match done {
         Err(error) if is_busy(&error) => {
-            busy = true;
+            busy.set(true);
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::Closed => Ok(()), // the object ended meanwhile
@@ -62,11 +66,13 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     for index in blocks(space, Table::Waiters, dead) {
         step(end_waiter(cx.hurried(PATIENCE_NS), dead, index))?;
     }
+    let owes_grants = busy.get();
     for index in refs::objects_of(space, dead) {
         let record = space.arena.object(index)?;
         let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
         let hurried = cx.hurried(PATIENCE_NS);
-        step(settle_object(hurried, dead, at, record).and_then(|()| index::abolish(hurried, dead, at)))?;
+        let settled = settle_object(hurried, dead, at, record);
+        step(if owes_grants { settled } else { settled.and_then(|()| index::abolish(hurried, dead, at)) })?;
     }
     for (index, owner) in live::owners_of(space, dead) {
         let hurried = cx.hurried(PATIENCE_NS);
@@ -85,7 +91,12 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     for index in blocks(space, Table::Nodes, dead) {
         step(unlink_node(cx.hurried(PATIENCE_NS), dead, index))?;
     }
-    if busy { Ok(false) } else { free_slot(space, dead) }
+    if busy.get() {
+        #[cfg(crash)]
+        crate::crash::note_kept();
+        return Ok(false);
+    }
+    free_slot(space, dead)
 }
 
 /// How long the reaper waits for any one lock before it goes on to the next.

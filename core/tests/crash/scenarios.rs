@@ -961,6 +961,29 @@ pub const SCENARIOS: &[Scenario] = &[
             assert_eq!(all[2].available().unwrap(), 1, "a robust permit comes back in any case");
         });
     }),
+    scene("wait-all", "an object is locked by somebody who is stopped while the dead is reaped", 0, |s| {
+        let kept = s.object("kept", semaphore(0, 1));
+        let fleeting = s.namespace().create(Some("fleeting"), semaphore(0, 1), Access::ALL).unwrap();
+        says_taken(s);
+        s.act(Scope::Thread, || _ = get_in(&[kept, fleeting.by_ref()], Mode::All));
+        s.meanwhile(|| {
+            s.await_victims_waiting();
+            s.let_all_reap(false);
+            kept.post(1).unwrap();
+            fleeting.by_ref().post(1).unwrap();
+            drop(fleeting); // the victim alone has it now
+            crash::while_locked(kept, || {
+                s.let_all_reap(true);
+                assert!(s.poll(|| crash::kept() > 0 || s.all_is_over()), "nobody tries to bury the dead");
+            })
+            .unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            assert_eq!(kept.available().unwrap() as usize, 1 - taken_by_all(s), "what came with a permit of an object that ended");
+        });
+    })
+    .alone(),
     scene("wait-all", "two wait for crossed events, asynchronously", 0, |s| {
         let all = [s.object("a", AUTO), s.object("b", AUTO)];
         says_taken(s);

@@ -179,6 +179,11 @@ impl Stage {
         assert!(seen, "{} of {n} wait", crash::waiting(&namespace));
     }
 
+    /// Whether anybody may bury the dead now; at the beginning all may.
+    pub fn let_all_reap(&self, may: bool) {
+        self.board.gate.store(may, SeqCst);
+    }
+
     /// The witness, meanwhile: until those of the victims wait, too, who have something left to do.
     pub fn await_victims_waiting(&self) {
         let namespace = self.namespace();
@@ -188,6 +193,11 @@ impl Stage {
 
     pub fn victims_are_done(&self) -> bool {
         (1..=self.victims).all(|i| self.board.status(i) >= status::DONE)
+    }
+
+    /// The victims have ended and are buried.
+    pub fn all_is_over(&self) -> bool {
+        (1..=self.victims).all(|i| self.board.status(i) == status::GONE) && crash::unburied(&self.namespace()) == 0
     }
 
     /// Looks again and again. (What is looked at stands in the arena, and tells nobody.)
