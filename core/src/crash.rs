@@ -97,6 +97,8 @@ static SCOPE: AtomicU32 = AtomicU32::new(0);
 static GATE: OnceLock<&'static AtomicBool> = OnceLock::new();
 /// How often this process was kept from burying somebody.
 static KEPT: AtomicU64 = AtomicU64::new(0);
+/// The waits that this process began.
+static BEGUN: parking_lot::Mutex<Vec<WaiterRef>> = parking_lot::Mutex::new(Vec::new());
 /// The mapped arenas, address and length.
 static ARENAS: [[AtomicU64; 2]; 64] = [const { [AtomicU64::new(0), AtomicU64::new(0)] }; 64];
 
@@ -240,7 +242,7 @@ pub fn vouched(object: HandleRef) -> u32 {
 fn state_of(space: &'static Space, target: Target) -> State {
     let word = target.word();
     match Intent::read(space, target.record, target.record.target.load()) {
-        Ok(Some((_, _, state))) if word.is_locked() => state,
+        Ok(Some(vouched)) if word.is_locked() => vouched.state,
         _ => word.state(),
     }
 }
@@ -253,13 +255,22 @@ pub fn owns(mutex: HandleRef) -> bool {
     is_ours && target.machine == Machine::Mutex && target.record.depth.load() != 0
 }
 
-/// How many of this process's waits ended with what they waited for: until then a death gives it back. (A record keeps its word until it is used again.)
+/// A wait of this process has begun.
+pub(crate) fn note_wait(at: WaiterRef) {
+    BEGUN.lock().push(at);
+}
+
+/// How many of this process's waits ended with what they waited for: until then a death gives it back. (A record keeps its word until it is used again,
+/// by whichever process; so the word must be that of a wait of ours.)
 pub fn taken(namespace: &Namespace) -> usize {
     let space = namespace.space();
     let is_ours = |index: &u32| live::process_of_waiter(space, *index) == Some(space.me());
+    let begun = BEGUN.lock();
     let is_taken = |index: &u32| {
-        let claim = space.arena.waiter(*index).map(|waiter| Claim(waiter.claim.load()).phase());
-        matches!(claim, Ok(Phase::Taken(_) | Phase::TakenAll(_)))
+        let Ok(waiter) = space.arena.waiter(*index) else { return false };
+        let claim = Claim(waiter.claim.load());
+        matches!(claim.phase(), Phase::Taken(_) | Phase::TakenAll(_))
+            && begun.contains(&WaiterRef { index: *index, generation: claim.generation() })
     };
     (0..space.arena.high_water(Table::Waiters)).filter(is_ours).filter(is_taken).count()
 }

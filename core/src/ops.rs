@@ -199,6 +199,12 @@ pub(crate) fn recurse(target: Target) -> Result<Taken> {
     Ok(Taken { fence: target.record.fence.load(), abandoned: false })
 }
 
+/// The owner has its mutex once more, as a commit counted: once that is through with the mutex, the depth is the owner's again.
+pub(crate) fn recursed(cx: Cx, target: Target) -> Result<Taken> {
+    state(cx, target)?;
+    Ok(Taken { fence: target.record.fence.load(), abandoned: false })
+}
+
 /// The state, once nobody is changing it: what a locked word shows may be half of a change.
 pub(crate) fn state(cx: Cx, target: Target) -> Result<State> {
     let mut patience = Patience::new(Deadline::NEVER);

@@ -186,7 +186,7 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     for (locked, (at, node, _)) in locks.iter_mut().zip(&granted) {
         befores.push(locked.state);
         let after = returned(locked, node);
-        Intent::declare(locked, Decides::Return, after, *at, claim.generation(), 0);
+        Intent::declare(locked, Decides::Return, after, *at, claim.generation());
         locked.write_state(after);
     }
     let won = claim.die().is_some_and(|end| waiter.claim.cas(claim.0, end.0).is_ok());

@@ -332,7 +332,7 @@ mod tests {
         let header = fresh_header([0x1122_3344_5566_7788, 0x99aa_bbcc_ddee_ff00]);
         let hex: Vec<String> = header.chunks(16).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
         let expected = [
-            "62796e616d65001a0300000000100000", // magic, format, header size
+            "62796e616d65001a0400000000100000", // magic, format, header size
             "01000000000000008877665544332211", // OPEN, boot
             "00ffeeddccbbaa990000305800000000", // boot, size
             "00100000000001000000010000001000", // processes, owners, waiters, nodes

@@ -10,7 +10,7 @@ use crate::cell::{Word32, Word64};
 /// First eight bytes of every arena.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"byname\0\x1a");
 /// The number of this layout.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 pub(crate) const PROCESSES: u32 = 4096;
 pub(crate) const OWNERS: u32 = 65_536;
@@ -169,7 +169,7 @@ pub(crate) struct Object {
     pub(crate) tail: Word32,
     /// The last fence number given out.
     pub(crate) fence: Word64,
-    /// Mutex: how often its owner holds it, and what the acquisition found. Written by the owner alone.
+    /// Mutex: how often its owner holds it, and what the acquisition found. Written by the owner alone, or for it while it waits.
     pub(crate) depth: Word32,
     pub(crate) news: Word32,
     pub(crate) kind: Word32,

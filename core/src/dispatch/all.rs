@@ -7,13 +7,16 @@
 //! any order. The commit is the claim: WAITING to GRANTED_ALL(op). Until then every object keeps `before`; from then on `after`.
 //!
 //! *Steps.* C1 lock every object. C2 all signalled for this owner? else unlock. C3 write every intent. C4 swap the claim,
-//! SYNC(claim). C5 for each object: state, target = 0, unlink, unlock.
+//! SYNC(claim). C5 for each object: state, depth, target = 0, unlink, unlock.
+//!
+//! *A mutex that the waiter owns already* is counted once more by the commit, with the depth that its intent has. The owner is blocked meanwhile, so
+//! nobody else writes the depth; and when it wakes it waits for C5 of that mutex, lest the commit's store undo one of its own.
 //!
 //! *Death.* The lock holds no data: a dead holder's is simply taken. Objects that the dead left locked are recovered one by one by
 //! whoever meets them; each intent names the claim and the op, so all agree on whether C4 happened. Fast paths find the lock bit,
 //! so nobody sees a part. The reaper then tries the dead one's objects again under this lock ([`settle`]).
 
-use super::claim::{Claim, Decides};
+use super::claim::Claim;
 use super::grant::{Intent, Wakes};
 use super::lock::{self, Locked, NoLock, Target, node_kind};
 use super::word::{Machine, State};
@@ -140,20 +143,23 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
     for locked in locks.iter() {
         let machine = locked.target.machine;
         match locked.state.take(machine, owner) {
-            Some(taken) => plan.push((taken.state, u32::from(taken.abandoned))),
-            None if machine == Machine::Mutex && locked.state.owned_by(owner) => plan.push((locked.state, super::wait::RECURSED)),
+            Some(taken) => plan.push((taken.state, u32::from(taken.abandoned), 0)),
+            None if machine == Machine::Mutex && locked.state.owned_by(owner) => {
+                let depth = locked.target.record.depth.load().saturating_add(1);
+                plan.push((locked.state, super::wait::RECURSED, depth));
+            }
             None => return Ok(false),
         }
     }
     let at = WaiterRef { index: waiter_index, generation };
-    for ((locked, &index), (after, news)) in locks.iter().zip(nodes).zip(&plan) {
+    for ((locked, &index), (after, news, depth)) in locks.iter().zip(nodes).zip(&plan) {
         let node = arena.node(index)?;
         locked.hand_over(node, *news);
         node.value.store(u64::from(locked.state.epoch()));
         if let Some(account) = locked.account_of_waiter(at)? {
             account.value_after.store(account.value.load().wrapping_add(1));
         }
-        Intent::declare(locked, Decides::All, *after, index, generation, tag(cx.op));
+        Intent::declare_all(locked, *after, *depth, index, generation, tag(cx.op));
     }
     let won = loop {
         let Some(granted) = claim.grant_all(tag(cx.op)).filter(|c| c.generation() == generation) else { break false };
@@ -162,9 +168,12 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
             Err(met) => claim = Claim(met),
         }
     };
-    for ((locked, &index), (after, _)) in locks.iter_mut().zip(nodes).zip(&plan) {
+    for ((locked, &index), (after, _, depth)) in locks.iter_mut().zip(nodes).zip(&plan) {
         if won {
             locked.write_state(*after);
+            if *depth != 0 {
+                locked.target.record.depth.store(*depth);
+            }
             if let Some(account) = locked.account_of_waiter(at)? {
                 account.value.store(account.value_after.load());
             }

@@ -103,21 +103,42 @@ impl Bounded {
 /// The record of a change in progress; valid while `target` is not 0.
 pub(crate) struct Intent;
 
+/// What an intent vouches for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vouched {
+    intent: Intended,
+    /// Whether its change happened.
+    happened: bool,
+    pub(crate) state: State,
+    /// How often the owner holds the mutex, if the change that happened was to count that.
+    pub(crate) depth: Option<u32>,
+}
+
 impl Intent {
     /// Writes the intent: last the word that makes it valid.
-    pub(crate) fn declare(locked: &Locked, decides: Decides, after: State, node: u32, generation: u32, tag: u32) {
+    pub(crate) fn declare(locked: &Locked, decides: Decides, after: State, node: u32, generation: u32) {
+        Intent::write(locked, u64::from(after.0), 0, Intended { decides, node, generation });
+    }
+
+    /// The same for one of the objects that the op with this tag takes together. A mutex that the waiter owns already will have this `depth`; 0 for
+    /// the others.
+    pub(crate) fn declare_all(locked: &Locked, after: State, depth: u32, node: u32, generation: u32, tag: u32) {
+        Intent::write(locked, u64::from(depth) << 32 | u64::from(after.0), tag, Intended { decides: Decides::All, node, generation });
+    }
+
+    fn write(locked: &Locked, after: u64, tag: u32, intended: Intended) {
         let record = locked.target.record;
         record.before.store(u64::from(tag) << 32 | u64::from(locked.state.0));
-        record.after.store(u64::from(after.0));
-        record.target.store(Intended { decides, node, generation }.pack());
+        record.after.store(after);
+        record.target.store(intended.pack());
     }
 
     pub(crate) fn clear(locked: &Locked) {
         locked.target.record.target.store(0);
     }
 
-    /// The state that the intent of `word` vouches for, if there is one, and whether its change happened; it holds as long as the word is not unlocked.
-    pub(crate) fn read(space: &Space, record: &Object, word: u64) -> Result<Option<(Intended, bool, State)>> {
+    /// What the intent of `word` vouches for, if there is one; it holds as long as the object is not unlocked.
+    pub(crate) fn read(space: &Space, record: &Object, word: u64) -> Result<Option<Vouched>> {
         let Some(intent) = Intended::unpack(word) else { return Ok(None) };
         let node = space.arena.node(intent.node)?;
         let (before, after) = (record.before.load(), record.after.load());
@@ -129,13 +150,16 @@ impl Intent {
             }
             None => false,
         };
-        Ok(Some((intent, happened, State(if happened { after } else { before } as u32))))
+        let depth = Some((after >> 32) as u32).filter(|&depth| happened && depth != 0);
+        Ok(Some(Vouched { intent, happened, state: State(if happened { after } else { before } as u32), depth }))
     }
 
     /// Finishes or undoes what the last locker left half done.
     pub(crate) fn resolve(locked: &mut Locked) -> Result<()> {
         let record = locked.target.record;
-        let Some((intent, happened, state)) = Intent::read(locked.cx.space, record, record.target.load())? else { return Ok(()) };
+        let Some(Vouched { intent, happened, state, depth }) = Intent::read(locked.cx.space, record, record.target.load())? else {
+            return Ok(());
+        };
         let node = locked.node(intent.node)?;
         locked.write_state(state);
         let account = match (intent.decides, WaiterRef::unpack(node.waiter.load())) {
@@ -146,6 +170,9 @@ impl Intent {
         };
         if let Some(account) = account {
             account.value.store(account.value_after.load());
+        }
+        if let Some(depth) = depth {
+            record.depth.store(depth);
         }
         Intent::clear(locked);
         Ok(())
@@ -256,7 +283,7 @@ impl Locked {
         self.hand_over(node, u32::from(taken.abandoned));
         node.value.store(u64::from(before.epoch()));
         waiter.ended_by.store(spin::tag(self.cx.op));
-        Intent::declare(self, Decides::Grant, taken.state, index, at.generation, 0);
+        Intent::declare(self, Decides::Grant, taken.state, index, at.generation);
         self.write_state(taken.state);
         let won = loop {
             let Some(granted) = claim.grant(node.ordinal.load()).filter(|c| c.generation() == at.generation) else { break false };
@@ -312,7 +339,7 @@ impl Locked {
     /// Changes state and account together.
     pub(crate) fn change_with_account(&mut self, index: u32, account: &Node, value_after: u64, after: State) {
         account.value_after.store(value_after);
-        Intent::declare(self, Decides::Account, after, index, 0, 0);
+        Intent::declare(self, Decides::Account, after, index, 0);
         self.write_state(after);
         account.value.store(value_after);
         Intent::clear(self);

@@ -10,20 +10,28 @@ use super::word::{Machine, State};
 use crate::error::Result;
 use crate::space::Space;
 
-/// The state at one instant.
-pub(crate) fn state(space: &Space, target: Target) -> Result<State> {
+/// What is seen at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sight {
+    pub(crate) state: State,
+    /// The depth that a commit has decided and may not have written yet.
+    pub(crate) depth: Option<u32>,
+}
+
+/// Looks.
+pub(crate) fn look(space: &Space, target: Target) -> Result<Sight> {
     loop {
         let word = target.word();
         if !word.is_locked() {
-            return Ok(word.state());
+            return Ok(Sight { state: word.state(), depth: None });
         }
         let intended = target.record.target.load();
-        let state = match Intent::read(space, target.record, intended)? {
-            Some((_, _, state)) => state,
-            None => word.state(),
+        let (state, depth) = match Intent::read(space, target.record, intended)? {
+            Some(vouched) => (vouched.state, vouched.depth),
+            None => (word.state(), None),
         };
         if target.record.target.load() == intended && target.word() == word {
-            return Ok(settled(target.machine, state));
+            return Ok(Sight { state: settled(target.machine, state), depth });
         }
         space.check()?;
         std::hint::spin_loop();

@@ -269,6 +269,8 @@ impl Entered {
         }
         record.first_node.store(sibling);
         record.claim.store(claim.0);
+        #[cfg(crash)]
+        crate::crash::note_wait(at);
         Ok(Entered { wait, at, record, begun: claim })
     }
 
@@ -406,7 +408,7 @@ impl Entered {
         let arena = &cx.space.arena;
         let one = |index: usize| -> Result<Taken> {
             let news = arena.node(self.wait.nodes[index])?.news.load();
-            if news == RECURSED { ops::recurse(targets[index]) } else { Ok(ops::took(targets[index], news == 1)) }
+            if news == RECURSED { ops::recursed(cx, targets[index]) } else { Ok(ops::took(targets[index], news == 1)) }
         };
         let ended = match claim.phase() {
             Phase::Granted(_) if arena.node(self.wait.nodes[0])?.kind.load() == node_kind::WATCH => Ended::TimedOut, // it took nothing

@@ -3,9 +3,8 @@
 //! A look takes no lock and waits for nobody: not for a process that was stopped in the middle of a change, either.
 
 use super::{HandleRef, Kind, Opened, Reset};
-use crate::arena::layout::Object;
-use crate::dispatch::look;
-use crate::dispatch::word::{Machine, State};
+use crate::dispatch::look::{self, Sight};
+use crate::dispatch::word::Machine;
 use crate::error::Result;
 use crate::handles::right;
 use crate::live::{self, Vitals};
@@ -76,9 +75,9 @@ impl HandleRef {
     /// ended, or be another. So the mutex is looked at again.
     pub fn mutex_state(self) -> Result<MutexState> {
         loop {
-            let (opened, state) = self.look(Kind::Mutex)?;
-            let seen = mutex_in(opened, state)?;
-            if self.look(Kind::Mutex)?.1 == state {
+            let (opened, sight) = self.look(Kind::Mutex)?;
+            let seen = mutex_in(opened, sight)?;
+            if self.look(Kind::Mutex)?.1 == sight {
                 return Ok(seen);
             }
         }
@@ -86,37 +85,34 @@ impl HandleRef {
 
     /// All of an event's state; needs QUERY_STATE.
     pub fn event_state(self) -> Result<EventState> {
-        let (opened, state) = self.look(Kind::Event)?;
+        let (opened, Sight { state, .. }) = self.look(Kind::Event)?;
         let reset = if opened.target.machine == Machine::ManualEvent { Reset::Manual } else { Reset::Auto };
         Ok(EventState { set: state.is_signalled_event(), reset })
     }
 
     /// All of a semaphore's state; needs QUERY_STATE.
     pub fn semaphore_state(self) -> Result<SemaphoreState> {
-        let (opened, state) = self.look(Kind::Semaphore)?;
+        let (opened, Sight { state, .. }) = self.look(Kind::Semaphore)?;
         let robust = opened.target.machine == Machine::RobustSemaphore;
         Ok(SemaphoreState { available: state.count(), maximum: opened.target.record.maximum.load(), robust })
     }
 
-    fn look(self, kind: Kind) -> Result<(Opened, State)> {
+    fn look(self, kind: Kind) -> Result<(Opened, Sight)> {
         let opened = self.of_kind(kind, right::QUERY)?;
-        Ok((opened, look::state(opened.space, opened.target)?))
+        Ok((opened, look::look(opened.space, opened.target)?))
     }
 }
 
-fn mutex_in(opened: Opened, state: State) -> Result<MutexState> {
+fn mutex_in(opened: Opened, Sight { state, depth }: Sight) -> Result<MutexState> {
     let Some(index) = state.owner_index() else {
         return Ok(MutexState { owner: None, depth: 0, abandoned: state.is_abandoned() });
     };
     if live::vitals(opened.space, index, |generation| state.owner_generation_is(generation))? == Vitals::Gone {
         return Ok(MutexState { owner: None, depth: 0, abandoned: true });
     }
-    Ok(MutexState { owner: owner_at(opened.space, index), depth: depth(opened.target.record), abandoned: false })
-}
-
-/// The owner writes its depth right after it took the mutex: between the two it holds it once.
-fn depth(record: &Object) -> u32 {
-    record.depth.load().max(1)
+    // The owner writes its depth right after it took the mutex: between the two it holds it once.
+    let depth = depth.unwrap_or_else(|| opened.target.record.depth.load()).max(1);
+    Ok(MutexState { owner: owner_at(opened.space, index), depth, abandoned: false })
 }
 
 fn owner_at(space: &Space, index: u32) -> Option<OwnerInfo> {
@@ -134,6 +130,7 @@ mod tests {
     use crate::dispatch::grant::Intent;
     use crate::dispatch::lock;
     use crate::dispatch::wait::{Ended, Entered, Manner, Request};
+    use crate::dispatch::word::State;
     use crate::engine::{Access, By, Handle, Namespace, Spec};
     use crate::owner;
     use crate::sys::clock::Deadline;
@@ -157,7 +154,7 @@ mod tests {
         let mut locked = lock::try_lock_as(cx, target, word, word.state().set()).unwrap();
         locked.append(node).unwrap();
         assert!(event.is_set().unwrap(), "the set has happened; nobody has it yet");
-        Intent::declare(&locked, Decides::Grant, State::event(false), node, at.generation, 0);
+        Intent::declare(&locked, Decides::Grant, State::event(false), node, at.generation);
         assert!(event.is_set().unwrap(), "the waiter may still say no");
         locked.write_state(State::event(false));
         assert!(event.is_set().unwrap(), "and what the word shows meanwhile is nobody's business");
@@ -172,6 +169,31 @@ mod tests {
         locked.unlock_quietly();
         assert!(matches!(entered.conclude(cx, &[target], Ok(false)), Ok(Ended::One(0, _))));
         assert!(!event.is_set().unwrap());
+    }
+
+    #[test]
+    fn what_a_wait_all_takes_of_its_own_mutex_is_seen_as_its_claim_decides() {
+        let mutex = make(Spec::Mutex { initially_owned: false });
+        let _ = mutex.acquire(Timeout::INFINITE, None).unwrap();
+        let opened = mutex.0.0.open(0).unwrap();
+        let (cx, target) = (owner::current(opened.space).unwrap(), opened.target);
+        let request = Request { targets: &[target], all: true, owner: cx.op, deadline: Deadline::after(Timeout::INFINITE), poll: false };
+        let entered = Entered::new(cx, request, Manner::Thread).unwrap();
+        let waiter = opened.space.arena.waiter(entered.at.index).unwrap();
+        let depth = || mutex.mutex_state().unwrap().depth;
+
+        let word = target.word();
+        let locked = lock::try_lock_as(cx, target, word, word.state()).unwrap();
+        Intent::declare_all(&locked, locked.state, 2, entered.wait.nodes[0], entered.at.generation, 7);
+        assert_eq!(depth(), 1, "the waiter may still say no");
+        let claim = Claim(waiter.claim.load());
+        waiter.claim.cas(claim.0, claim.grant_all(7).unwrap().0).unwrap();
+        assert_eq!(depth(), 2, "the claim is decided, though the depth is not yet written");
+        Intent::resolve(&mut { locked }).unwrap();
+        assert_eq!(depth(), 2);
+        drop(entered.wait);
+        (0..2).for_each(|_| mutex.release().unwrap());
+        assert!(mutex.release().is_err());
     }
 
     #[test]

@@ -961,6 +961,35 @@ pub const SCENARIOS: &[Scenario] = &[
             assert_eq!(all[2].available().unwrap(), 1, "a robust permit comes back in any case");
         });
     }),
+    scene("wait-all", "a mutex that the waiter owns already, and an event that somebody sets", 1, |s| {
+        let (mutex, event) = (s.object("m", MUTEX), s.object("e", AUTO));
+        says_owner(s, mutex);
+        s.sleeper(0, || {
+            get(mutex);
+            get_in(&[mutex, event], Mode::All);
+            let depth = mutex.mutex_state().unwrap().depth;
+            (0..2).for_each(|_| mutex.release().unwrap());
+            u64::from(depth)
+        });
+        s.act(Scope::Thread, || event.set().unwrap());
+        s.check(|| {
+            s.settle();
+            let (waits, depth) = (s.waiting() == 1, mutex.mutex_state().unwrap().depth);
+            assert!(!waits || !event.is_set().unwrap() && depth == 1, "all or nothing: {depth}");
+            if waits {
+                event.set().unwrap();
+            }
+            let outcome = s.outcome(0);
+            assert!(matches!(outcome, None | Some(2)), "it has the mutex twice: {outcome:?}");
+            let owed = outcome.is_none() && s.has_last_words(0) && s.words(s.victims) == 1;
+            if outcome.is_some() || s.has_last_words(0) {
+                s.whole_mutex(mutex, owed);
+            } else {
+                get(mutex);
+                mutex.release().unwrap();
+            }
+        });
+    }),
     scene("wait-all", "an object is locked by somebody who is stopped while the dead is reaped", 0, |s| {
         let kept = s.object("kept", semaphore(0, 1));
         let fleeting = s.namespace().create(Some("fleeting"), semaphore(0, 1), Access::ALL).unwrap();

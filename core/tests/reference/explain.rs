@@ -35,8 +35,6 @@ pub enum Op {
     Pulse {
         object: usize,
     },
-    /// (Of an owned mutex the depth is asked only where the answer has one: the waiter itself counts, when it wakes, what a wait for all took of a
-    /// mutex that it owned already. See "Known to fall short" in docs/protocol.md.)
     Look {
         object: usize,
     },
@@ -250,12 +248,7 @@ impl Search<'_> {
                 dispatcher.pulse(*object);
                 Outcome::Done
             }
-            Op::Look { object } => match (dispatcher.objects[*object].seen(), call.outcome) {
-                (Seen::Mutex { owner: Some(owner), abandoned, .. }, Some(Outcome::Saw(Seen::Mutex { depth: 0, .. }))) => {
-                    Outcome::Saw(Seen::Mutex { owner: Some(owner), depth: 0, abandoned })
-                }
-                (seen, _) => Outcome::Saw(seen),
-            },
+            Op::Look { object } => Outcome::Saw(dispatcher.objects[*object].seen()),
         };
         self.finish(id, next, Some(outcome), &mut then);
     }

@@ -425,12 +425,6 @@ impl Stage {
             player.play(plan.seed, mask, actor, 0);
             while !matches!(self.told.recv().unwrap(), Told::Closes { actor: closed } if closed == actor) {}
         }
-        for record in &mut records {
-            let Answer([what, owner, depth, _]) = &mut record.answer;
-            if *what == 7 && *owner != 0 {
-                *depth = 0; // see `Op::Look`
-            }
-        }
         history(plan, records, &tids, death)
     }
 
