@@ -13,6 +13,7 @@ use crate::dispatch::lock::{self, Target};
 use crate::dispatch::wait::{Ended, Entered, Manner, Request};
 use crate::dispatch::word::Machine;
 use crate::error::{Error, Result};
+use crate::index;
 use crate::live::{self, Vitals};
 use crate::lock::{Guards, Lock};
 use crate::ops;
@@ -39,8 +40,15 @@ pub(crate) struct Asyncs(Lock<Registry>);
 struct Registry {
     waits: HashMap<u32, Arc<Pending>>,
     deadlines: BinaryHeap<Reverse<(u64, u32, u32)>>,
-    /// Objects that a leaving waiter could not lock.
-    chores: Vec<ObjectRef>,
+    chores: Vec<Chore>,
+}
+
+/// An object that somebody had locked when its waiters were to be served.
+#[derive(Debug)]
+struct Chore {
+    at: ObjectRef,
+    /// We stay in its holder set until it is done, so that our reaper does it if we die.
+    pinned: bool,
 }
 
 impl Registry {
@@ -189,22 +197,24 @@ impl Asyncs {
         }
     }
 
-    /// An object that a waiter left without its lock: the keeper serves its other waiters as soon as the lock is free.
+    /// An object whose waiters should be served, and whose lock, or that of another object of a wait-all, is not free: the keeper does it
+    /// as soon as it is.
     pub(crate) fn serve_later(&self, cx: Cx, at: ObjectRef) {
-        self.0.lock().chores.push(at);
+        let pinned = index::pin(cx.space, at);
+        self.0.lock().chores.push(Chore { at, pinned });
         grant::ring(cx.space, cx.space.me().slot);
     }
 
     /// True if some are left.
     fn do_chores(&self, cx: Cx) -> bool {
         let chores = std::mem::take(&mut self.0.lock().chores);
-        let left: Vec<ObjectRef> = chores
-            .into_iter()
-            .filter(|at| {
-                let served = ops::target_at(cx.space, *at).and_then(|target| ops::serve_again(cx.hurried(CHORE_NS), target));
-                served.is_err_and(|error| lock::is_busy(&error))
-            })
-            .collect();
+        let (left, done): (Vec<Chore>, Vec<Chore>) = chores.into_iter().partition(|chore| {
+            let served = ops::target_at(cx.space, chore.at).and_then(|target| ops::serve_again(cx.hurried(CHORE_NS), target));
+            served.is_err_and(|error| lock::is_busy(&error))
+        });
+        for chore in done.iter().filter(|chore| chore.pinned) {
+            let _ = index::leave(cx, chore.at);
+        }
         let some = !left.is_empty();
         self.0.lock().chores.extend(left);
         some

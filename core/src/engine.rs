@@ -631,8 +631,8 @@ impl HandleRef {
         Ok(Access(given.fold(Access::READ_CONTROL, |mask, (bit, _)| mask | bit)))
     }
 
-    /// The namespace and the record, for `crash.rs`.
-    #[cfg(crash)]
+    /// The namespace and the record, for `crash.rs` and tests.
+    #[cfg(any(crash, test))]
     pub(crate) fn place(self) -> Result<(&'static Space, Target)> {
         self.0.open(0).map(|opened| (opened.space, opened.target))
     }

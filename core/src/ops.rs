@@ -13,8 +13,6 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::live::{self, Vitals};
-#[cfg(test)]
-use crate::planted::{self, Planted};
 use crate::space::{Cx, Space};
 use crate::sys::clock::Deadline;
 use crate::sys::{guess, robust};
@@ -335,12 +333,6 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
             }
             continue;
         }
-        #[cfg(test)]
-        if word.alls() && planted::has(Planted::AllLockLast) {
-            let Some(locked) = lock::try_lock_as(cx, target, word, after) else { continue };
-            serve(locked, Some(take_all(cx)?), polite)?;
-            return Ok(word.state());
-        }
         // The wait-all lock comes first; the word is read again under it.
         let all = if word.alls() { Some(take_all(cx)?) } else { None };
         let Some(locked) = lock::try_lock_as(cx, target, word, after) else { continue };
@@ -349,15 +341,23 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
     }
 }
 
-/// Hands out, unlocks in order, wakes.
+/// Hands out, unlocks in order, wakes. The signal has happened: a wait-all that could not be tried, because somebody who is stopped has another of its
+/// objects, is our keeper's to try again, and its reaper's if we die; unless the caller is in a hurry and comes back himself.
 fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
-    let space = locked.cx.space;
+    let (cx, at) = (locked.cx, locked.target.at);
+    let space = cx.space;
     let mut wakes = Wakes::default();
     let handed = if polite { locked.hand_out_politely(all.as_ref(), &mut wakes) } else { locked.hand_out(all.as_ref(), &mut wakes) };
     locked.unlock_quietly();
     drop(all);
     wakes.ring(space);
-    handed
+    match handed {
+        Err(error) if lock::is_busy(&error) && cx.patience == Deadline::NEVER => {
+            space.asyncs.serve_later(cx, at);
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Locks the object, and before it the wait-all lock where the object's waiters need it.

@@ -3,9 +3,9 @@
 //! Five are the classes of mistake that lock-free code is made of: [`UnlockRelaxed`](Planted::UnlockRelaxed) (an ordering too weak),
 //! [`DropWake`](Planted::DropWake) (a wake that is forgotten), [`EnterWithoutServing`](Planted::EnterWithoutServing) (a look that is not repeated),
 //! [`AllLockLast`](Planted::AllLockLast) (locks in the wrong order) and [`SkipIntent`](Planted::SkipIntent) (a change that is not announced). The models in
-//! `model/` object to all five. The second to the fourth are planted in the library's own steps as well, where the reference model
-//! (`tests/reference`) has to find them; the first shows on no x86 machine and the last only by a death between two stores. Nothing of
-//! this is compiled into what ships.
+//! `model/` object to all five. The second and the third are planted in the library's own steps as well, where the reference model
+//! (`tests/reference`) has to find them; the first shows on no x86 machine, the last only by a death between two stores, and the fourth costs
+//! time there but blocks nobody. Nothing of this is compiled into what ships.
 
 /// A step that is left out, or done wrongly, on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ fn in_this_process() -> Option<Planted> {
     static PLANTED: std::sync::OnceLock<Option<Planted>> = std::sync::OnceLock::new();
     *PLANTED.get_or_init(|| {
         let name = std::env::var("BYNAME_PLANTED").ok()?;
-        let known = [Planted::DropWake, Planted::EnterWithoutServing, Planted::AllLockLast];
+        let known = [Planted::DropWake, Planted::EnterWithoutServing];
         Some(known.into_iter().find(|bug| format!("{bug:?}") == name).expect("a bug of the library's own"))
     })
 }

@@ -7,6 +7,7 @@ use crate::arena::mapping::{Arena, Place};
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::asyncs::Asyncs;
 use crate::cell::private::{AtomicU32, AtomicU64, Ordering};
+use crate::dispatch::all::SeenHolder;
 use crate::dispatch::spin::Evidence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
@@ -33,6 +34,7 @@ pub(crate) struct Space {
     pub(crate) watches: Watches,
     pub(crate) vacancies: Vacancies,
     pub(crate) evidence: Evidence,
+    pub(crate) all_holder: SeenHolder,
     /// In how many holder sets we stay for an owner's sake (`index.rs`): who releases then looks whether it may leave.
     pub(crate) keeps: AtomicU32,
     /// The slot kept for the child of a fork in progress.
@@ -58,6 +60,7 @@ impl Space {
             watches: Watches::default(),
             vacancies: Vacancies::default(),
             evidence: Evidence::default(),
+            all_holder: SeenHolder::default(),
             keeps: AtomicU32::new(0),
             child: AtomicU64::new(0),
         }))

@@ -3,8 +3,12 @@
 //! *What it is.* One lock for the arena (`header.all_lock`), met only by those who wait for all and by those who signal an object that
 //! such a waiter waits for (a bit in its word says so).
 //!
-//! *Invariants.* Only the holder of this lock holds more than one object lock, and nobody takes it while holding one: no deadlock in
-//! any order. The commit is the claim: WAITING to GRANTED_ALL(op). Until then every object keeps `before`; from then on `after`.
+//! *Invariants.* Nobody takes this lock while holding an object lock. Whoever holds an object lock and wants another waits for it no longer than a
+//! step, and then gives back all that he has: no deadlock in any order. So the lock is a courtesy: those who take it do not meet. The commit is the
+//! claim: WAITING to GRANTED_ALL(op). Until then every object keeps `before`; from then on `after`.
+//!
+//! *Stopped holders.* A process may be stopped with this lock in its hands. Others who see that it does not move go on as *guests*, without the lock:
+//! they may meet others, and then come back.
 //!
 //! *Steps.* C1 lock every object. C2 all signalled for this owner? else unlock. C3 write every intent. C4 swap the claim,
 //! SYNC(claim). C5 for each object: state, depth, target = 0, unlink, unlock.
@@ -21,6 +25,7 @@ use super::grant::{Intent, Wakes};
 use super::lock::{self, Locked, NoLock, Target, node_kind};
 use super::word::{Machine, State};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
+use crate::cell::private::{AtomicU64, Ordering};
 use crate::error::{ErrorKind, Result};
 use crate::live::{self, Vitals};
 use crate::ops;
@@ -29,45 +34,95 @@ use crate::space::Cx;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::process;
 
-/// The held wait-all lock.
+/// How long a holder may not move before others do without the lock.
+const GRACE_NS: u64 = 2_000_000;
+
+/// How long the lock's holder waits for the lock of one object while he has another's, and how long a guest does, who may meet the holder.
+const STEP_NS: u64 = 10_000_000;
+const GUEST_STEP_NS: u64 = 1_000_000;
+
+/// Since when this process has seen who holds the lock. Private; a hint, which several threads write without care.
+#[derive(Debug, Default)]
+pub(crate) struct SeenHolder {
+    holder: AtomicU64,
+    since: AtomicU64,
+}
+
+impl SeenHolder {
+    /// Whether that one has been seen for so long that he is taken for stopped.
+    fn does_not_move(&self, holder: u64) -> bool {
+        let now = clock::now();
+        if self.holder.load(Ordering::Relaxed) != holder {
+            self.since.store(now, Ordering::Relaxed);
+            self.holder.store(holder, Ordering::Relaxed);
+        }
+        now.saturating_sub(self.since.load(Ordering::Relaxed)) >= GRACE_NS
+    }
+
+    fn forget(&self) {
+        if self.holder.load(Ordering::Relaxed) != 0 {
+            self.holder.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The held wait-all lock, or a guest's leave to do without.
 #[derive(Debug)]
-pub(crate) struct AllLock(Cx);
+pub(crate) struct AllLock {
+    cx: Cx,
+    is_guest: bool,
+}
 
 impl AllLock {
     pub(crate) fn take(cx: Cx, deadline: Deadline) -> std::result::Result<AllLock, NoLock> {
         let word = &cx.space.arena.header().all_lock;
         for round in 0u32.. {
             let holder = word.load();
-            let Some(op) = OwnerRef::unpack(holder) else {
-                if word.cas(holder, cx.op.pack()).is_ok() {
-                    return Ok(AllLock(cx));
+            let op = OwnerRef::unpack(holder);
+            let is_free = match op {
+                None => true,
+                Some(_) if round < 100 => {
+                    std::hint::spin_loop();
+                    false
                 }
-                continue;
-            };
-            match round {
-                0..100 => std::hint::spin_loop(),
-                100..110 => process::yield_now(),
-                _ => {
+                Some(_) if round < 110 => {
+                    process::yield_now();
+                    false
+                }
+                Some(op) => {
                     cx.space.check()?;
-                    if live::owner_vitals(cx.space, op)? == Vitals::Gone {
-                        if word.cas(holder, cx.op.pack()).is_ok() {
-                            return Ok(AllLock(cx));
-                        }
-                    } else if deadline.min(cx.patience).passed() {
-                        return Err(NoLock::TimedOut);
-                    } else {
-                        clock::nap(if round < 130 { 50_000 } else { 1_000_000 });
-                    }
+                    live::owner_vitals(cx.space, op)? == Vitals::Gone
                 }
+            };
+            if is_free && word.cas(holder, cx.op.pack()).is_ok() {
+                cx.space.all_holder.forget();
+                return Ok(AllLock { cx, is_guest: false });
             }
+            if is_free || round < 110 {
+                continue;
+            }
+            if cx.space.all_holder.does_not_move(holder) {
+                return Ok(AllLock { cx, is_guest: true });
+            }
+            if deadline.min(cx.patience).passed() {
+                return Err(NoLock::TimedOut);
+            }
+            clock::nap(50_000);
         }
         unreachable!("the loop ends by return")
+    }
+
+    /// Until when to wait for an object's lock while holding another's.
+    pub(crate) fn step(&self) -> Deadline {
+        Deadline::at(clock::now() + if self.is_guest { GUEST_STEP_NS } else { STEP_NS })
     }
 }
 
 impl Drop for AllLock {
     fn drop(&mut self) {
-        self.0.space.arena.header().all_lock.store(0);
+        if !self.is_guest {
+            self.cx.space.arena.header().all_lock.store(0);
+        }
     }
 }
 
@@ -78,19 +133,31 @@ fn tag(op: OwnerRef) -> u32 {
 
 /// Enters the queues of all objects of a wait; commits at once if everything is signalled.
 pub(crate) fn enter(cx: Cx, targets: &[Target], wait: &Wait, deadline: Deadline) -> std::result::Result<bool, NoLock> {
-    let _all = AllLock::take(cx, deadline)?;
-    let mut locks: Vec<Locked> = Vec::with_capacity(targets.len());
-    for target in targets {
-        locks.push(lock::lock_until(cx, *target, deadline)?);
+    loop {
+        let all = AllLock::take(cx, deadline)?;
+        match lock_each(cx, targets, deadline.min(all.step())) {
+            Ok(locks) => return Ok(link(cx, locks, wait)?),
+            Err(NoLock::TimedOut) if !deadline.passed() => drop(all),
+            Err(no) => return Err(no),
+        }
+        clock::nap(1_000_000); // somebody who has one of them does not move, or we have met others
     }
+}
+
+fn lock_each(cx: Cx, targets: &[Target], until: Deadline) -> std::result::Result<Vec<Locked>, NoLock> {
+    targets.iter().map(|target| lock::lock_until(cx, *target, until)).collect()
+}
+
+fn link(cx: Cx, mut locks: Vec<Locked>, wait: &Wait) -> Result<bool> {
     let linked = locks.iter_mut().zip(wait.nodes.iter()).try_for_each(|(locked, &node)| locked.append(node));
     let committed = linked.and_then(|()| commit(&mut locks.iter_mut().collect::<Vec<_>>(), &wait.nodes, cx, wait.waiter));
     locks.into_iter().for_each(Locked::unlock_quietly);
-    Ok(committed?)
+    committed
 }
 
-/// Tries to end the wait-all of `at` for the sake of an object that was just signalled and is locked.
-pub(crate) fn try_commit(trigger: &mut Locked, _held: &AllLock, at: WaiterRef) -> Result<bool> {
+/// Tries to end the wait-all of `at` for the sake of an object that was just signalled and is locked. Busy, if one of the others is not to be had
+/// by `until`.
+pub(crate) fn try_commit(trigger: &mut Locked, until: Deadline, at: WaiterRef) -> Result<bool> {
     let cx = trigger.cx;
     let arena = &cx.space.arena;
     let waiter = arena.waiter(at.index)?;
@@ -107,7 +174,7 @@ pub(crate) fn try_commit(trigger: &mut Locked, _held: &AllLock, at: WaiterRef) -
         next = node.sibling.load();
         match ObjectRef::unpack(node.object.load()) {
             Some(object) if object == trigger.target.at => trigger_node = Some(index),
-            Some(object) => match ops::target_at(cx.space, object).and_then(|target| lock::lock(cx, target)) {
+            Some(object) => match ops::target_at(cx.space, object).and_then(|target| Ok(lock::lock_until(cx, target, until)?)) {
                 Ok(locked) => {
                     others.push(locked);
                     nodes.push(index);
@@ -206,4 +273,77 @@ pub(crate) fn node_kind_of(all: bool) -> u32 {
 /// A state that a wait-all by `owner` could take.
 pub(crate) fn satisfied(machine: Machine, state: State, owner: OwnerRef) -> bool {
     state.signalled(machine) || machine == Machine::Mutex && state.owned_by(owner)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::{Access, By, Handle, Mode, Namespace, Outcome, Spec, wait};
+    use crate::{Reset, Timeout, owner};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    fn event(initially_set: bool) -> Handle {
+        let session = Namespace::session(&format!("all-{}", std::process::id())).unwrap();
+        session.create(None, Spec::Event { reset: Reset::Auto, initially_set }, Access::ALL).unwrap()
+    }
+
+    fn gets_all(events: &[Handle; 2]) -> bool {
+        let all = events.each_ref().map(Handle::by_ref);
+        matches!(wait(&all, Mode::All, By::Thread, Timeout::from(Duration::from_secs(60)), None), Ok(Outcome::Got(_)))
+    }
+
+    /// Does `act` while somebody has what `hold` takes and does not move.
+    fn beside_one_who_is_stopped<T>(of: &Handle, hold: impl FnOnce(Cx, Target) -> T + Send, act: impl FnOnce()) {
+        let (space, target) = of.by_ref().place().unwrap();
+        let (there, is_there) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let held = hold(owner::current(space).unwrap(), target);
+                there.send(()).unwrap();
+                let _ = may_go.recv();
+                drop(held);
+            });
+            is_there.recv().unwrap();
+            act();
+            drop(go);
+        });
+    }
+
+    #[test]
+    fn one_who_is_stopped_with_the_lock_holds_nobody_up() {
+        let events = [event(false), event(false)];
+        let hold = |cx, _| AllLock::take(cx, Deadline::NEVER).ok().unwrap();
+        beside_one_who_is_stopped(&events[0], hold, || {
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| gets_all(&events));
+                events.iter().for_each(|event| event.set().unwrap());
+                assert!(waiter.join().unwrap(), "nobody commits the wait-all");
+            });
+        });
+        assert!(!events.iter().any(|event| event.is_set().unwrap()));
+    }
+
+    #[test]
+    fn a_signal_does_not_wait_for_another_object_of_a_wait_all() {
+        let events = [event(false), event(true)];
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| gets_all(&events));
+            let (_, target) = events[0].by_ref().place().unwrap();
+            while !target.word().alls() {
+                std::thread::yield_now();
+            }
+            beside_one_who_is_stopped(
+                &events[1],
+                |cx, target| lock::lock(cx, target).unwrap(),
+                || {
+                    events[0].set().unwrap();
+                    assert!(events[0].is_set().unwrap() && !waiter.is_finished(), "it happened, and the wait-all comes later");
+                },
+            );
+            assert!(waiter.join().unwrap(), "the keeper commits the wait-all as soon as it can");
+        });
+        assert!(!events.iter().any(|event| event.is_set().unwrap()));
+    }
 }

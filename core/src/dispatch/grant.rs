@@ -185,6 +185,7 @@ impl Locked {
     pub(crate) fn hand_out(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
         self.poked = false;
         let mut outcome = Ok(());
+        let mut until = None;
         let mut next = self.target.record.head.load();
         let mut steps = Bounded::new(self);
         while let Some(index) = next.checked_sub(1) {
@@ -196,7 +197,9 @@ impl Locked {
                 Some(_) if !self.state.signalled(self.target.machine) => break,
                 Some(_) if node.kind.load() == node_kind::WATCH => {}
                 Some((at, _, _)) if node.kind.load() == node_kind::WAIT_ALL => {
-                    match all.map_or(Ok(false), |all| all::try_commit(self, all, at)) {
+                    // One step for all of them.
+                    let commit = |all: &AllLock| all::try_commit(self, *until.get_or_insert_with(|| all.step()), at);
+                    match all.map_or(Ok(false), commit) {
                         Ok(true) => {
                             wakes.push(at);
                             next = self.target.record.head.load();

@@ -1,6 +1,6 @@
 //! Wait-all: no part of it is ever seen, whoever dies in the middle, and no signal is lost.
 
-use super::world::node_of;
+use super::world::{Patience, node_of};
 use super::*;
 
 const EVENTS: [(Machine, State); 2] = [(Machine::AutoEvent, State(0)), (Machine::AutoEvent, State(0))];
@@ -28,10 +28,35 @@ impl World {
 impl Locked<'_> {
     /// Tries to end the wait-all of a waiter for the sake of this object, which was just signalled.
     pub(super) fn try_commit(&mut self, index: usize) -> Step<bool> {
-        let mut other = self.world.lock(self.actor, 1 - self.object, |state| state)?;
+        let Some(mut other) = self.lock_other()? else {
+            self.actor.has_chore.set(true);
+            return Ok(false);
+        };
         let committed = commit([&mut other, self], index)?;
         other.unlock()?;
         Ok(committed)
+    }
+}
+
+impl<'w> Locked<'w> {
+    /// The other object's lock; a guest does not wait for it.
+    fn lock_other(&self) -> Step<Option<Locked<'w>>> {
+        let (world, actor, object) = (self.world, self.actor, 1 - self.object);
+        if !actor.is_guest {
+            return world.lock(actor, object, |state| state).map(Some);
+        }
+        loop {
+            let word = world.objects[object].word();
+            match word.locker() {
+                Some(locker) if world.dead[locker.index as usize].load() == 0 => return Ok(None),
+                Some(_) => world.await_unlock(actor, object, word, &mut Patience::default())?,
+                None => {
+                    if let Some(locked) = world.try_lock(actor, object, word, word.state())? {
+                        return Ok(Some(locked));
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -74,7 +99,7 @@ fn commit(locks: [&mut Locked<'_>; 2], index: usize) -> Step<bool> {
 
 /// Event 1 is signalled, event 0 gets signalled by one who may die; a waiter waits for both, perhaps gives up. Another thread comes by
 /// and takes what it finds: if event 1 is gone, the waiter has both.
-fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Planted>) -> Outcomes {
+fn setter_dies(fuel: u32, is_guest: bool, gives_up: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(2, move || {
@@ -83,10 +108,10 @@ fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Planted>) -> Outcomes {
         let setter = {
             let world = world.clone();
             thread::spawn(move || {
-                let actor = Actor::mortal(2, fuel);
+                let actor = if is_guest { Actor::guest(2, fuel) } else { Actor::mortal(2, fuel) };
                 let lived = actor.live(&world, |actor| world.set(actor, 0));
-                // The lock of the wait-alls is the first write, the set is the second; without a queue it is the first.
-                (lived, fuel - actor.fuel.get() >= 2)
+                // The lock of the wait-alls is the first write, the set is the second; a guest's first.
+                (lived, fuel - actor.fuel.get() >= if is_guest { 1 } else { 2 })
             })
         };
         let passer = {
@@ -117,9 +142,9 @@ fn setter_dies(fuel: u32, gives_up: bool, bug: Option<Planted>) -> Outcomes {
     outcomes
 }
 
-fn at_every_write(name: &str, gives_up: bool, bug: Option<Planted>) {
+fn at_every_write(name: &str, is_guest: bool, gives_up: bool, bug: Option<Planted>) {
     for fuel in 0..32 {
-        let outcomes = setter_dies(fuel, gives_up, bug);
+        let outcomes = setter_dies(fuel, is_guest, gives_up, bug);
         let seen = outcomes.0.lock().unwrap();
         println!("{name}, death at write {fuel}: {} schedules, {seen:?}", seen.values().sum::<usize>());
         if !seen.keys().any(|outcome| outcome.starts_with("(false")) {
@@ -131,37 +156,73 @@ fn at_every_write(name: &str, gives_up: bool, bug: Option<Planted>) {
 
 #[test]
 fn no_part_is_seen_and_no_signal_lost() {
-    at_every_write("wait-all", false, None);
+    at_every_write("wait-all", false, false, None);
 }
 
 #[test]
 fn a_time_out_at_the_commit_loses_no_signal() {
-    at_every_write("wait-all against time-out", true, None);
+    at_every_write("wait-all against time-out", false, true, None);
+}
+
+#[test]
+fn a_guest_that_dies_loses_no_signal() {
+    at_every_write("wait-all and a guest", true, false, None);
+    at_every_write("wait-all and a guest against time-out", true, true, None);
 }
 
 #[test]
 #[should_panic(expected = "a part of the wait-all")]
 fn planted_distrust_of_the_commit_is_caught() {
-    at_every_write("wait-all", false, Some(Planted::DropIntent));
+    at_every_write("wait-all", false, false, Some(Planted::DropIntent));
 }
 
-/// Two setters at once: they lock the objects in opposite orders, and the waiter comes back with both.
-#[test]
-fn two_setters_end_one_wait_for_all() {
-    let runs = explore(3, || {
+/// Two setters at once: they lock the objects in opposite orders, and the waiter comes back with both. A guest who meets the other leaves the commit
+/// to his keeper.
+fn two_setters(name: &str, guests: [bool; 2], keeper_comes: bool) {
+    let actor = |index: u32, is_guest| if is_guest { Actor::guest(index, u32::MAX) } else { Actor::new(index) };
+    let runs = explore(3, move || {
         let world = Arc::new(World::new(EVENTS, &[true], None).queued(0, 0).queued(0, 1));
         let sleeper = {
             let world = world.clone();
             thread::spawn(move || world.sleep_and_take(0))
         };
+        let set = move |world: &World, index, object, is_guest| {
+            let actor = actor(index, is_guest);
+            world.set(&actor, object).unwrap();
+            actor.has_chore.get()
+        };
         let setter = {
             let world = world.clone();
-            thread::spawn(move || world.set(&Actor::new(2), 0).unwrap())
+            thread::spawn(move || set(&world, 2, 0, guests[0]))
         };
-        world.set(&Actor::new(1), 1).unwrap();
-        setter.join().unwrap();
+        let chores = [set(&world, 1, 1, guests[1]), setter.join().unwrap()];
+        if keeper_comes && chores.contains(&true) {
+            world.settle(&Actor::new(3), 0).unwrap();
+        }
         assert_eq!(sleeper.join().unwrap(), None, "by all");
         assert!(!world.state(0).is_signalled_event() && !world.state(1).is_signalled_event());
     });
-    println!("two setters, one wait-all: {runs} schedules");
+    println!("{name}, one wait-all: {runs} schedules");
+}
+
+#[test]
+fn two_setters_end_one_wait_for_all() {
+    two_setters("two setters", [false, false], true);
+}
+
+#[test]
+fn a_guest_and_a_setter_end_one_wait_for_all() {
+    two_setters("a guest and a setter", [true, false], true);
+}
+
+#[test]
+fn two_guests_end_one_wait_for_all() {
+    two_setters("two guests", [true, true], true);
+}
+
+/// Without the keeper the last signal would be forgotten.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_chore_that_nobody_does_is_caught() {
+    two_setters("two guests and no keeper", [true, true], false);
 }

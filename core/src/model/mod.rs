@@ -99,6 +99,10 @@ type Step<T = ()> = Result<T, Stop>;
 struct Actor {
     op: OwnerRef,
     fuel: Cell<u32>,
+    /// It does without the wait-all lock, whose holder is stopped.
+    is_guest: bool,
+    /// Its keeper has to serve the object that it signalled.
+    has_chore: Cell<bool>,
 }
 
 impl Actor {
@@ -107,7 +111,11 @@ impl Actor {
     }
 
     fn mortal(index: u32, fuel: u32) -> Actor {
-        Actor { op: OwnerRef { index, generation: 7 }, fuel: Cell::new(fuel) }
+        Actor { op: OwnerRef { index, generation: 7 }, fuel: Cell::new(fuel), is_guest: false, has_chore: Cell::new(false) }
+    }
+
+    fn guest(index: u32, fuel: u32) -> Actor {
+        Actor { is_guest: true, ..Actor::mortal(index, fuel) }
     }
 
     /// Before every write.

@@ -316,6 +316,22 @@ impl Dispatcher {
         }
     }
 
+    /// What a dead waiter's wait for all was satisfied with goes back one by one, in any order. The other ways in which this can go on from here; none
+    /// if there is at most one object left, which [`Self::bury`] gives back.
+    pub fn bury_parts(&self, id: Id) -> Vec<Dispatcher> {
+        let wait = self.wait(id);
+        let left = if matches!(wait.ended, Some(End::All { .. })) { wait.objects.len() } else { 0 };
+        let without = |place: usize| {
+            let mut next = self.clone();
+            let wait = next.waits.iter_mut().find(|wait| wait.id == id).expect("it is there");
+            let (object, who) = (wait.objects[place], wait.who);
+            wait.objects = wait.objects.iter().copied().filter(|&other| other != object).collect();
+            next.give_back(object, who, None);
+            next
+        };
+        if left > 1 { (0..left).map(without).collect() } else { Vec::new() }
+    }
+
     fn give_back(&mut self, object: usize, who: Actor, resets: Option<u32>) {
         let home = self.home(who);
         let record = &mut self.objects[object];

@@ -200,6 +200,9 @@ impl Search<'_> {
                 let mut next = state.clone();
                 next.dispatcher.bury(id);
                 self.finish(id, next, None, &mut then);
+                for dispatcher in state.dispatcher.bury_parts(id) {
+                    then(State { dispatcher, ..state.clone() });
+                }
             }
             return;
         }

@@ -93,12 +93,13 @@ fn calls_in_sequence_have_one_explanation() {
     println!("in sequence: {count} plans from seed {first}");
 }
 
-/// The bugs that are planted in the library are found. (The others cannot show here: a relaxed store is a plain one on x86, and a skipped
-/// intent needs a death between two stores. The second and the third need two calls to meet within some instructions: a long run looks for them.)
+/// The bugs that are planted in the library are found. (The others cannot show here: a relaxed store is a plain one on x86, a skipped intent needs a death
+/// between two stores, and who takes locks in the wrong order comes back. The second needs two calls to meet within some instructions: a long run looks
+/// for it.)
 #[test]
 fn planted_bugs_are_found() {
     let long = number("REFERENCE_SECONDS").is_some();
-    for bug in ["DropWake", "EnterWithoutServing", "AllLockLast"].into_iter().take(if long { 3 } else { 1 }) {
+    for bug in ["DropWake", "EnterWithoutServing"].into_iter().take(if long { 2 } else { 1 }) {
         let run = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "reference::tests::threads_are_explained"])
             .env("BYNAME_PLANTED", bug)
