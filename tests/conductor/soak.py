@@ -385,8 +385,8 @@ class Soak:
     def explain(self, o: int, missing: int) -> None:
         """The semaphore numbers its acquisitions. Those that nobody wrote down were had by the dead (or by a wait that was cancelled in the instant of its
         grant, which gave it back). What else is missing must have been on its way back, or it was given to one who was dead and did not come back. A
-        kill between the swap that takes a unit and its number, which are neighbours, would look the same, but hardly as often as this is seen: 10 in 3 277
-        kills. The cause is not known; it may be a unit that the core loses. Each is printed with those who died in a call for the semaphore."""
+        kill between the swap that takes a unit and its number, which are neighbours, would look the same, once in very many kills. Each is printed with
+        those who died in a call for the semaphore."""
         i = o - L.FIRST_PLAIN
         permit = self.objects[o].acquire(timeout=0)
         permit.release()
@@ -561,8 +561,8 @@ class Soak:
             print(f"one set woke everybody within {usual * 1000:.0f} ms as a rule, {max(self.wakes) * 1000:.0f} ms at the most")
             if len(self.wakes) >= 5 and usual > BELT:
                 complaints.append("who was granted was not woken, but found it by looking once a second")
-        if self.unexplained > max(2, kills // 100):
-            complaints.append(f"{self.unexplained} units lost without a trace are more than one in a hundred kills")
+        if self.unexplained > max(1, kills // 1000):
+            complaints.append(f"{self.unexplained} units lost without a trace are more than one in a thousand kills")
         if kills < KILLS * seconds:
             complaints.append(f"{kills} kills in {seconds:.0f} s are too few")
         if total < OPERATIONS * seconds:

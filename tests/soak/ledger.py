@@ -5,10 +5,12 @@ is locked, except that a *region* belongs to whoever has its object.
 
 **A lane** is one line of execution of a worker (a thread, a task, a forked child); nobody else writes it while it lives:
 
-    DOING = TAKING or GIVING << 32 | the objects   ->  the call of byname  ->  HELD = the new set  ->  DOING = 0
+    DOING = TAKING or GIVING << 32 | the objects  ->  the call of byname  ->  HELD = the new set  ->  TAKEN, of what was taken  ->  DOING = 0
 
 One object is one bit, and a lane has one unit of an object at most. So a kill leaves at most one operation open, and of that it is
-known which objects it can have changed.
+known which objects it can have changed. TAKEN counts acquisitions of plain semaphores, which give them numbers: what has a number and is not
+counted was had by somebody who died before he wrote it into HELD. So it is counted after HELD and not before: who dies between the two has one
+too many uncounted, and not a unit that is counted, lost and nobody's.
 
 **A region** is what a mutex guards: who is INSIDE, and a chain in which entry n hashes entry n - 1, its number and its writer. Whoever finds
 somebody inside, or an entry half made, must have been told that the mutex was abandoned. An auto-reset event of which there is one
@@ -53,6 +55,7 @@ KINDS = (
     "timed out", "async", "cancelled", "polled", "made", "forked", "signal-and-wait", "kept",
 )  # fmt: skip
 (LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, FORKED, SIGNAL_AND_WAIT, KEPT) = range(16)
+PLAIN_ONES = (1 << FIRST_ROBUST) - (1 << FIRST_PLAIN)
 ROBUST_ONES = (1 << FIRST_BATON) - (1 << FIRST_ROBUST)
 SURE = (1 << FIRST_PLAIN) - 1 | ROBUST_ONES
 CHILD = 2  # the lane of a forked child

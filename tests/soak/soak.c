@@ -96,8 +96,10 @@ static void count(struct lane *lane, enum count what) {
 /* --- what is under way, what is held */
 
 static void begin(struct lane *lane, uint64_t what, uint64_t mask) { lane->at[DOING] = what << 32 | mask; }
-static void done(struct lane *lane, uint64_t held) {
+/* `taken` is what the call that is done took: a plain unit is counted when it is held, or a death between would hide it (ledger.py). */
+static void done(struct lane *lane, uint64_t held, uint64_t taken) {
     lane->at[HELD] = held;
+    for (int o = FIRST_PLAIN; o < FIRST_ROBUST; o++) lane->at[TAKEN + o - FIRST_PLAIN] += taken >> o & 1;
     lane->at[DOING] = 0;
 }
 static word *region(int o) { return ledger + REGIONS + o * REGION; }
@@ -137,8 +139,7 @@ static void enter(struct lane *lane, int o, int told) {
     else if (o >= FIRST_BATON) {
         if (region(o)[INSIDE]) fault("event %d: %" PRIx64 " has it, and it was given once more", o, region(o)[INSIDE]);
         region(o)[INSIDE] = lane->name;
-    } else if (o < FIRST_ROBUST) lane->at[TAKEN + o - FIRST_PLAIN]++;
-    else if (told) lane->at[told + o - FIRST_ROBUST]++;
+    } else if (told && o >= FIRST_ROBUST) lane->at[told + o - FIRST_ROBUST]++;
     count(lane, o < FIRST_PLAIN ? LOCK : o < FIRST_ROBUST ? SEMAPHORE : o < FIRST_BATON ? ROBUST_SEMAPHORE : EVENT);
 }
 
@@ -152,7 +153,7 @@ static void give(struct lane *lane, int o) {
          : o >= FIRST_BATON ? byname_event_set(objects[o])
                             : byname_semaphore_release(objects[o], 1, NULL),
          "giving back", o);
-    done(lane, lane->at[HELD] & ~(UINT64_C(1) << o));
+    done(lane, lane->at[HELD] & ~(UINT64_C(1) << o), 0);
 }
 
 /* After a wait took what is in the mask. */
@@ -160,7 +161,7 @@ static void took(struct lane *lane, uint64_t mask, bool abandoned) {
     int told = !abandoned ? 0 : mask & (mask - 1) ? MAYBE_TOLD : TOLD; /* a wait-all does not say whose news it is */
     for (int o = 0; o < OBJECTS; o++)
         if (mask >> o & 1) enter(lane, o, told);
-    done(lane, lane->at[HELD] | mask);
+    done(lane, lane->at[HELD] | mask, mask);
     for (int o = 0; o < OBJECTS; o++) {
         if (!(mask >> o & 1)) continue;
         if (o < FIRST_PLAIN && dice(lane, 4) == 0) { /* once more */
@@ -189,7 +190,7 @@ static int pick(struct lane *lane, uint64_t taken) {
 static bool ended(struct lane *lane, byname_status status, int64_t limit, int64_t began) {
     if (status != BYNAME_TIMED_OUT) return false;
     if (now() - began < limit) fault("a wait of %" PRId64 " ns timed out after %" PRId64, limit, now() - began);
-    done(lane, lane->at[HELD]);
+    done(lane, lane->at[HELD], 0);
     count(lane, TIMED_OUT);
     return true;
 }

@@ -96,8 +96,10 @@ class Lane {
     this.put(DOING, what * TWO_TO_32 + mask)
   }
 
-  done(held) {
+  // `taken` is what the call that is done took.
+  done(held, taken = []) {
     this.put(HELD, held)
+    for (const o of taken) if (o >= FIRST_PLAIN && o < FIRST_ROBUST) this.add(TAKEN + o - FIRST_PLAIN)
     this.put(DOING, 0)
   }
 
@@ -149,8 +151,7 @@ class Lane {
       const inside = get(region(o) + INSIDE)
       if (inside) throw new Fault(`${nameOf(o)}: ${inside.toString(16)} has it, and it was given once more`)
       put(region(o) + INSIDE, this.name)
-    } else if (o < FIRST_ROBUST) this.add(TAKEN + o - FIRST_PLAIN)
-    else if (told) this.add(told + o - FIRST_ROBUST)
+    } else if (told && o >= FIRST_ROBUST) this.add(told + o - FIRST_ROBUST)
     this.count(o < FIRST_PLAIN ? LOCK : o < FIRST_ROBUST ? SEMAPHORE : o < FIRST_BATON ? ROBUST_SEMAPHORE : EVENT)
   }
 
@@ -159,7 +160,7 @@ class Lane {
     taken.filter((o) => o < FIRST_BATON).forEach((o, i) => this.grants.set(o, grants[i]))
     const told = !abandoned ? 0 : taken.length > 1 ? MAYBE_TOLD : TOLD
     for (const o of taken) this.enter(o, told)
-    this.done(taken.reduce((mask, o) => mask | (1 << o), this.get(HELD)))
+    this.done(taken.reduce((mask, o) => mask | (1 << o), this.get(HELD)), taken)
     for (const o of taken) {
       if (o >= FIRST_PLAIN && this.dice(8) === 0) this.count(KEPT)
       else this.give(o)

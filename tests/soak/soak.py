@@ -50,8 +50,10 @@ class Lane:
     def begin(self, what, mask):
         self.at[L.DOING] = what << 32 | mask
 
-    def done(self, held):
+    def done(self, held, taken=0):
         self.at[L.HELD] = held
+        for o in L.bits(taken & L.PLAIN_ONES):
+            self.at[L.TAKEN + o - L.FIRST_PLAIN] += 1
         self.at[L.DOING] = 0
 
     def patience(self):
@@ -79,9 +81,7 @@ class Lane:
             L.enter_baton(L.region(book, o), self.name, L.NAMES[o])
             self.count(L.EVENT)
         else:
-            if o < L.FIRST_ROBUST:
-                self.at[L.TAKEN + o - L.FIRST_PLAIN] += 1
-            elif told:
+            if told and o >= L.FIRST_ROBUST:
                 self.at[told + o - L.FIRST_ROBUST] += 1
             self.count(L.SEMAPHORE if o < L.FIRST_ROBUST else L.ROBUST_SEMAPHORE)
 
@@ -91,7 +91,7 @@ class Lane:
         told = 0 if not abandoned else L.MAYBE_TOLD if mask & (mask - 1) else L.TOLD
         for o in L.bits(mask):
             self.enter(o, told)
-        self.done(self.at[L.HELD] | mask)
+        self.done(self.at[L.HELD] | mask, mask)
         for o in L.bits(mask):
             if o < L.FIRST_PLAIN and o not in self.grants and self.dice(4) == 0:  # once more
                 objects[o].acquire(timeout=0)

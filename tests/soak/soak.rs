@@ -58,6 +58,7 @@ const RESTING: u64 = 1;
 const TAKING: u64 = 1;
 const GIVING: u64 = 2;
 
+const PLAIN_ONES: u64 = (1 << FIRST_ROBUST) - (1 << FIRST_PLAIN);
 const ROBUST_ONES: u64 = (1 << FIRST_BATON) - (1 << FIRST_ROBUST);
 const SURE: u64 = ((1 << FIRST_PLAIN) - 1) | ROBUST_ONES;
 
@@ -204,13 +205,15 @@ impl<'a> Lane<'a> {
         self.put(DOING, what << 32 | mask);
     }
 
-    fn done(&self, held: u64) {
+    /// `taken` is what the call that is done took.
+    fn done(&self, held: u64, taken: u64) {
         self.put(HELD, held);
+        bits(taken & PLAIN_ONES).for_each(|o| self.add(TAKEN + o - FIRST_PLAIN));
         self.put(DOING, 0);
     }
 
     fn nothing(&self, what: Count) {
-        self.done(self.get(HELD));
+        self.done(self.get(HELD), 0);
         self.count(what);
     }
 
@@ -300,9 +303,9 @@ impl<'a> Lane<'a> {
                 other => return Err(Fault(format!("event {o}: {other:x} has it, and it was given once more"))),
             },
             (Object::Semaphore(_), _) => {
-                if o < FIRST_ROBUST {
-                    self.add(TAKEN + o - FIRST_PLAIN);
-                } else if let Some(word) = told {
+                if let Some(word) = told
+                    && o >= FIRST_ROBUST
+                {
                     self.add(word + o - FIRST_ROBUST);
                 }
             }
@@ -320,7 +323,7 @@ impl<'a> Lane<'a> {
         // A wait-all does not say whose news it is.
         let told = abandoned.then_some(if mask.count_ones() > 1 { MAYBE_TOLD } else { TOLD });
         bits(mask).try_for_each(|o| self.enter(o, told))?;
-        self.done(self.get(HELD) | mask);
+        self.done(self.get(HELD) | mask, mask);
         Ok(())
     }
 
@@ -345,7 +348,7 @@ impl<'a> Lane<'a> {
             (None, Object::Event(event)) => event.set()?,
             (None, Object::Semaphore(_)) => return Err(Fault(format!("semaphore {o}: nothing to give back"))),
         }
-        self.done(self.get(HELD) & !(1 << o));
+        self.done(self.get(HELD) & !(1 << o), 0);
         Ok(())
     }
 
@@ -421,7 +424,7 @@ impl<'a> Lane<'a> {
         self.begin(GIVING, mask & !batons);
         bits(mask & !batons).try_for_each(|o| self.go_out(o))?;
         won.release()?;
-        self.done(self.get(HELD) & !(mask & !batons));
+        self.done(self.get(HELD) & !(mask & !batons), 0);
         self.keep_or_give(batons)
     }
 
