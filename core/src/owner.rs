@@ -7,6 +7,10 @@
 //! *Record states* (`Owner::life`, generation above): FREE → THREAD | GRANT | KEEPER → FREE. Only the owning process writes them.
 //!
 //! *Death.* A thread's record is believed until its robust word says OWNER_DIED (`live.rs`); the reaper frees whole blocks.
+//!
+//! *End of a thread.* Its destructor abandons what it owns, and nothing more: the record stays a THREAD's, since the thread goes on for a
+//! moment and its mutex is in its list to the last (`sys/robust.rs`). The record *rests* (`pools.rs`) until the kernel has marked the word. If
+//! the process dies meanwhile, the reaper waits for that word as for every thread's.
 
 use crate::arena::layout::{Owner, Process, Table};
 use crate::arena::refs::{OwnerRef, ProcessRef};
@@ -219,7 +223,7 @@ pub(crate) fn give_spare_back() {
     }
 }
 
-/// The record says FREE before anything else: a thread word that is unlocked without having died must not pass for a living thread's.
+/// The record of a grant, or of a keeper, is nobody's from here on.
 fn retire(space: &'static Space, owner: OwnerRef) {
     if let Ok(record) = space.arena.owner(owner.index) {
         record.life.store(u64::from(owner.generation) << 32 | owner_kind::FREE);
@@ -262,14 +266,14 @@ impl Drop for Records {
             if spare != 0 && std::ptr::from_ref(cx.space) as usize == used_last {
                 cx.space.pools.lock().give_owner(spare);
             }
-            if standing == Standing::Sibling {
-                continue;
+            match standing {
+                Standing::Thread => cx.space.pools.lock().rest_owner(cx.op.index, process::tid()),
+                Standing::Keeper => {
+                    retire(cx.space, cx.op);
+                    cx.space.pools.lock().give_owner(cx.op.index);
+                }
+                Standing::Sibling => {}
             }
-            retire(cx.space, cx.op);
-            if standing == Standing::Thread {
-                cx.space.arena.unlock_thread_word(cx.op.index);
-            }
-            cx.space.pools.lock().give_owner(cx.op.index);
         }
     }
 }

@@ -6,12 +6,18 @@
 //!
 //! *Reuse rule of waiters.* A waiter whose nodes are still linked somewhere (it left a queue lazily) is `retired`: neither it nor
 //! its nodes are handed out before every one of the nodes reads "not linked". So no queue and no intent names a reused record.
+//!
+//! *Reuse rule of owners.* The record of a thread that ends rests until the kernel has gone through the thread's robust list, in which the
+//! record stands: the word says OWNER_DIED. Where damage hides that, the record rests until the thread exists no more, which is later; the kernel is
+//! asked only when nothing else is free. Nobody but us knows that a record rests: to the others it is a thread's, alive and then gone.
 
-use crate::arena::layout::{self, Table};
+use crate::arena::layout::{self, Owner, Table};
 use crate::arena::mapping::Arena;
 use crate::arena::refs::ProcessRef;
 use crate::cell::Word64;
 use crate::error::Result;
+use crate::live::{self, owner_kind};
+use crate::sys::{process, robust};
 use std::collections::VecDeque;
 
 /// The free records of this process.
@@ -21,6 +27,8 @@ pub(crate) struct Pools {
     waiters: Pool,
     nodes: Pool,
     retired: Vec<Wait>,
+    /// Records of threads that end, with the threads' ids.
+    resting: Vec<(u32, u32)>,
 }
 
 /// How many records of each kind are handed out, for tests that look for leaks.
@@ -116,7 +124,30 @@ impl Pool {
 
 impl Pools {
     pub(crate) fn take_owner(&mut self, arena: &Arena, me: ProcessRef) -> Result<u32> {
+        self.wake_resting(arena, is_marked);
+        if self.owners.free.is_empty() {
+            self.wake_resting(arena, |_, tid| process::is_no_thread(process::pid(), tid));
+        }
         self.owners.take(arena, &owners(arena), me)
+    }
+
+    /// Takes the record of the ending thread `tid` back.
+    pub(crate) fn rest_owner(&mut self, index: u32, tid: u32) {
+        self.resting.push((index, tid));
+    }
+
+    /// Frees the resting records whose threads have ended.
+    fn wake_resting(&mut self, arena: &Arena, has_ended: impl Fn(&Owner, u32) -> bool) {
+        let owners = &mut self.owners;
+        self.resting.retain(|&(index, tid)| {
+            let Ok(record) = arena.owner(index) else { return true };
+            let ended = has_ended(record, tid);
+            if ended {
+                record.life.store(record.life.load() & !owner_kind::MASK | owner_kind::FREE);
+                owners.give(index);
+            }
+            !ended
+        });
     }
 
     pub(crate) fn give_owner(&mut self, index: u32) {
@@ -163,6 +194,7 @@ impl Pools {
     /// What is in use, once what rested and may go has gone.
     pub(crate) fn handed_out(&mut self, arena: &Arena) -> HandedOut {
         self.sweep_retired(arena);
+        self.wake_resting(arena, is_marked);
         HandedOut { owners: self.owners.handed_out, waiters: self.waiters.handed_out, nodes: self.nodes.handed_out }
     }
 
@@ -182,6 +214,10 @@ impl Pools {
         self.waiters.give(wait.waiter);
         wait.nodes.iter().for_each(|&node| self.nodes.give(node));
     }
+}
+
+fn is_marked(owner: &Owner, _: u32) -> bool {
+    robust::died(live::thread_word(owner).load())
 }
 
 fn is_unlinked(arena: &Arena, wait: &Wait) -> bool {

@@ -61,6 +61,38 @@ static void one_thread_is_one_owner_in_all_copies(void) {
     OK(close_handle(there));
 }
 
+static void *locks_in_both_and_ends(void *order) {
+    byname_handle first, second;
+    OK(byname_mutex_create("copies first", NULL, &first));
+    OK(create("copies second", NULL, &second));
+    if (order) OK(byname_mutex_lock(first, 0, NULL));
+    OK(lock(second, 0, NULL));
+    if (!order) OK(byname_mutex_lock(first, 0, NULL));
+    OK(byname_handle_close(first));
+    OK(close_handle(second));
+    return NULL;
+}
+
+/* Whichever copy's destructor comes first: the record is the thread's until the thread has ended. */
+static void what_both_copies_took_is_abandoned(void) {
+    byname_handle first, second;
+    pthread_t thread;
+    int order;
+    if (!library) return;
+    OK(byname_mutex_create("copies first", NULL, &first));
+    OK(create("copies second", NULL, &second));
+    for (order = 0; order < 100; order++) {
+        pthread_create(&thread, NULL, locks_in_both_and_ends, order % 2 ? &thread : NULL);
+        pthread_join(thread, NULL);
+        IS(byname_mutex_lock(first, 0, NULL), BYNAME_ABANDONED);
+        IS(lock(second, 0, NULL), BYNAME_ABANDONED);
+        OK(byname_mutex_unlock(first));
+        OK(unlock(second));
+    }
+    OK(byname_handle_close(first));
+    OK(close_handle(second));
+}
+
 static void a_closed_library_still_ends_its_threads(void) {
     pthread_t thread;
     byname_handle here;
@@ -74,4 +106,5 @@ static void a_closed_library_still_ends_its_threads(void) {
     OK(byname_handle_close(here));
 }
 
-TESTS(T(one_thread_is_one_owner_in_all_copies), T(a_closed_library_still_ends_its_threads))
+TESTS(T(one_thread_is_one_owner_in_all_copies), T(what_both_copies_took_is_abandoned),
+      T(a_closed_library_still_ends_its_threads))

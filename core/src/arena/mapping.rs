@@ -249,17 +249,10 @@ impl Arena {
     /// Locks the robust mutex of an owner record on behalf of the calling thread.
     pub(crate) fn lock_thread_word(&self, owner: u32) -> Result<()> {
         let bytes = self.owner(owner)?.lock.as_ptr().cast_mut().cast::<u8>();
-        // SAFETY: the record is mapped for good and belongs to this process; the pool hands it to one thread at a time.
+        // SAFETY: the record is mapped for good and belongs to this process; the pool hands it to one thread at a time, and to the
+        // next one only when the kernel has seen the thread before end.
         unsafe { robust::lock_thread_word(bytes) }
             .map_err(|e| Error::system("cannot make a robust mutex; this system's C library lacks them", e))
-    }
-
-    /// Unlocks what [`Self::lock_thread_word`] locked, on the same thread.
-    pub(crate) fn unlock_thread_word(&self, owner: u32) {
-        if let Ok(record) = self.owner(owner) {
-            // SAFETY: only the thread that locked it calls this, once, when it ends.
-            unsafe { robust::unlock_thread_word(record.lock.as_ptr().cast_mut().cast()) };
-        }
     }
 
     /// The file holds bytes that byname never writes; or it was truncated, and these are the zeros that came in their place.

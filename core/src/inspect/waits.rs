@@ -16,6 +16,7 @@ use crate::arena::refs::{ObjectRef, WaiterRef};
 use crate::dispatch::grant::WAITER_ASYNC;
 use crate::dispatch::lock::node_kind;
 use crate::live::owner_kind;
+use crate::sys::robust;
 use std::collections::{HashMap, HashSet};
 
 /// A wait of a thread: what could end it.
@@ -101,6 +102,9 @@ fn thread_of(painter: &Painter<'_>, owner: u32) -> u32 {
         return owner;
     };
     let is_home = |other: &u32| image.process_of_owner(*other) == image.process_of_owner(owner);
-    let threads = image.owners.iter().filter(|(_, other)| other.kind() == owner_kind::THREAD && other.tid == record.tid);
+    let threads = image
+        .owners
+        .iter()
+        .filter(|(_, other)| other.kind() == owner_kind::THREAD && other.tid == record.tid && !robust::died(other.thread_word));
     threads.map(|(&index, _)| index).find(is_home).unwrap_or(owner)
 }

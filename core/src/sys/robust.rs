@@ -4,6 +4,19 @@
 //! that may own mutexes holds an ordinary robust pthread mutex for as long as it lives ([`lock_thread_word`]); that
 //! one shares the thread's list with the C library. When a thread ends in whatever way, the kernel goes through its
 //! list, sets [`OWNER_DIED`] in each word that still names the thread, and wakes one sleeper of each.
+//!
+//! *The links of a thread's mutex* stand in the arena beside its word: the kernel finds every word of a list at one distance from its
+//! entry, and the C library has fixed it. So anybody's bytes may stand there, and nobody in this process may follow them.
+//! - The mutex is locked and never unlocked: unlocking follows both links. The kernel marks the word at the thread's real end.
+//! - glibc itself reads the links of the mutex that it unlocks, and no other's. A neighbour in the list that the program unlocks
+//!   is where glibc begins; it then writes *our* links, at an address that it has from its own memory.
+//! - The kernel follows the link to the next entry when the thread ends. Wherever that leads, it reads at most 2048 entries and changes
+//!   only words that name the ending thread. It has marked our own word by then. What it may miss are the entries behind:
+//!   robust mutexes that the thread had locked before its first call in this namespace, its words in other namespaces among them.
+//! - musl walks the list itself when a thread returns, and follows the link: there, damaged bytes can still crash the process.
+//!
+//! A mutex that is never unlocked stays in the list. So its bytes must not be used again before the kernel has gone through that list: the
+//! pool of owners sees to it (`pools.rs`).
 
 use super::memory::Region;
 use super::{crash_point, errno};
@@ -98,7 +111,7 @@ pub(crate) const THREAD_WORD_OFFSET: u32 = if cfg!(target_env = "musl") { 4 } el
 /// Locks a fresh robust, process-shared mutex in `bytes` on behalf of the calling thread, for its whole life.
 ///
 /// # Safety
-/// - `bytes` is mapped for the life of the process, and nobody else makes a mutex there meanwhile.
+/// - `bytes` is mapped for the life of the process, and nobody makes another mutex there before the kernel has seen the thread end.
 pub(crate) unsafe fn lock_thread_word(bytes: *mut u8) -> Result<(), i32> {
     let mutex = bytes.cast::<libc::pthread_mutex_t>();
     // SAFETY: the caller gives the memory; the attribute lives through the calls that use it.
@@ -117,21 +130,12 @@ pub(crate) unsafe fn lock_thread_word(bytes: *mut u8) -> Result<(), i32> {
         }
         if r == 0 {
             crash_point();
-            r = libc::pthread_mutex_lock(mutex);
+            r = libc::pthread_mutex_trylock(mutex); // it is fresh: whoever finds it locked finds damage, and must not wait
         }
         libc::pthread_mutexattr_destroy(&mut attr);
-        if r == 0 { Ok(()) } else { Err(r) }
+        // Marked already: damage again, but it is locked and in the list.
+        if r == 0 || r == libc::EOWNERDEAD { Ok(()) } else { Err(r) }
     }
-}
-
-/// Unlocks what [`lock_thread_word`] locked, on the same thread.
-///
-/// # Safety
-/// - `bytes` is what that call was given, and the calling thread is the one that made it.
-pub(crate) unsafe fn unlock_thread_word(bytes: *mut u8) {
-    crash_point();
-    // SAFETY: the caller answers for both.
-    unsafe { libc::pthread_mutex_unlock(bytes.cast()) };
 }
 
 /// Whether this kernel marks the robust mutex of a thread that ends: tried once per process, on a thread made for it. An error if
