@@ -197,8 +197,8 @@ impl Asyncs {
         }
     }
 
-    /// An object whose waiters should be served, and whose lock, or that of another object of a wait-all, is not free: the keeper does it
-    /// as soon as it is.
+    /// An object that a waiter left without taking its node along, or whose waiters should be served, since its lock, or that of another object of a
+    /// wait-all, was not free: the keeper does it as soon as it is.
     pub(crate) fn serve_later(&self, cx: Cx, at: ObjectRef) {
         let pinned = index::pin(cx.space, at);
         self.0.lock().chores.push(Chore { at, pinned });
@@ -209,7 +209,7 @@ impl Asyncs {
     fn do_chores(&self, cx: Cx) -> bool {
         let chores = std::mem::take(&mut self.0.lock().chores);
         let (left, done): (Vec<Chore>, Vec<Chore>) = chores.into_iter().partition(|chore| {
-            let served = ops::target_at(cx.space, chore.at).and_then(|target| ops::serve_again(cx.hurried(CHORE_NS), target));
+            let served = ops::target_at(cx.space, chore.at).and_then(|target| ops::sweep_and_serve(cx.hurried(CHORE_NS), target));
             served.is_err_and(|error| lock::is_busy(&error))
         });
         for chore in done.iter().filter(|chore| chore.pinned) {

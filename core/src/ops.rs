@@ -501,3 +501,9 @@ pub(crate) fn return_permit(cx: Cx, target: Target) -> Result<()> {
 pub(crate) fn serve_again(cx: Cx, target: Target) -> Result<()> {
     if target.word().alls() { all::settle(cx, target) } else { lock::lock(cx, target)?.finish(None) }
 }
+
+/// The same, after everybody who waits no more is out of the queue: a record that is linked somewhere cannot be used again.
+pub(crate) fn sweep_and_serve(cx: Cx, target: Target) -> Result<()> {
+    lock::lock(cx, target)?.sweep()?;
+    if target.word().alls() { all::settle(cx, target) } else { Ok(()) }
+}

@@ -278,13 +278,13 @@ pub(crate) fn satisfied(machine: Machine, state: State, owner: OwnerRef) -> bool
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::engine::{Access, By, Handle, Mode, Namespace, Outcome, Spec, wait};
+    use crate::engine::{Access, By, Handle, Mode, Namespace, Outcome, Spec, usage, wait};
     use crate::{Reset, Timeout, owner};
     use std::sync::mpsc;
     use std::time::Duration;
 
-    fn event(initially_set: bool) -> Handle {
-        let session = Namespace::session(&format!("all-{}", std::process::id())).unwrap();
+    fn event(name: &str, initially_set: bool) -> Handle {
+        let session = Namespace::session(&format!("{name}-{}", std::process::id())).unwrap();
         session.create(None, Spec::Event { reset: Reset::Auto, initially_set }, Access::ALL).unwrap()
     }
 
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn one_who_is_stopped_with_the_lock_holds_nobody_up() {
-        let events = [event(false), event(false)];
+        let events = [event("all", false), event("all", false)];
         let hold = |cx, _| AllLock::take(cx, Deadline::NEVER).ok().unwrap();
         beside_one_who_is_stopped(&events[0], hold, || {
             std::thread::scope(|scope| {
@@ -325,15 +325,45 @@ mod tests {
         assert!(!events.iter().any(|event| event.is_set().unwrap()));
     }
 
+    /// (Its node stands behind that of one who waits on.)
+    #[test]
+    fn who_times_out_while_the_object_is_locked_leaves_no_record_behind() {
+        let event = event("left", false);
+        let namespace = event.by_ref().namespace().unwrap();
+        let get = |timeout| event.acquire(timeout, None).unwrap();
+        let in_use = || usage(&namespace).nodes;
+        let before = in_use();
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| get(Timeout::INFINITE));
+            await_that(|| in_use() == before + 1);
+            let second = scope.spawn(|| get(Timeout::from(Duration::from_millis(300))));
+            await_that(|| in_use() == before + 2);
+            beside_one_who_is_stopped(
+                &event,
+                |cx, target| lock::lock(cx, target).unwrap(),
+                || {
+                    assert!(matches!(second.join().unwrap(), Outcome::TimedOut));
+                },
+            );
+            await_that(|| in_use() == before + 1);
+            event.set().unwrap();
+            assert!(matches!(first.join().unwrap(), Outcome::Got(_)));
+        });
+    }
+
+    fn await_that(mut is_so: impl FnMut() -> bool) {
+        while !is_so() {
+            std::thread::yield_now();
+        }
+    }
+
     #[test]
     fn a_signal_does_not_wait_for_another_object_of_a_wait_all() {
-        let events = [event(false), event(true)];
+        let events = [event("all", false), event("all", true)];
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| gets_all(&events));
             let (_, target) = events[0].by_ref().place().unwrap();
-            while !target.word().alls() {
-                std::thread::yield_now();
-            }
+            await_that(|| target.word().alls());
             beside_one_who_is_stopped(
                 &events[1],
                 |cx, target| lock::lock(cx, target).unwrap(),

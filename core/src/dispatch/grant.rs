@@ -220,6 +220,21 @@ impl Locked {
         outcome
     }
 
+    /// Takes every node out of the queue whose wait is over. (Serving does not come to those behind one who waits on.)
+    pub(crate) fn sweep(mut self) -> Result<()> {
+        let mut next = self.target.record.head.load();
+        let mut steps = Bounded::new(&self);
+        while let Some(index) = next.checked_sub(1) {
+            steps.step(&self)?;
+            let node = self.node(index)?;
+            next = node.next.load();
+            if self.claim_of(node)?.is_none_or(|(_, _, claim)| !claim.is_waiting()) {
+                self.unlink(index)?;
+            }
+        }
+        self.finish(None)
+    }
+
     /// Ends the watches if the object stays signalled.
     fn tell_watches(&mut self, wakes: &mut Wakes) -> Result<()> {
         if !self.state.stays_signalled(self.target.machine) {
