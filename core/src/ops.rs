@@ -341,8 +341,7 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
     }
 }
 
-/// Hands out, unlocks in order, wakes. The signal has happened: a wait-all that could not be tried, because somebody who is stopped has another of its
-/// objects, is our keeper's to try again, and its reaper's if we die; unless the caller is in a hurry and comes back himself.
+/// Hands out, unlocks in order, wakes.
 fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
     let (cx, at) = (locked.cx, locked.target.at);
     let space = cx.space;
@@ -351,9 +350,15 @@ fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
     locked.unlock_quietly();
     drop(all);
     wakes.ring(space);
-    match handed {
+    or_later(cx, at, handed)
+}
+
+/// A wait-all that could not be tried, because somebody who is stopped has another of its objects, is our keeper's to try again, and our reaper's if we
+/// die: what was signalled is signalled. A caller in a hurry comes back himself.
+fn or_later(cx: Cx, at: ObjectRef, served: Result<()>) -> Result<()> {
+    match served {
         Err(error) if lock::is_busy(&error) && cx.patience == Deadline::NEVER => {
-            space.asyncs.serve_later(cx, at);
+            cx.space.asyncs.serve_later(cx, at);
             Ok(())
         }
         other => other,
@@ -499,7 +504,7 @@ pub(crate) fn return_permit(cx: Cx, target: Target) -> Result<()> {
 
 /// Hands out afresh: after a death, or after a waiter left that was awake for the others.
 pub(crate) fn serve_again(cx: Cx, target: Target) -> Result<()> {
-    if target.word().alls() { all::settle(cx, target) } else { lock::lock(cx, target)?.finish(None) }
+    if target.word().alls() { or_later(cx, target.at, all::settle(cx, target)) } else { lock::lock(cx, target)?.finish(None) }
 }
 
 /// The same, after everybody who waits no more is out of the queue: a record that is linked somewhere cannot be used again.
