@@ -260,8 +260,17 @@ impl Eq for Namespace {}
 
 /// Leaves SIGBUS to the program: to be called before the first namespace is attached.
 ///
-/// byname otherwise installs one chained handler that turns the truncation of a namespace's file into NamespaceLost. Without it such
-/// a truncation kills the process at its next call.
+/// Otherwise the first attach installs one handler that turns the truncation of a namespace's file into
+/// [`NamespaceLost`](crate::ErrorKind::NamespaceLost), and passes every other SIGBUS on to the handler that was there before. Without it, a
+/// process whose namespace is truncated dies of SIGBUS when it, or its keeper, touches the file next. Namespaces that are attached
+/// already stay guarded.
+///
+/// ```
+/// byname::leave_sigbus_alone();
+/// let ready = byname::Event::unnamed(byname::Reset::Manual)?;
+/// ready.set()?;
+/// # Ok::<(), byname::Error>(())
+/// ```
 pub fn leave_sigbus_alone() {
     crate::sys::fault::disable();
 }

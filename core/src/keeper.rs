@@ -152,12 +152,13 @@ fn watch(cx: Cx) {
         match turn(cx, &mut belt, &mut everything) {
             Ok(true) => {}
             Ok(false) => break,
+            Err(_) if space.arena.gate.is_lost() => break,
             // A full file system, or somebody's damaged record: the others still need this process's keeper.
             Err(_) => clock::nap(TROUBLE_NS),
         }
     }
     space.arena.gate.lose();
-    wake_ours(cx);
+    space.arena.wake_waiters();
     space.asyncs.look_at_all(cx, false);
 }
 
@@ -229,18 +230,6 @@ pub(crate) fn expire_children(space: &Space) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Wakes every thread of ours that is blocked: it will find the namespace lost. A truncated file is made long again first, since a futex can be
-/// woken only where there is a page.
-fn wake_ours(cx: Cx) {
-    let arena = &cx.space.arena;
-    arena.restore_size();
-    for index in 0..arena.touched(Table::Waiters) {
-        if let Ok(waiter) = arena.waiter(index) {
-            futex::wake(waiter.claim.low(), i32::MAX);
-        }
-    }
 }
 
 // --- exit and fork

@@ -74,7 +74,7 @@ pub use api::{
     wait_all_async, wait_any, wait_any_async,
 };
 #[cfg(not(loom))]
-pub use engine::{Access, EventState, HandleFlags, MutexState, Namespace, OwnerInfo, Profile, Reset, SemaphoreState};
+pub use engine::{Access, EventState, HandleFlags, MutexState, Namespace, OwnerInfo, Profile, Reset, SemaphoreState, leave_sigbus_alone};
 #[cfg(not(loom))]
 pub use error::{Error, ErrorKind, KINDS, KindInfo, Result};
 #[cfg(not(loom))]

@@ -16,7 +16,7 @@ use crate::sys::file::{self as sys_file, File};
 use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
 use crate::sys::process::Uncancelled;
-use crate::sys::{code, fault, robust};
+use crate::sys::{code, fault, futex, robust};
 use std::path::{Path, PathBuf};
 
 /// Tables are mapped in steps of this size.
@@ -62,10 +62,11 @@ impl Arena {
     /// Maps the header and the fixed tables of an arena whose header has been checked.
     pub(crate) fn map(path: PathBuf, file: File) -> Result<Arena> {
         let region = Region::reserve(layout::SIZE as usize).map_err(|e| no_memory(&path, e))?;
-        region.map_file(0, layout::PROCESSES_AT as usize, &file, 0).map_err(|e| no_memory(&path, e))?;
+        map_part(region, &path, &file, 0, layout::PROCESSES_AT)?;
         let own = OwnFile::new(&path, file)?;
         let gate = Gate::new()?;
         fault::guard(region, gate.0.word(), LOST);
+        fault::grown(region, layout::PROCESSES_AT as usize);
         #[cfg(crash)]
         crate::crash::note_arena(region.address(), region.len());
         Ok(Arena {
@@ -136,15 +137,36 @@ impl Arena {
         fault::unguard(self.region);
     }
 
-    /// Makes a truncated file long again: a futex can be woken only where there is a page. But for the last one, so that the other
-    /// processes see that it was truncated, too.
-    pub(crate) fn restore_size(&self) {
+    /// Wakes every blocked thread that this process knows of: the namespace is lost.
+    ///
+    /// A futex can be woken only where there is a page, so a truncated file is made long again; but for the last page, so that the other processes
+    /// see that it was truncated, too. And where zero pages lie over the file ([`fault`]), our addresses are other futexes than those that
+    /// the threads sleep on: these are reached by the file, mapped once more.
+    pub(crate) fn wake_waiters(&self) {
+        let count = self.touched(Table::Waiters);
+        let wake = |waiter: &Waiter| futex::wake(waiter.claim.low(), i32::MAX);
+        let _ = self.with_waiters_afresh(count, &wake);
+        (0..count).filter_map(|index| self.waiter(index).ok()).for_each(|waiter| {
+            wake(waiter);
+        });
+    }
+
+    fn with_waiters_afresh(&self, count: u32, each: &dyn Fn(&Waiter) -> usize) -> Result<()> {
         let mut file = self.file.lock();
-        if let Ok(file) = file.get(&self.path)
-            && file.stat().is_ok_and(|s| s.size < layout::SIZE)
-        {
+        let file = file.get(&self.path)?;
+        if file.stat().is_ok_and(|s| s.size < layout::SIZE) {
             let _ = file.set_size(layout::SIZE - PAGE);
         }
+        let len = layout::WAITERS_AT as usize + count as usize * size_of::<Waiter>();
+        let region = Region::of_file_to_read(len, file).map_err(|e| no_memory(&self.path, e))?;
+        for index in 0..count as usize {
+            let at = region.address() + layout::WAITERS_AT as usize + index * size_of::<Waiter>();
+            // SAFETY: inside the new mapping, aligned as in the file; `each` gives the address to the kernel, and nobody reads there.
+            each(unsafe { &*(at as *const Waiter) });
+        }
+        // SAFETY: no reference into it is left.
+        unsafe { region.unmap() };
+        Ok(())
     }
 
     /// Removes the file's name.
@@ -181,6 +203,9 @@ impl Arena {
         let mark = &self.header().high_water[table as usize];
         let mut file = self.file.lock();
         let high = mark.load();
+        if self.gate.is_lost() {
+            return Err(self.lost_error()); // found by the look at the mark: a truncated file shall not grow again
+        }
         if high > seen {
             return Ok(());
         }
@@ -222,8 +247,7 @@ impl Arena {
         if !self.rows[slot as usize].load(Ordering::Acquire) {
             let mut file = self.file.lock();
             if !self.rows[slot as usize].load(Ordering::Acquire) {
-                let len = layout::ROW_WORDS as usize * 8;
-                self.region.map_file(row as usize, len, file.get(&self.path)?, row).map_err(|e| no_memory(&self.path, e))?;
+                map_part(self.region, &self.path, file.get(&self.path)?, row, u64::from(layout::ROW_WORDS) * 8)?;
                 self.rows[slot as usize].store(true, Ordering::Release);
             }
         }
@@ -301,7 +325,7 @@ impl Arena {
         let want = (u64::from(high) * stride).next_multiple_of(MAP_STEP).min(end);
         if want > mapped {
             let at = offset + mapped;
-            self.region.map_file(at as usize, (want - mapped) as usize, file.get(&self.path)?, at).map_err(|e| no_memory(&self.path, e))?;
+            map_part(self.region, &self.path, file.get(&self.path)?, at, want - mapped)?;
             self.mapped[table as usize].store(want as u32, Ordering::Release);
         }
         self.usable[table as usize].fetch_max(high, Ordering::AcqRel);
@@ -451,6 +475,8 @@ impl OwnFile {
 #[derive(Debug)]
 pub(crate) struct Gate(ForkWord);
 
+/// Not attached yet; or the child of a fork that ran no hooks.
+const SHUT: u32 = 0;
 const OPEN: u32 = 1;
 /// The file was deleted, replaced or truncated.
 const LOST: u32 = 2;
@@ -475,14 +501,15 @@ impl Gate {
         self.0.get() == LEFT
     }
 
+    /// Calls may begin, unless the namespace was lost before the first.
     pub(crate) fn open(&self) {
-        self.0.set(OPEN);
+        self.0.replace(SHUT, OPEN);
     }
 
     /// From now on every call says NamespaceLost.
     pub(crate) fn lose(&self) {
-        if self.is_open() {
-            self.0.set(LOST);
+        if !self.0.replace(OPEN, LOST) {
+            self.0.replace(SHUT, LOST);
         }
     }
 
@@ -490,6 +517,13 @@ impl Gate {
     pub(crate) fn leave(&self) {
         self.0.set(LEFT);
     }
+}
+
+/// Maps a part of the file to its place.
+fn map_part(region: Region, path: &Path, file: &File, at: u64, len: u64) -> Result<()> {
+    region.map_file(at as usize, len as usize, file, at).map_err(|e| no_memory(path, e))?;
+    fault::grown(region, (at + len) as usize);
+    Ok(())
 }
 
 fn noun(table: Table) -> &'static str {

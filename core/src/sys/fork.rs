@@ -33,4 +33,9 @@ impl ForkWord {
     pub(crate) fn set(&self, value: u32) {
         self.0.store(value, Ordering::Release);
     }
+
+    /// Sets it if it is `from`; false if it is not.
+    pub(crate) fn replace(&self, from: u32, to: u32) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
 }
