@@ -185,12 +185,16 @@ impl Error {
         Error::new(ErrorKind::InvalidName, message)
     }
 
-    /// A system call that failed; one that found no descriptor left has met a limit.
+    /// A system call that failed; one that found no descriptor or no memory left has met a limit.
     pub(crate) fn system(what: &str, errno: i32) -> Self {
         let text = std::io::Error::from_raw_os_error(errno);
         match errno {
             code::EMFILE => Error::new(ErrorKind::LimitReached, format!("{what}: {text}; see RLIMIT_NOFILE and close some")),
             code::ENFILE => Error::new(ErrorKind::LimitReached, format!("{what}: {text}; see the machine's fs.file-max")),
+            code::ENOMEM => {
+                let cure = "raise RLIMIT_AS (`ulimit -v`), or the memory that the container may use";
+                Error::new(ErrorKind::NoSpace, format!("{what}: {text}; {cure}"))
+            }
             _ => Error::new(ErrorKind::System, format!("{what}: {text}")),
         }
         .with_errno(errno)

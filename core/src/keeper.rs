@@ -46,7 +46,8 @@ const TROUBLE_NS: u64 = 100_000_000;
 /// How long a forked child may take to come.
 const CHILD_NS: u64 = if cfg!(crash) { 100_000_000 } else { 10_000_000_000 };
 
-/// Starts the keeper and joins, in a free slot or in the one kept for us. False: the arena is closing, open it afresh.
+/// Starts the keeper and joins, in a free slot or in the one kept for us. False: the arena is closing, open it afresh. Where it does not join, its
+/// thread has ended, and what it had taken is marked.
 pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<bool> {
     let (tell, told) = mpsc::channel();
     let body = move || match join(space, kept) {
@@ -57,8 +58,13 @@ pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<b
         Ok(None) => drop(tell.send(Ok(false))),
         Err(error) => drop(tell.send(Err(error))),
     };
-    process::spawn_quiet("byname-keeper", body).map_err(no_thread)?;
-    told.recv().unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "byname's keeper thread ended while it joined the namespace")))
+    let keeper = process::spawn_quiet("byname-keeper", body).map_err(no_thread)?;
+    let joined =
+        told.recv().unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "byname's keeper thread ended while it joined the namespace")));
+    if joined != Ok(true) {
+        let _ = keeper.join();
+    }
+    joined
 }
 
 /// No thread is left for a keeper.
@@ -69,6 +75,9 @@ pub(crate) fn no_thread(errno: i32) -> Error {
 
 /// J1 to J7, on the keeper's thread.
 fn join(space: &'static Space, kept: Option<ProcessRef>) -> Result<Option<Cx>> {
+    let cannot_read = |errno| Error::system("cannot read in /proc when this process began, by which it is told from its successor", errno);
+    let start_time = process::start_time().map_err(cannot_read)?;
+    let pid_namespace = process::pid_namespace().map_err(cannot_read)?;
     let me = match kept {
         Some(kept) => take_slot(space, kept.slot, EXPECTED_SEAT, Some(kept.generation))?
             .ok_or_else(|| Error::new(ErrorKind::LimitReached, "the forked child came too late to its place in the namespace"))?,
@@ -76,8 +85,8 @@ fn join(space: &'static Space, kept: Option<ProcessRef>) -> Result<Option<Cx>> {
     };
     let record = space.arena.process(me.slot)?;
     record.pid.store(process::pid());
-    record.start_time.store(process::start_time());
-    record.pid_namespace.store(process::pid_namespace());
+    record.start_time.store(start_time);
+    record.pid_namespace.store(pid_namespace);
     record.life.store(u64::from(me.generation) << 32 | process_state::JOINING);
     if !file::attach_commit(&space.arena) {
         return Ok(None); // the file is going away, and our slot with it

@@ -102,7 +102,7 @@ pub(crate) fn vitals(space: &Space, index: u32, same: impl Fn(u32) -> bool) -> R
 /// Whether a dead process's thread is gone although its word does not say so: the out-of-memory reaper may take the list that the kernel
 /// would have read. That the id does not exist is proof where we see the same ids.
 fn is_missed(space: &Space, of: ProcessRef, record: &Owner) -> Result<bool> {
-    let ours = process::pid_namespace();
+    let ours = process::pid_namespace().unwrap_or(0);
     let home = space.arena.process(of.slot)?;
     Ok(ours != 0 && home.pid_namespace.load() == ours && process::is_no_thread(home.pid.load(), record.tid.load()))
 }

@@ -1,16 +1,40 @@
-//! A namespace directory that is full, read-only, missing, or holds what somebody planted: an error of its kind, and nothing half-made.
+//! A namespace directory that is full, read-only, missing, or holds what somebody planted; a process without addresses, descriptors or /proc:
+//! an error of its kind, and nothing half-made.
 //!
 //! The directory of a process is chosen once, so every case runs in a child: this binary again, with `BYNAME_DIR` set. File systems of a given size
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
-use byname::{Event, Reset, Semaphore};
+use byname::{Error, ErrorKind, Event, Namespace, Reset, Semaphore};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 /// Runs `case` (an ignored test of this file) with the directory `dir` and gives what it printed last.
 fn in_child(case: &str, dir: &Path) -> String {
-    let child = Command::new(std::env::current_exe().unwrap())
+    run(&mut Command::new(std::env::current_exe().unwrap()), case, dir)
+}
+
+/// The same where /proc is an empty directory; `None` (and says so) where that cannot be made.
+fn in_child_without_proc(case: &str, dir: &Path) -> Option<String> {
+    let hidden = "mount -t tmpfs none /proc";
+    let unshared = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "--propagation", "private", "sh", "-c", script, "sh"]);
+        command
+    };
+    if !unshared(hidden).output().is_ok_and(|probe| probe.status.success()) {
+        eprintln!("skipped: /proc cannot be hidden here");
+        return None;
+    }
+    let mut command = unshared(&format!("{hidden} && exec \"$@\""));
+    Some(run(command.arg(std::env::current_exe().unwrap()), case, dir))
+}
+
+fn run(command: &mut Command, case: &str, dir: &Path) -> String {
+    let child = command
         .args([case, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("BYNAME_DIR", dir)
         .env("BYNAME_SESSION", "scarce")
@@ -134,4 +158,119 @@ fn what_somebody_planted_is_refused() {
     std::fs::write(&file, [b"byname\0\x1a\xff\xff\xff\x7f".as_slice(), &[0; 4096]].concat()).unwrap();
     assert_eq!(in_child("child_creates", &dir.0), "VersionMismatch 13", "another format");
     assert_eq!(std::fs::metadata(&file).unwrap().len(), 12 + 4096, "and left as it was");
+}
+
+// --- what a process has too little of
+
+/// Does as told under a lower soft limit.
+fn under<T>(resource: Resource, soft: u64, call: impl FnOnce() -> T) -> T {
+    let before = getrlimit(resource);
+    setrlimit(resource, Rlimit { current: Some(soft), ..before }).unwrap();
+    let result = call();
+    setrlimit(resource, before).unwrap();
+    result
+}
+
+fn names_the_limit(error: &Error, kind: ErrorKind, limit: &str) {
+    assert!(error.kind() == kind && error.message().contains(limit), "{:?} {error}", error.kind());
+}
+
+fn nothing_is_made() {
+    let dir = std::env::var_os("BYNAME_DIR").unwrap();
+    assert!(std::fs::read_dir(dir).unwrap().next().is_none(), "something is left behind");
+}
+
+/// Child: attaches with fewer addresses than a namespace takes, and then with enough.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_without_addresses() {
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+    for more in [1, 100, 1400] {
+        let error = under(Resource::As, pages * 4096 + (more << 20), || Event::create("e", Reset::Auto)).unwrap_err();
+        names_the_limit(&error, ErrorKind::NoSpace, "RLIMIT_AS");
+        nothing_is_made();
+    }
+    Event::create("e", Reset::Auto).unwrap();
+}
+
+#[test]
+fn without_addresses() {
+    let dir = Dir::new("addresses");
+    in_child("child_without_addresses", &dir.0);
+    assert!(dir.is_empty());
+}
+
+/// One more than the highest descriptor that is open.
+fn descriptors() -> u64 {
+    let seen: Vec<_> = std::fs::read_dir("/proc/self/fd").unwrap().map(|fd| fd.unwrap().path()).collect();
+    let open = seen.into_iter().filter(|fd| fd.read_link().is_ok()); // but for that of the look itself
+    open.map(|fd| fd.file_name().unwrap().to_str().unwrap().parse::<u64>().unwrap()).max().unwrap() + 1
+}
+
+/// Child: attaches with one descriptor more each time, until that is enough; then it must know who it is.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_with_few_descriptors() {
+    const START_TIME: u64 = (3 << 20) + 408; // of the first process (docs/arena-format.md)
+    const BOOT: u64 = 24;
+    let open = descriptors();
+    // Numbers between those that are open count, too.
+    let fillers: Vec<_> =
+        std::iter::repeat_with(|| std::fs::File::open("/dev/null").unwrap()).take_while(|file| (file.as_raw_fd() as u64) < open).collect();
+    let mut left = 0;
+    let event = loop {
+        match under(Resource::Nofile, open + left, || Event::create("e", Reset::Auto)) {
+            Ok(event) => break event,
+            Err(error) => names_the_limit(&error, ErrorKind::LimitReached, "RLIMIT_NOFILE"),
+        }
+        nothing_is_made();
+        left += 1;
+    };
+    let file = std::fs::File::open(Namespace::local().unwrap().path()).unwrap();
+    let word = |at| {
+        let mut word = [0; 8];
+        file.read_exact_at(&mut word, at).unwrap();
+        u64::from_le_bytes(word)
+    };
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let began = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    assert_eq!(word(START_TIME).to_string(), began, "with {left} descriptors left");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().replace('-', "");
+    assert_eq!(format!("{:016x}", word(BOOT)), boot[..16], "with {left} descriptors left");
+    assert_ne!(left, 0, "none was needed");
+    drop((event, fillers));
+}
+
+#[test]
+fn with_few_descriptors() {
+    let dir = Dir::new("descriptors");
+    in_child("child_with_few_descriptors", &dir.0);
+    assert!(dir.is_empty());
+}
+
+/// Child: has a namespace that one joins who has no /proc.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_has_a_guest_without_proc() {
+    let _event = Event::create("e", Reset::Auto).unwrap();
+    let dir = PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap());
+    println!("\nsaid {}", in_child_without_proc("child_creates", &dir).unwrap());
+}
+
+#[test]
+fn without_proc() {
+    let dir = Dir::new("proc");
+    if let Some(said) = in_child_without_proc("child_says_why", &dir.0) {
+        assert!(said.starts_with("Unsupported") && said.contains("/proc is not mounted"), "{said}");
+        assert!(dir.is_empty(), "nothing half-made");
+        assert_eq!(in_child("child_has_a_guest_without_proc", &dir.0), "ok", "what is there can be joined");
+    }
+}
+
+/// Child: says the whole error of the first creation.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_says_why() {
+    let error = Event::create("e", Reset::Auto).unwrap_err();
+    println!("\nsaid {:?} {error}", error.kind());
 }

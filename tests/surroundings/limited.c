@@ -2,9 +2,10 @@
  * Tries a resource limit at every value of a range: a child for each, which sets the limit, uses the library, prints what came
  * of it, lifts the limit and tries again. One line a value:
  *
- *     VALUE STATUS WIN32 ERRNO DESCRIPTORS AGAIN MESSAGE
+ *     VALUE STATUS WIN32 ERRNO DESCRIPTORS ADDRESSES FILES AGAIN MESSAGE
  *
- * DESCRIPTORS is how many the failed attempt has left open, AGAIN the status once the limit is lifted. A child that was killed
+ * DESCRIPTORS is how many the failed attempt has left open, ADDRESSES how many bytes of them it still uses, FILES how many of the session's
+ * there are after it, AGAIN the status once the limit is lifted. A child that was killed
  * prints "VALUE killed SIGNAL".
  *
  * usage: limited as|nofile FROM TO STEP [attached]
@@ -39,6 +40,18 @@ static int descriptors(void) {
     return count;
 }
 
+/* The session's files in the directory of the namespaces. */
+static int files(void) {
+    const char *chosen = getenv("BYNAME_DIR"), *session = getenv("BYNAME_SESSION");
+    int count = 0;
+    struct dirent *entry;
+    DIR *dir = opendir(chosen && *chosen ? chosen : "/dev/shm");
+    if (!dir || !session) abort();
+    while ((entry = readdir(dir))) count += strstr(entry->d_name, session) != NULL;
+    closedir(dir);
+    return count;
+}
+
 /* A call of each kind that needs something of the system: an object, a wait that ends by its time, a descriptor. */
 static byname_status use(void) {
     byname_handle event;
@@ -57,10 +70,13 @@ static int child(int resource, unsigned long value, int attached) {
     byname_handle first;
     char said[1024];
     uint32_t win32;
-    int system_said, open_before, left;
+    unsigned long taken_before, taken;
+    int system_said, open_before, left, made;
 
     if (attached && BYNAME_FAILED(byname_mutex_create("first", NULL, &first))) abort();
     open_before = descriptors();
+    files();
+    taken_before = address_space();
     getrlimit(resource, &before);
     limit = before;
     limit.rlim_cur = value + (resource == RLIMIT_AS ? address_space() : 3);
@@ -70,9 +86,10 @@ static int child(int resource, unsigned long value, int attached) {
     win32 = byname_last_error_win32();
     system_said = byname_last_error_errno();
     setrlimit(resource, &before);
-    left = BYNAME_FAILED(status) ? descriptors() - open_before : 0;
+    left = made = 0, taken = 0;
+    if (BYNAME_FAILED(status)) left = descriptors() - open_before, made = files(), taken = address_space() - taken_before;
     again = use();
-    printf("%lu %d %u %d %d %d %s\n", value, (int)status, (unsigned)win32, system_said, left, (int)again, said);
+    printf("%lu %d %u %d %d %lu %d %d %s\n", value, (int)status, (unsigned)win32, system_said, left, taken, made, (int)again, said);
     return fflush(stdout);
 }
 

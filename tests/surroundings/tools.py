@@ -86,6 +86,8 @@ class Said:
     win32: int
     errno: int
     left: int
+    taken: int
+    files: int
     again: int
     message: str
 
@@ -95,9 +97,9 @@ def limited(*arguments):
     out = subprocess.run([program("limited"), *map(str, arguments)], stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True).stdout
     answers = []
     for line in out.splitlines():
-        value, *numbers = line.split(maxsplit=6)
+        value, *numbers = line.split(maxsplit=8)
         assert numbers[0] != "killed", f"at a limit of {value}: killed by signal {numbers[1]}"
-        message = numbers.pop() if len(numbers) == 6 else ""
+        message = numbers.pop() if len(numbers) == 8 else ""
         answers.append((int(value), Said(*map(int, numbers), message)))
     assert answers
     return answers

@@ -1,7 +1,7 @@
 //! Finding, creating and closing the arena's file.
 //!
 //! *What it is.* One file per user and session in `/dev/shm` (or `BYNAME_DIR`). It is created whole: initialised without a
-//! name, then linked, so that nobody ever sees half a header.
+//! name, then linked, so that nobody ever sees half a header. Whoever has too few addresses or descriptors knows before.
 //!
 //! *States of `header.life`* (state below, version above): OPEN → CLOSING, once.
 //!
@@ -13,7 +13,7 @@
 //! under `flock` on that inode and only while the path still leads to it, so that two finishers cannot remove a successor.
 
 use super::layout::{self, FORMAT, MAGIC};
-use super::mapping::{Arena, View};
+use super::mapping::{Arena, Ground, View};
 use crate::cell::fence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::{self, File, Stat};
@@ -25,17 +25,29 @@ const CLOSING: u64 = 2;
 const STATE: u64 = 0xff;
 const VERSION_ONE: u64 = 0x100;
 
-/// Opens the arena at `path`, or creates it. Loops while others create and close it.
+/// Opens the arena at `path`, or creates it. What it takes of addresses and descriptors is asked for first: an error comes before a file is made.
 pub(crate) fn open(path: &Path) -> Result<Arena> {
+    let boot = boot_id()?;
+    let ground = Ground::take(path)?;
+    match find(path, boot) {
+        Ok(file) => Arena::map(path.to_owned(), file, ground),
+        Err(error) => {
+            ground.give_back();
+            Err(error)
+        }
+    }
+}
+
+/// The file at `path`, checked, or a new one. Loops while others create and close it.
+fn find(path: &Path, boot: [u64; 2]) -> Result<File> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     loop {
         match File::open(path) {
-            Ok(file) => {
-                if let Some(arena) = adopt(path, file)? {
-                    return Ok(arena);
-                }
-            }
-            Err(code::ENOENT) => create(dir, path)?,
+            Ok(file) => match check(path, &file, boot)? {
+                Standing::Open => return Ok(file),
+                Standing::Closing | Standing::Stale => remove(path, &file)?,
+            },
+            Err(code::ENOENT) => create(dir, path, boot)?,
             Err(code::EROFS) => return Err(bad_dir(dir, "is read-only", code::EROFS)),
             Err(errno) => return Err(cannot_open(path, errno)),
         }
@@ -98,14 +110,6 @@ pub(crate) enum Standing {
     Stale,
 }
 
-/// Checks and maps an existing file; `None` if it was stale and is gone now.
-fn adopt(path: &Path, file: File) -> Result<Option<Arena>> {
-    match check(path, &file)? {
-        Standing::Open => Arena::map(path.to_owned(), file).map(Some),
-        Standing::Closing | Standing::Stale => remove(path, &file).map(|()| None),
-    }
-}
-
 /// The arena at `path` as it stands, to be closed if nobody uses it: mapped if somebody may, else the bare file. `None` if there is none.
 #[cfg(feature = "cli")]
 pub(crate) fn existing(path: &Path) -> Result<Option<std::result::Result<Arena, File>>> {
@@ -114,8 +118,8 @@ pub(crate) fn existing(path: &Path) -> Result<Option<std::result::Result<Arena, 
         Err(code::ENOENT) => return Ok(None),
         Err(errno) => return Err(cannot_open(path, errno)),
     };
-    Ok(Some(match check(path, &file)? {
-        Standing::Open => Ok(Arena::map(path.to_owned(), file)?),
+    Ok(Some(match check(path, &file, boot_id()?)? {
+        Standing::Open => Ok(Arena::map(path.to_owned(), file, Ground::take(path)?)?),
         Standing::Closing | Standing::Stale => Err(file),
     }))
 }
@@ -128,12 +132,12 @@ pub(crate) fn view(path: &Path) -> Result<(View, Standing)> {
         }
         _ => cannot_open(path, errno),
     })?;
-    let standing = check(path, &file)?;
+    let standing = check(path, &file, boot_id()?)?;
     Ok((View::map(path, &file)?, standing))
 }
 
-/// Whose the file is, where, and of which format; the rest of the header, too.
-fn check(path: &Path, file: &File) -> Result<Standing> {
+/// Whose the file is, where, and of which format; the rest of the header, too. `now` is this boot.
+fn check(path: &Path, file: &File, now: [u64; 2]) -> Result<Standing> {
     let stat = file.stat().map_err(|e| Error::system(&format!("cannot stat {}", path.display()), e))?;
     check_owner(path, &stat)?;
     check_file_system(path, file)?;
@@ -160,7 +164,7 @@ fn check(path: &Path, file: &File) -> Result<Standing> {
     {
         return Err(damaged("wrong size"));
     }
-    let (then, now) = ([word(24), word(32)], process::boot_id());
+    let then = [word(24), word(32)];
     let stale = then != now && then != [0, 0] && now != [0, 0]; // zeros: nobody could ask
     match word(16) & STATE {
         OPEN if stale => Ok(Standing::Stale),
@@ -168,6 +172,10 @@ fn check(path: &Path, file: &File) -> Result<Standing> {
         CLOSING => Ok(Standing::Closing),
         _ => Err(damaged("unknown state")),
     }
+}
+
+fn boot_id() -> Result<[u64; 2]> {
+    process::boot_id().map_err(|e| Error::system("cannot read the machine's boot id in /proc", e))
 }
 
 fn capacity(head: &[u8; 80], i: usize) -> u32 {
@@ -204,15 +212,19 @@ pub(crate) fn fresh_header(boot: [u64; 2]) -> [u8; 128] {
 }
 
 /// Makes the file whole and links it; that somebody else was first is success.
-fn create(dir: &Path, path: &Path) -> Result<()> {
+fn create(dir: &Path, path: &Path, boot: [u64; 2]) -> Result<()> {
     let fail = |errno| cannot_create(dir, path, errno);
     let file = File::unnamed(dir).map_err(fail)?;
     check_file_system(dir, &file)?;
     file.set_size(layout::SIZE).map_err(fail)?;
     file.reserve(0, layout::FIXED_END).map_err(fail)?;
-    file.write_at(&fresh_header(process::boot_id()), 0).map_err(fail)?;
+    file.write_at(&fresh_header(boot), 0).map_err(fail)?;
     match file.link(path) {
         Ok(()) | Err(code::EEXIST) => Ok(()),
+        Err(code::ENOENT) if !process::sees_proc() => Err(Error::new(
+            ErrorKind::Unsupported,
+            "/proc is not mounted, without which a new namespace cannot be given its file and no process be told from its successor; mount it",
+        )),
         Err(errno) => Err(fail(errno)),
     }
 }

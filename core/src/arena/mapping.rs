@@ -60,11 +60,17 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// Maps the header and the fixed tables of an arena whose header has been checked.
-    pub(crate) fn map(path: PathBuf, file: File) -> Result<Arena> {
-        let region = Region::reserve(layout::SIZE as usize).map_err(|e| no_memory(&path, e))?;
-        map_part(region, &path, &file, 0, layout::PROCESSES_AT)?;
-        let own = OwnFile::new(&path, file)?;
-        let gate = Gate::new()?;
+    pub(crate) fn map(path: PathBuf, file: File, ground: Ground) -> Result<Arena> {
+        let region = ground.region;
+        let mapped = map_part(region, &path, &file, 0, layout::PROCESSES_AT);
+        let own = match mapped.and_then(|()| OwnFile::new(&path, file)) {
+            Ok(own) => own,
+            Err(error) => {
+                ground.give_back();
+                return Err(error);
+            }
+        };
+        let gate = ground.gate;
         fault::guard(region, gate.0.word(), LOST);
         fault::grown(region, layout::PROCESSES_AT as usize);
         #[cfg(crash)]
@@ -131,10 +137,13 @@ impl Arena {
         }
     }
 
-    /// Lets go of what an arena that could not be joined holds: its descriptor and its guard. Its addresses stay taken.
+    /// Lets go of what an arena that was not joined holds: its descriptor, its guard and its addresses. Nobody may use it from here on: no thread of
+    /// ours has it, or the only one, its keeper, has ended.
     pub(crate) fn give_up(&self) {
         self.file.lock().file = None;
         fault::unguard(self.region);
+        // SAFETY: every reference into the region was made by a thread that has ended, or by a call that has returned.
+        unsafe { self.region.unmap() };
     }
 
     /// Wakes every blocked thread that this process knows of: the namespace is lost.
@@ -341,6 +350,27 @@ impl Arena {
     }
 }
 
+/// The addresses of an arena, and its gate: taken before its file is made, so that where they are too few nothing is left behind.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    region: Region,
+    gate: Gate,
+}
+
+impl Ground {
+    pub(crate) fn take(path: &Path) -> Result<Ground> {
+        let gate = Gate::new()?;
+        let region = Region::reserve(layout::SIZE as usize).map_err(|e| no_memory(path, e))?;
+        Ok(Ground { region, gate })
+    }
+
+    /// Gives the addresses back; the page of the gate stays.
+    pub(crate) fn give_back(self) {
+        // SAFETY: no reference into the region has been made.
+        unsafe { self.region.unmap() };
+    }
+}
+
 /// An arena that is only looked at: mapped for reading, whole, without a place in it; unmapped when this is dropped.
 ///
 /// An index that is beyond what has memory is no error here but a `None`: what is looked at may be damaged.
@@ -541,7 +571,7 @@ fn no_memory(path: &std::path::Path, errno: i32) -> Error {
     Error::new(
         ErrorKind::NoSpace,
         format!(
-            "cannot map {} ({}); byname reserves {} MiB of address space, see RLIMIT_AS",
+            "cannot map {} ({}); byname reserves {} MiB of address space: raise RLIMIT_AS (`ulimit -v`)",
             path.display(),
             std::io::Error::from_raw_os_error(errno),
             layout::SIZE >> 20

@@ -129,7 +129,11 @@ impl Findings {
         let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let kernel = format!("Linux {}", release.trim());
         if release.is_empty() {
-            self.warn("kernel", "/proc is not mounted", "mount it: files are named through it, and processes told apart");
+            self.warn(
+                "kernel",
+                "/proc is not mounted",
+                "mount it: no namespace can be made without it, and processes are told apart by it",
+            );
         }
         match robust::works() {
             Ok(true) => self.ok("kernel", &format!("{kernel} tells of the death of threads (robust futexes)")),

@@ -171,7 +171,7 @@ impl Rules<'_> {
             if p.seats.iter().any(|seat| tid(*seat) != tid(p.seats[0])) {
                 self.wrong("processes", slot, format!("seats {:x?}", p.seats), "all seats of a living process say the same");
             }
-            if let Some(seen) = process::look(p.pid).filter(|_| p.pid_namespace != 0 && p.pid_namespace == process::pid_namespace())
+            if let Some(seen) = process::look(p.pid).filter(|_| p.pid_namespace != 0 && Ok(p.pid_namespace) == process::pid_namespace())
                 && p.start_time != 0
                 && seen.start_time != p.start_time
             {

@@ -378,7 +378,7 @@ fn nobody(tid: Option<u32>) -> Party {
 }
 
 fn describe(p: &ProcessImage) -> Process {
-    let is_ours = p.pid_namespace != 0 && p.pid_namespace == process::pid_namespace();
+    let is_ours = p.pid_namespace != 0 && Ok(p.pid_namespace) == process::pid_namespace();
     let seen = process::look(p.pid).filter(|seen| is_ours && seen.start_time == p.start_time);
     let state = match p.state() {
         _ if p.is_marked() => ProcessState::Dead,

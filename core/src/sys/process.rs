@@ -1,5 +1,6 @@
 //! Who we are, and the threads that the core makes.
 
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
@@ -48,9 +49,27 @@ pub(crate) fn is_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// When this process started, in clock ticks since boot; 0 where /proc is not mounted.
-pub(crate) fn start_time() -> u64 {
-    look_at("self").map_or(0, |seen| seen.start_time)
+/// What could be read; `None` where /proc is not mounted, or hides it. That descriptors or memory are too few for asking is an error: whoever took
+/// that for a missing /proc would not be known again.
+fn unless_scarce<T>(read: io::Result<T>) -> Result<Option<T>, i32> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) => match error.raw_os_error() {
+            Some(errno @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(errno),
+            _ => Ok(None),
+        },
+    }
+}
+
+/// Whether /proc is mounted.
+pub(crate) fn sees_proc() -> bool {
+    std::fs::metadata("/proc/self/fd").is_ok()
+}
+
+/// When this process started, in clock ticks since boot; 0 where /proc is not mounted. An error where there is no descriptor left to ask with.
+pub(crate) fn start_time() -> Result<u64, i32> {
+    let stat = unless_scarce(std::fs::read("/proc/self/stat"))?;
+    Ok(stat.and_then(|stat| Seen::parse(&stat)).map_or(0, |seen| seen.start_time))
 }
 
 /// What /proc says of a process.
@@ -66,30 +85,31 @@ pub(crate) struct Seen {
 
 /// A process of our own PID namespace; `None` if there is none, or /proc is not mounted or hides it.
 pub(crate) fn look(pid: u32) -> Option<Seen> {
-    look_at(&pid.to_string())
+    Seen::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-fn look_at(pid: &str) -> Option<Seen> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = String::from_utf8_lossy(&stat); // a name is any bytes
-    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some(Seen { name: name.to_owned(), state, start_time: fields.nth(18)?.parse().ok()? })
+impl Seen {
+    fn parse(stat: &[u8]) -> Option<Seen> {
+        let stat = String::from_utf8_lossy(stat); // a name is any bytes
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        Some(Seen { name: name.to_owned(), state, start_time: fields.nth(18)?.parse().ok()? })
+    }
 }
 
-/// The inode of our PID namespace; 0 where /proc is not mounted.
-pub(crate) fn pid_namespace() -> u64 {
+/// The inode of our PID namespace; 0 where /proc is not mounted. It takes no descriptor.
+pub(crate) fn pid_namespace() -> Result<u64, i32> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino())
+    Ok(unless_scarce(std::fs::metadata("/proc/self/ns/pid"))?.map_or(0, |m| m.ino()))
 }
 
-/// The machine's boot, as two words; zeros where /proc is not mounted.
-pub(crate) fn boot_id() -> [u64; 2] {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+/// The machine's boot, as two words; zeros where /proc is not mounted. An error where there is no descriptor left to ask with.
+pub(crate) fn boot_id() -> Result<[u64; 2], i32> {
+    let text = unless_scarce(std::fs::read_to_string("/proc/sys/kernel/random/boot_id"))?.unwrap_or_default();
     let hex: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let half = |range| hex.get(range).and_then(|h| u64::from_str_radix(h, 16).ok()).unwrap_or(0);
-    [half(0..16), half(16..32)]
+    Ok([half(0..16), half(16..32)])
 }
 
 /// Whether a thread of our own PID namespace exists no more. (`false` proves nothing: ids are used again.)
