@@ -315,14 +315,27 @@ unsafe extern "C" fn before_fork() {
         space.asyncs.hold(&mut guards);
         guards.take(&space.pools);
         space.vacancies.hold(&mut guards);
-        let child = if space.check().is_ok() { expect_child(space).unwrap_or(None) } else { None };
-        space.child.store(child.map_or(0, ProcessRef::pack), Ordering::Release);
+        let child = space.check().and_then(|()| expect_child(space).map_err(unjoined));
+        space.child.store(child.as_ref().map_or(0, |child| child.pack()), Ordering::Release);
+        *space.unjoined.lock() = child.err();
+        guards.take(&space.unjoined);
         space.arena.hold(&mut guards);
     }
     if !guards.keep() {
         // A fork from a thread's last destructors: the child gets no place, and says so.
-        space::all().for_each(|space| space.child.store(0, Ordering::Release));
+        for space in space::all() {
+            if let Some(child) = ProcessRef::unpack(space.child.swap(0, Ordering::AcqRel)) {
+                *space.unjoined.lock() =
+                    Some(Error::new(ErrorKind::Closed, "this process was forked from a thread's last destructors; fork earlier"));
+                let _ = give_back(space, child);
+            }
+        }
     }
+}
+
+/// What a forked child says that has no place.
+fn unjoined(error: Error) -> Error {
+    error.about("this forked child could not join the namespace")
 }
 
 unsafe extern "C" fn after_fork_in_parent() {
@@ -338,17 +351,42 @@ unsafe extern "C" fn after_fork_in_child() {
         space.watches.forget();
         *space.pools.lock() = Default::default();
         let kept = ProcessRef::unpack(space.child.load(Ordering::Acquire));
-        if kept.is_some() && start(space, kept) == Ok(true) {
-            space.arena.gate.open();
-            let _ = open_accounts(space);
+        let Some(child) = kept else { continue };
+        match start(space, kept) {
+            Ok(true) => {
+                space.arena.gate.open();
+                let _ = open_accounts(space);
+            }
+            failed => {
+                *space.unjoined.lock() = Some(failed.err().map_or_else(|| space.arena.lost_error(), unjoined));
+                let _ = give_back(space, child);
+            }
         }
     }
 }
 
+/// A child that does not come is dead at once: its place is marked, if its keeper did not get so far that the kernel does that, and those who bury
+/// it are told. (If we die first, it is overdue some day.)
+fn give_back(space: &'static Space, child: ProcessRef) -> Result<()> {
+    let generation = u64::from(child.generation) << 32;
+    let seat = &space.arena.process(child.slot)?.seats[0];
+    let _ = seat.cas(generation | u64::from(EXPECTED_SEAT), generation | u64::from(OWNER_DIED));
+    for slot in neighbours(space, child, -1)?.into_iter().take(RING_SEATS) {
+        grant::ring(space, slot.slot);
+    }
+    Ok(())
+}
+
 /// A slot in state EXPECTED that holds what we hold.
-fn expect_child(space: &'static Space) -> Result<Option<ProcessRef>> {
+fn expect_child(space: &'static Space) -> Result<ProcessRef> {
+    let child = reserve_place(space)?;
+    give_holds(space, child).inspect_err(|_| drop(give_back(space, child)))?;
+    Ok(child)
+}
+
+fn reserve_place(space: &'static Space) -> Result<ProcessRef> {
     let arena = &space.arena;
-    let child = loop {
+    loop {
         let high = arena.high_water(Table::Processes);
         let free = (0..high).find_map(|slot| {
             let record = arena.process(slot).ok()?;
@@ -361,21 +399,25 @@ fn expect_child(space: &'static Space) -> Result<Option<ProcessRef>> {
             Some(ProcessRef { slot, generation: (seat >> 32) as u32 })
         });
         match free {
-            Some(child) => break child,
+            Some(child) => return Ok(child),
             None => arena.grow(Table::Processes, high)?,
         }
-    };
+    }
+}
+
+fn give_holds(space: &'static Space, child: ProcessRef) -> Result<()> {
+    let arena = &space.arena;
     let record = arena.process(child.slot)?;
     record.life.store(u64::from(child.generation) << 32 | process_state::EXPECTED);
     if !file::attach_commit(arena) {
-        return Ok(None);
+        return Err(arena.lost_error());
     }
     for at in index::held_by_us(space) {
         refs::set_bit(space, child, at.index)?;
         let life = &arena.object(at.index)?.life;
         let _ = life.update(|old| crate::life::Life(old).admit(child.slot).map(|l| l.0));
     }
-    Ok(Some(child))
+    Ok(())
 }
 
 /// The child's accounts with the robust semaphores that it inherited.

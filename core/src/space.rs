@@ -39,6 +39,8 @@ pub(crate) struct Space {
     pub(crate) keeps: AtomicU32,
     /// The slot kept for the child of a fork in progress.
     pub(crate) child: AtomicU64,
+    /// In a forked child that could not join: why.
+    pub(crate) unjoined: Lock<Option<Error>>,
 }
 
 impl std::fmt::Debug for Space {
@@ -63,6 +65,7 @@ impl Space {
             all_holder: SeenHolder::default(),
             keeps: AtomicU32::new(0),
             child: AtomicU64::new(0),
+            unjoined: Lock::default(),
         }))
     }
 
@@ -93,14 +96,15 @@ impl Space {
         if self.arena.gate.is_lost() {
             return self.arena.lost_error();
         }
-        Error::new(
-            ErrorKind::Closed,
-            if self.arena.gate.has_left() {
-                "this process is exiting and has left the namespace"
-            } else {
-                "this process was made by a raw clone or vfork, which byname's handles do not survive; use fork(), or start a program"
-            },
-        )
+        if self.arena.gate.has_left() {
+            return Error::new(ErrorKind::Closed, "this process is exiting and has left the namespace");
+        }
+        self.unjoined.lock().clone().unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::Closed,
+                "this process was made by a raw clone or vfork, which byname's handles do not survive; use fork(), or start a program",
+            )
+        })
     }
 }
 

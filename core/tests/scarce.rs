@@ -4,8 +4,10 @@
 //! The directory of a process is chosen once, so every case runs in a child: this binary again, with `BYNAME_DIR` set. File systems of a given size
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
+use byname::inspect::{Inspection, ProcessState};
 use byname::{Error, ErrorKind, Event, Namespace, Reset, Semaphore};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -245,6 +247,72 @@ fn child_with_few_descriptors() {
 fn with_few_descriptors() {
     let dir = Dir::new("descriptors");
     in_child("child_with_few_descriptors", &dir.0);
+    assert!(dir.is_empty());
+}
+
+/// Runs in a child of fork, which ends with this. A panic must not unwind into the test's frames: it is another process.
+fn fork(body: impl FnOnce()) -> i32 {
+    // SAFETY: this test binary runs one test here, and the child does nothing that a lock of another thread could stop.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(ended.is_err())) };
+    }
+    pid
+}
+
+fn ends_well(pid: i32) {
+    let mut status = 0;
+    // SAFETY: the place for the status is valid.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert_eq!(status, 0, "a forked child failed");
+}
+
+/// Child: forks without a descriptor left, so that the child cannot join; and looks, while that child lives, at the place that was kept for it.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_forks_without_descriptors() {
+    let event = Event::create("e", Reset::Auto).unwrap();
+    let (mut told, tell) = std::io::pipe().unwrap();
+    let mut tell = Some(tell);
+    let (mut go, end) = std::io::pipe().unwrap();
+    let mut end = Some(end);
+    let open = descriptors();
+    let child = under(Resource::Nofile, 0, || {
+        fork(|| {
+            end.take();
+            let complain = || {
+                let error = event.set().unwrap_err();
+                names_the_limit(&error, ErrorKind::LimitReached, "RLIMIT_NOFILE");
+                assert_eq!(error.message().matches("forked child").count(), 1, "{error}");
+            };
+            complain();
+            ends_well(fork(complain));
+            tell.take().unwrap().write_all(b"!").unwrap();
+            go.read_exact(&mut [0]).unwrap_err(); // until the parent has seen it
+        })
+    });
+    tell.take();
+    told.read_exact(&mut [0]).expect("the child has seen what it should");
+    let processes = || Inspection::local().unwrap().look().unwrap().processes;
+    assert!(processes().iter().all(|p| p.state != ProcessState::Expected), "nobody is expected any more");
+    while processes().len() > 1 {
+        std::thread::yield_now();
+    }
+    end.take();
+    ends_well(child);
+    let again = fork(|| event.set().unwrap());
+    ends_well(again);
+    assert!(event.wait_for(Duration::ZERO).unwrap().is_some());
+    assert_eq!(descriptors(), open);
+}
+
+#[test]
+fn a_forked_child_without_descriptors_is_told_so_and_takes_no_place() {
+    let dir = Dir::new("fork");
+    in_child("child_forks_without_descriptors", &dir.0);
     assert!(dir.is_empty());
 }
 
