@@ -35,6 +35,16 @@ def state(pid: int, tid: int) -> str:
         return ""
 
 
+def system_call(pid: int, tid: int) -> int | None:
+    """The number of the system call in which the thread waits; `None` if it runs, is gone, or may not be looked at."""
+    try:
+        with open(f"/proc/{pid}/task/{tid}/syscall") as file:
+            number = file.read().split()[0]
+    except (OSError, IndexError):
+        return None
+    return int(number) if number.isdigit() else None
+
+
 def program(pid: int) -> str:
     """The name of the program that the process runs."""
     try:

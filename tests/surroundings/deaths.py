@@ -4,13 +4,15 @@ import os
 import random
 import resource
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import byname
-from common import LONG, Child, Skip, kill, nothing_left, say, state, until_told
+from common import LONG, Child, Skip, kill, nothing_left, say, state, system_call, until_told
 
 ROUNDS = 100 if LONG else 20
+WRITES = {"x86_64": (1, 18), "aarch64": (64, 68)}.get(os.uname().machine, ())  # write, pwrite64
 
 
 def owner(name):
@@ -63,11 +65,14 @@ def test_group_kill_of_64():
     group_kill(64, ROUNDS if LONG else 1)
 
 
-def writer(name, path):
-    """Writes many pages at once while it owns the mutex, again and again."""
+PAGES = 8 << 20  # bytes of one write
+
+
+def writer(name, path, waits):
+    """Writes many pages at once while it owns the mutex, again and again; if it `waits`, each write until the disk has them."""
     mutex = byname.Mutex(name)
-    pages = [bytes([fill]) * (8 << 20) for fill in range(1, 5)]
-    out = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    pages = [bytes([fill]) * PAGES for fill in range(1, 5)]
+    out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | (os.O_DSYNC if int(waits) else 0), 0o600)
     mutex.acquire()
     say("owns")
     while True:
@@ -75,27 +80,49 @@ def writer(name, path):
             os.pwrite(out, page, 0)
 
 
-def test_owner_killed_inside_write():
-    """The mutex comes only when the dead thread has left its system call: the next owner sees a file that no longer changes."""
+def is_torn(content):
+    """Whether the last write was cut short: one that was done has made the whole file of one byte."""
+    return len(content) not in (0, PAGES) or len(set(content)) > 1
+
+
+def file_system(path):
+    """What the file system of a folder is called."""
+    done = subprocess.run(["stat", "-f", "-c", "%T", path], stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def killed_inside_write(rounds, death=kill):
+    """How often the kill fell inside a system call that writes: seen there after the kill, after which nobody comes back from one, or seen in what
+    it left. Fails where the file changes after the mutex was had."""
     path = Path("written").resolve()
     mutex = byname.Mutex("m")
     seed = random.randrange(2**32)
     rng = random.Random(seed)
-    rounds = 300 if LONG else 30
+    hits = waiting = torn = 0
     for number in range(rounds):
-        child = Child(writer, "m", path)
+        child = Child(writer, "m", path, number % 2)
         child.expect("owns")
         time.sleep(rng.random() * 0.02)  # the kill falls anywhere in the writes
-        kill(child.pid, signal.SIGKILL)
+        death(child.pid, signal.SIGKILL)
+        was_inside = system_call(child.pid, child.pid) in WRITES
         assert mutex.acquire(timeout=60), f"round {number}, seed {seed}: not told"
         assert mutex.abandoned, f"round {number}, seed {seed}: not told that the owner died"
-        before = path.read_bytes() if path.exists() else b""
+        before = path.read_bytes()
         child.wait()
-        after = path.read_bytes() if path.exists() else b""
+        after = path.read_bytes()
         assert before == after, f"round {number}, seed {seed}: the file changed under its next owner"
         mutex.release()
+        waiting, torn = waiting + was_inside, torn + is_torn(after)
+        hits += was_inside or is_torn(after)
     mutex.close()
-    print(f"{rounds} kills, seed {seed}")
+    print(f"{rounds} kills on {file_system(path.parent)}, seed {seed}: {hits} inside write, {waiting} of them while it waited for the disk, {torn} cut short")
+    assert hits, "no kill fell inside a write"
+    return hits
+
+
+def test_owner_killed_inside_write():
+    """The mutex comes only when the dead thread has left its system call: the next owner sees a file that no longer changes."""
+    killed_inside_write(300 if LONG else 30)
 
 
 def dumper(name, number):
