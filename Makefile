@@ -17,6 +17,7 @@ RUNS ?= 200
 COUNT ?= 1000000
 SECONDS ?=
 SEED ?=
+ROUND ?=
 ROUNDS ?= 9
 DEPTH ?= 1
 RIVALS ?= 1
@@ -151,6 +152,14 @@ crash: ## processes die before each of their writes; SHORT=1 samples the deaths 
 	RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --locked --release -p byname --test crash --no-run --target-dir "$(TARGET)/crash"
 	@SHORT=$(SHORT) SEED=$(SEED) ONLY="$(ONLY)" $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
 	  cargo test --quiet --locked --release -p byname --test crash --target-dir "$(TARGET)/crash"
+
+.PHONY: fuzz-arena
+fuzz-arena: tools-there ## a namespace is overwritten while processes use it, for SECONDS (default 300); SEED=n ROUND=n repeats a round
+	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+	  cargo test --locked --release -p byname --test fuzz_arena --no-run --target-dir "$(TARGET)/fuzz"
+	@FUZZ_SECONDS=$(or $(SECONDS),300) SEED=$(SEED) ROUND=$(ROUND) $(NO_LITTER) \
+	  env CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+	  cargo test --quiet --locked --release -p byname --test fuzz_arena --target-dir "$(TARGET)/fuzz"
 
 .PHONY: reference
 reference: tools-there ## random histories, explained by the reference model of the contract: SECONDS each (default 60)

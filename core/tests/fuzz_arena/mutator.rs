@@ -1,0 +1,239 @@
+//! Overwrites bytes of an arena: bits, bytes, words, whole records, whole files. Offsets are those of docs/arena-format.md.
+
+use crate::dice::Dice;
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+/// Known and not mended: the C library follows the pointers that it keeps beside a thread's robust word, in the `lock` of an owner record. As long as
+/// this is true nobody overwrites these bytes, gives the record to another process, or cuts a live file, and no thread that has used the attacked
+/// arena ends before its process. Delete it, and what it guards, once a thread's end trusts no byte of the arena.
+pub const LOCKS_ARE_TRUSTED: bool = true;
+/// Where that is in an owner record.
+const LOCK: std::ops::Range<u64> = 32..96;
+
+/// The length of an arena's file.
+pub const SIZE: u64 = 0x5830_0000;
+const PAGE: u64 = 4096;
+const MIB: u64 = 1 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    pub name: &'static str,
+    at: u64,
+    stride: u64,
+    /// As many records as may be in use in a round.
+    busy: u64,
+}
+
+const OWNERS: Table = Table { name: "owners", at: 5 * MIB, stride: 128, busy: 128 };
+
+pub const TABLES: [Table; 13] = [
+    Table { name: "header", at: 0, stride: 128, busy: 1 },
+    Table { name: "done", at: 4096, stride: 8, busy: 16 },
+    Table { name: "owner blocks", at: 12_288, stride: 8, busy: 8 },
+    Table { name: "waiter blocks", at: 45_056, stride: 8, busy: 8 },
+    Table { name: "node blocks", at: 77_824, stride: 8, busy: 8 },
+    Table { name: "buckets", at: 208_896, stride: 8, busy: 262_144 },
+    Table { name: "processes", at: 3 * MIB, stride: 512, busy: 8 },
+    OWNERS,
+    Table { name: "waiters", at: 13 * MIB, stride: 64, busy: 128 },
+    Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256 },
+    Table { name: "objects", at: 81 * MIB, stride: 256, busy: 128 },
+    Table { name: "long names", at: 337 * MIB, stride: 800, busy: 8 },
+    Table { name: "rows", at: 387 * MIB, stride: 262_144, busy: 6 },
+];
+
+/// An arena's file, mapped whole.
+pub struct Mutator {
+    bytes: &'static [AtomicU8],
+    dice: Dice,
+    /// Buckets of the names that the workers use.
+    buckets: Vec<u64>,
+    pub mutations: u64,
+    /// What stood where something was overwritten, to be put back.
+    undo: Vec<(u64, Vec<u8>)>,
+}
+
+impl Mutator {
+    pub fn new(path: &Path, dice: Dice, names: &[String]) -> Option<Mutator> {
+        let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+        if file.metadata().ok()?.len() < SIZE {
+            return None;
+        }
+        // SAFETY: a new mapping of the whole file; unmapped when the mutator goes, which lends nothing out.
+        let at = unsafe {
+            libc::mmap(std::ptr::null_mut(), SIZE as usize, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        };
+        assert_ne!(at, libc::MAP_FAILED);
+        // SAFETY: mapped above; a byte is an atomic byte.
+        let bytes = unsafe { std::slice::from_raw_parts(at.cast::<AtomicU8>(), SIZE as usize) };
+        let buckets = names.iter().map(|name| u64::from(hash(name) % 262_144)).collect();
+        Some(Mutator { bytes, dice, buckets, mutations: 0, undo: vec![] })
+    }
+
+    fn read(&self, at: u64, len: u64) -> Vec<u8> {
+        self.bytes[at as usize..(at + len) as usize].iter().map(|byte| byte.load(Relaxed)).collect()
+    }
+
+    /// Writes what may be written.
+    fn write(&mut self, at: u64, bytes: &[u8]) {
+        for (place, byte) in (at..).zip(bytes) {
+            if !is_spared(place) {
+                self.bytes[place as usize].store(*byte, Relaxed);
+            }
+        }
+    }
+
+    /// One mutation, in `table` or anywhere.
+    pub fn mutate(&mut self, table: Option<Table>) {
+        self.mutations += 1;
+        if !self.undo.is_empty() && self.dice.one_in(3) {
+            let which = self.dice.below(self.undo.len() as u64) as usize;
+            let (at, bytes) = self.undo.swap_remove(which);
+            return self.write(at, &bytes);
+        }
+        let table = table.unwrap_or_else(|| self.dice.of(&TABLES));
+        let record = self.record(table);
+        let len = if table.name == "rows" { 64 } else { table.stride };
+        if self.dice.one_in(2) {
+            self.undo.push((record, self.read(record, len)));
+        }
+        match self.dice.below(16) {
+            0 => {
+                let other = self.record(table);
+                let copy = self.read(other, len);
+                self.write(record, &copy);
+            }
+            1 => self.write(record, &vec![0; len as usize]),
+            2 => {
+                let noise: Vec<u8> = (0..len).map(|_| self.dice.word() as u8).collect();
+                self.write(record, &noise);
+            }
+            3 => {
+                let other = self.record(table);
+                let (one, two) = (self.read(record, len), self.read(other, len));
+                self.write(record, &two);
+                self.write(other, &one);
+            }
+            4..8 => {
+                let at = record + self.dice.below(len);
+                let bit = 1 << self.dice.below(8);
+                let byte = self.read(at, 1)[0];
+                self.write(at, &[byte ^ bit]);
+            }
+            8 => {
+                let (at, byte) = (record + self.dice.below(len), self.dice.word() as u8);
+                self.write(at, &[byte]);
+            }
+            9..11 => {
+                // The field of another record of the table: often a link that makes a ring.
+                let field = self.dice.below(len / 4) * 4;
+                let other = self.record(table);
+                let word = self.read(other + field, 4);
+                self.write(record + field, &word);
+            }
+            11..14 => {
+                let at = record + self.dice.below(len / 4) * 4;
+                let small = self.dice.below(64) as u32;
+                let any = self.dice.word() as u32;
+                let word = self.dice.of(&[0, 1, small, small, u32::MAX, i32::MAX as u32, 1 << 30, any]);
+                self.write(at, &word.to_le_bytes());
+            }
+            _ => {
+                let at = record + self.dice.below(len / 8) * 8;
+                let before = u64::from_le_bytes(self.read(at, 8).try_into().unwrap());
+                let any = self.dice.word();
+                let word =
+                    self.dice.of(&[0, before.wrapping_add(1), before.wrapping_add(1 << 32), before ^ 3, u64::MAX, any, any & before]);
+                self.write(at, &word.to_le_bytes());
+            }
+        }
+    }
+
+    /// Where a record is that is probably in use.
+    fn record(&mut self, table: Table) -> u64 {
+        if table.name == "buckets" && !self.buckets.is_empty() {
+            return table.at + self.dice.of(&self.buckets.clone()) * table.stride;
+        }
+        let among = self.dice.of(&[2, 8, 24, table.busy]).min(table.busy);
+        let offset = if table.name == "rows" && self.dice.one_in(4) { 64 } else { 0 };
+        table.at + self.dice.below(among) * table.stride + offset
+    }
+}
+
+impl Drop for Mutator {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and nothing of it was lent out.
+        unsafe { libc::munmap(self.bytes.as_ptr().cast_mut().cast(), SIZE as usize) };
+    }
+}
+
+fn is_spared(place: u64) -> bool {
+    let in_owners = (OWNERS.at..13 * MIB).contains(&place) && LOCK.contains(&((place - OWNERS.at) % OWNERS.stride));
+    let in_blocks = (12_288..45_056).contains(&place);
+    LOCKS_ARE_TRUSTED && (in_owners || in_blocks)
+}
+
+/// FNV-1a, folded, as the format says.
+fn hash(name: &str) -> u32 {
+    let wide = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    (wide ^ wide >> 32) as u32
+}
+
+/// Writes a whole file: noise, a damaged or cut copy of `model` (the first bytes of a real arena), or one of another length.
+pub fn plant(path: &Path, model: &[u8], dice: &mut Dice) -> String {
+    let _ = std::fs::remove_file(path);
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).unwrap();
+    let noise = |file: &File, len: u64, dice: &mut Dice| {
+        let bytes: Vec<u8> = (0..len).map(|_| dice.word() as u8).collect();
+        file.write_all_at(&bytes, 0).unwrap();
+    };
+    match dice.below(6) {
+        0 => {
+            let len = dice.of(&[0, 1, 79, 80, 4095, 4096, 65_536]);
+            noise(&file, len, dice);
+            format!("{len} bytes of noise")
+        }
+        1 => {
+            noise(&file, 1 << 20, dice);
+            file.set_len(SIZE).unwrap();
+            "noise of the right length".to_owned()
+        }
+        2 => {
+            let len = dice.of(&[0, 16, 80, PAGE, 3 * MIB, 4 * MIB, SIZE - PAGE, SIZE - 1, SIZE + 1, SIZE + PAGE, 2 * SIZE]);
+            file.write_all_at(&model[..model.len().min(len as usize)], 0).unwrap();
+            file.set_len(len).unwrap();
+            format!("a header in a file of {len} bytes")
+        }
+        3 => {
+            file.set_len(SIZE).unwrap();
+            file.write_all_at(model, 0).unwrap();
+            let mut count = 0;
+            for _ in 0..dice.of(&[1, 2, 8]) {
+                let (at, byte) = (dice.below(128), dice.word() as u8);
+                file.write_all_at(&[byte], at).unwrap();
+                count += 1;
+            }
+            format!("{count} bytes of the header overwritten")
+        }
+        4 => {
+            file.set_len(SIZE).unwrap();
+            file.write_all_at(&model[..128], 0).unwrap();
+            let bytes: Vec<u8> = (0..MIB).map(|_| dice.word() as u8).collect();
+            for table in TABLES.iter().filter(|t| t.at >= 4096 && !(LOCKS_ARE_TRUSTED && t.name.starts_with("owner"))) {
+                file.write_all_at(&bytes[..dice.of(&[0, 4096, 65_536])], table.at).unwrap();
+            }
+            "a good header and tables of noise".to_owned()
+        }
+        _ => {
+            file.set_len(SIZE).unwrap();
+            file.write_all_at(&model[..128], 0).unwrap();
+            let high: Vec<u8> = (0..6).flat_map(|_| (dice.word() as u32 >> dice.below(32)).to_le_bytes()).collect();
+            file.write_all_at(&high, 80).unwrap();
+            "a good header with marks of its own and nothing behind".to_owned()
+        }
+    }
+}
