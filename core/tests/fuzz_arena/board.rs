@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 /// Children that one round may start, one after the other or at once.
-pub const CHILDREN: usize = 12;
+pub const CHILDREN: usize = 24;
 /// Threads of a child that call, its main thread among them.
 pub const THREADS: usize = 5;
 /// A limit of "none": the call has no time-out of its own.
@@ -45,7 +45,7 @@ pub struct Child {
     /// By how much its heartbeat came late, in all: what the machine did not give us.
     pub lag: AtomicU64,
     pub attached: AtomicU32,
-    /// One of its threads was told that the namespace is lost.
+    /// One of its threads was told that the namespace is lost: it leaves.
     pub lost: AtomicU32,
     /// Threads that were still in a call when it left.
     pub stuck: AtomicU32,

@@ -157,8 +157,11 @@ fn mutate(mutator: &mut Mutator, crew: &mut Crew, dice: &mut Dice, table: Option
         if now() > look {
             look = now() + 20_000_000;
             crew.look();
-            if crew.at_work() == 0 {
-                return; // there is nothing left to attack
+            if crew.at_work() < 2 && !crew.is_full() {
+                crew.start();
+            }
+            if mutator.is_stale() {
+                return; // nobody uses this file any more
             }
             if how.kill && dice.one_in(15) && !crew.is_full() {
                 let alive = crew.alive();
@@ -204,8 +207,8 @@ fn whole_files(folder: &Folder, crew: &mut Crew, dice: &mut Dice, report: &mut R
     let model = model(&folder.arena());
     crew.kill(None);
     crew.reap();
-    let mut last = String::new();
-    while !crew.is_full() && crew.findings.is_empty() {
+    let (mut last, from_first) = (String::new(), crew.len());
+    while from_first + 11 > crew.len() && crew.findings.is_empty() {
         last = mutator::plant(&folder.arena(), &model, dice);
         report.files += 1;
         let from = crew.len();

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -26,28 +26,33 @@ pub struct Table {
     stride: u64,
     /// As many records as may be in use in a round.
     busy: u64,
+    /// Fields that lead to another record.
+    links: &'static [u64],
+    /// Words of 64 bits that are looked at all the time.
+    hot: &'static [u64],
 }
 
-const OWNERS: Table = Table { name: "owners", at: 5 * MIB, stride: 128, busy: 128 };
+const OWNERS: Table = Table { name: "owners", at: 5 * MIB, stride: 128, busy: 128, links: &[], hot: &[0, 8, 16, 24] };
 
 pub const TABLES: [Table; 13] = [
-    Table { name: "header", at: 0, stride: 128, busy: 1 },
-    Table { name: "done", at: 4096, stride: 8, busy: 16 },
-    Table { name: "owner blocks", at: 12_288, stride: 8, busy: 8 },
-    Table { name: "waiter blocks", at: 45_056, stride: 8, busy: 8 },
-    Table { name: "node blocks", at: 77_824, stride: 8, busy: 8 },
-    Table { name: "buckets", at: 208_896, stride: 8, busy: 262_144 },
-    Table { name: "processes", at: 3 * MIB, stride: 512, busy: 8 },
+    Table { name: "header", at: 0, stride: 128, busy: 1, links: &[80, 84, 88, 92, 96, 100], hot: &[80, 88, 96, 112, 120] },
+    Table { name: "done", at: 4096, stride: 8, busy: 16, links: &[], hot: &[0] },
+    Table { name: "owner blocks", at: 12_288, stride: 8, busy: 8, links: &[], hot: &[0] },
+    Table { name: "waiter blocks", at: 45_056, stride: 8, busy: 8, links: &[], hot: &[0] },
+    Table { name: "node blocks", at: 77_824, stride: 8, busy: 8, links: &[], hot: &[0] },
+    Table { name: "buckets", at: 208_896, stride: 8, busy: 262_144, links: &[0], hot: &[0] },
+    Table { name: "processes", at: 3 * MIB, stride: 512, busy: 8, links: &[], hot: &[0, 8, 16, 24, 128, 136, 160, 264, 392, 400, 424] },
     OWNERS,
-    Table { name: "waiters", at: 13 * MIB, stride: 64, busy: 128 },
-    Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256 },
-    Table { name: "objects", at: 81 * MIB, stride: 256, busy: 128 },
-    Table { name: "long names", at: 337 * MIB, stride: 800, busy: 8 },
-    Table { name: "rows", at: 387 * MIB, stride: 262_144, busy: 6 },
+    Table { name: "waiters", at: 13 * MIB, stride: 64, busy: 128, links: &[24], hot: &[0, 8, 24] },
+    Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256, links: &[16, 20, 32], hot: &[0, 8, 40, 48, 56] },
+    Table { name: "objects", at: 81 * MIB, stride: 256, busy: 128, links: &[40, 44, 84, 92, 96], hot: &[0, 8, 16, 24, 32, 56, 64, 80, 88] },
+    Table { name: "long names", at: 337 * MIB, stride: 800, busy: 8, links: &[], hot: &[0] },
+    Table { name: "rows", at: 387 * MIB, stride: 262_144, busy: 6, links: &[], hot: &[0, 8, 16] },
 ];
 
 /// An arena's file, mapped whole.
 pub struct Mutator {
+    file: File,
     bytes: &'static [AtomicU8],
     dice: Dice,
     /// Buckets of the names that the workers use.
@@ -71,7 +76,12 @@ impl Mutator {
         // SAFETY: mapped above; a byte is an atomic byte.
         let bytes = unsafe { std::slice::from_raw_parts(at.cast::<AtomicU8>(), SIZE as usize) };
         let buckets = names.iter().map(|name| u64::from(hash(name) % 262_144)).collect();
-        Some(Mutator { bytes, dice, buckets, mutations: 0, undo: vec![] })
+        Some(Mutator { file, bytes, dice, buckets, mutations: 0, undo: vec![] })
+    }
+
+    /// Whether the file has lost its name.
+    pub fn is_stale(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
     fn read(&self, at: u64, len: u64) -> Vec<u8> {
@@ -98,9 +108,16 @@ impl Mutator {
         let table = table.unwrap_or_else(|| self.dice.of(&TABLES));
         let record = self.record(table);
         let len = if table.name == "rows" { 64 } else { table.stride };
+        if !table.links.is_empty() && self.dice.one_in(3) {
+            return self.link(table, record);
+        }
         if self.dice.one_in(2) {
             self.undo.push((record, self.read(record, len)));
         }
+        if matches!(table.name, "objects" | "buckets" | "header") && self.dice.one_in(6) {
+            return self.lock(table, record);
+        }
+        let hot = self.dice.one_in(2).then(|| self.dice.of(table.hot));
         match self.dice.below(16) {
             0 => {
                 let other = self.record(table);
@@ -119,7 +136,7 @@ impl Mutator {
                 self.write(other, &one);
             }
             4..8 => {
-                let at = record + self.dice.below(len);
+                let at = record + self.spot(hot, len, 1);
                 let bit = 1 << self.dice.below(8);
                 let byte = self.read(at, 1)[0];
                 self.write(at, &[byte ^ bit]);
@@ -136,14 +153,14 @@ impl Mutator {
                 self.write(record + field, &word);
             }
             11..14 => {
-                let at = record + self.dice.below(len / 4) * 4;
+                let at = record + self.spot(hot, len, 4);
                 let small = self.dice.below(64) as u32;
                 let any = self.dice.word() as u32;
                 let word = self.dice.of(&[0, 1, small, small, u32::MAX, i32::MAX as u32, 1 << 30, any]);
                 self.write(at, &word.to_le_bytes());
             }
             _ => {
-                let at = record + self.dice.below(len / 8) * 8;
+                let at = record + self.spot(hot, len, 8);
                 let before = u64::from_le_bytes(self.read(at, 8).try_into().unwrap());
                 let any = self.dice.word();
                 let word =
@@ -151,6 +168,45 @@ impl Mutator {
                 self.write(at, &word.to_le_bytes());
             }
         }
+    }
+
+    /// Where in a record: in its word `hot`, or anywhere.
+    fn spot(&mut self, hot: Option<u64>, len: u64, step: u64) -> u64 {
+        let (from, len) = hot.map_or((0, len), |hot| (hot, 8));
+        from + self.dice.below(len / step) * step
+    }
+
+    /// A lock, or a mutex, in the hands of somebody who may live and knows nothing of it.
+    fn lock(&mut self, table: Table, record: u64) {
+        let owner = 1 + self.dice.below(48);
+        let life = u64::from_le_bytes(self.read(OWNERS.at + owner * OWNERS.stride, 8).try_into().unwrap());
+        let generation = life >> 32;
+        let (at, keep, lock) = match table.name {
+            "header" => (112, 0, generation << 32 | (owner + 1)),
+            "objects" if self.dice.one_in(2) => (record + 8, !0xffff_ffff, owner | (generation & 0x7fff) << 16),
+            "objects" => (record + 8, 0x7_ffff_ffff, owner << 36 | (generation & 0xfff) << 52),
+            _ => (record, (1 << 36) - 1, owner << 36 | (generation & 0xfff) << 52),
+        };
+        let before = u64::from_le_bytes(self.read(at, 8).try_into().unwrap());
+        self.write(at, &(before & keep | lock).to_le_bytes());
+    }
+
+    /// A link to any record: into a ring, to nowhere, across.
+    fn link(&mut self, table: Table, record: u64) {
+        let at = record + self.dice.of(table.links);
+        let to = match self.dice.below(4) {
+            0 => (record - table.at) / table.stride + 1,
+            1 => self.dice.below(8),
+            2 => self.dice.below(table.busy),
+            _ => {
+                let other = self.record(table) + self.dice.of(table.links);
+                u64::from(u32::from_le_bytes(self.read(other, 4).try_into().unwrap()))
+            }
+        };
+        if self.dice.one_in(2) {
+            self.undo.push((at, self.read(at, 4)));
+        }
+        self.write(at, &(to as u32).to_le_bytes());
     }
 
     /// Where a record is that is probably in use.

@@ -229,7 +229,7 @@ impl Hands<'_> {
             return self.make();
         }
         let caller = self.caller;
-        let limit = Duration::from_millis(self.dice.of(&[0, 0, 1, 5, 20]));
+        let limit = Duration::from_millis(self.dice.of(&[0, 0, 0, 1, 1, 5, 20]));
         let (one, two) = (self.dice.below(self.things.len() as u64) as usize, self.dice.below(self.things.len() as u64) as usize);
         let choice = self.dice.below(32);
         match choice {
@@ -434,18 +434,55 @@ pub fn live(board: &'static Board, place: usize, seed: u64) -> ! {
         threads.push(std::thread::spawn(move || work(board, child, thread, Dice::new(seed, (place * THREADS + thread) as u64), whole)));
     }
     // No thread ends here, see `LOCKS_ARE_TRUSTED`; who is still in a call after a while has nothing that would end it.
-    while board.stop.load(SeqCst) == 0 {
+    while board.stop.load(SeqCst) == 0 && child.lost.load(SeqCst) == 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let end = now() + 500_000_000;
-    while child.places[1..].iter().any(|place| place.begun.load(SeqCst) != 0) && now() < end {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    finish_calls(child);
+    keepers_rest(child);
     child.stuck.store(child.places[1..].iter().filter(|place| place.begun.load(SeqCst) != 0).count() as u32, SeqCst);
     main.call("exit", None, || {
         // SAFETY: an orderly exit, with the hooks that a program's exit has.
         unsafe { libc::exit(0) }
     })
+}
+
+/// Waits for the calls in progress. One with a time-out comes back, or the watcher says that it is late; one that runs, likewise. One without a time-out that
+/// sleeps may have nothing to end it.
+fn finish_calls(child: &Child) {
+    let end = now() + 300_000_000;
+    let is_in_call = |place: &Place| place.begun.load(SeqCst) != 0;
+    let is_to_return = |place: &Place| {
+        is_in_call(place) && (now() < end || place.limit.load(SeqCst) != NONE || runs(place.tid.load(SeqCst), 50_000_000) > 20)
+    };
+    while child.places[1..].iter().any(is_to_return) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// How many percent of that time the thread was not asleep.
+fn runs(tid: i32, window: u64) -> u64 {
+    let busy = || {
+        let (burnt, queued) = times(&std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).unwrap_or_default());
+        burnt + queued
+    };
+    let (begun, before) = (now(), busy());
+    std::thread::sleep(Duration::from_nanos(window));
+    busy().saturating_sub(before) * 100 / (now() - begun)
+}
+
+/// byname's own threads sleep when there is nothing to do for them.
+fn keepers_rest(child: &'static Child) {
+    let is_keeper =
+        |tid: &i32| std::fs::read_to_string(format!("/proc/self/task/{tid}/comm")).is_ok_and(|name| name.trim() == "byname-keeper");
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
+    for keeper in tasks.filter(is_keeper) {
+        if (0..30).all(|_| runs(keeper, 100_000_000) > 95) {
+            // SAFETY: asks a thread of ours where it is.
+            unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, keeper, libc::SIGUSR1) };
+            std::thread::sleep(Duration::from_millis(500));
+            complain(child, "a keeper runs without end");
+        }
+    }
 }
 
 fn work(board: &'static Board, child: &'static Child, thread: usize, mut dice: Dice, whole: Namespace) {
@@ -473,7 +510,7 @@ fn work(board: &'static Board, child: &'static Child, thread: usize, mut dice: D
         awaited: vec![],
         pollables: vec![],
     });
-    while board.stop.load(SeqCst) == 0 {
+    while board.stop.load(SeqCst) == 0 && child.lost.load(SeqCst) == 0 {
         match &mut hands {
             Some(hands) if !dice.one_in(8) => hands.act(),
             Some(_) => undamaged.act(),
