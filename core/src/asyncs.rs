@@ -71,6 +71,7 @@ pub(crate) struct Pending {
     entered: Mutex<Option<Entered>>,
     notify: Mutex<Option<Notify>>,
     cancelled: AtomicBool,
+    deadline: Deadline,
     at: WaiterRef,
     record: &'static Waiter,
 }
@@ -104,6 +105,7 @@ impl Asyncs {
             entered: Mutex::new(Some(entered)),
             notify: Mutex::new(Some(notify)),
             cancelled: AtomicBool::new(false),
+            deadline: request.deadline,
             at,
             record: cx.space.arena.waiter(at.index)?,
         });
@@ -293,7 +295,7 @@ impl Pending {
         let ended = entered.conclude(cx, &self.targets, Ok(false));
         Some(match ended {
             Ok(Ended::TimedOut) if self.cancelled.load(Ordering::Acquire) => Ok(Ended::Interrupted),
-            other => other,
+            other => other.and_then(|ended| ended.in_time(cx, self.deadline)),
         })
     }
 

@@ -168,3 +168,53 @@ fn a_close_does_not_wait_for_a_stopped_locker_and_is_done_later() {
         std::thread::yield_now(); // the keeper comes by itself; the watchdog ends the test if not
     }
 }
+
+// Tables and fields (docs/arena-format.md).
+const MARKS: u64 = 80; // processes, owners, waiters, nodes, objects, long names: 32 bits each
+const WAITERS: u64 = 13 << 20;
+const NODES: u64 = 17 << 20;
+const OBJECTS: u64 = 81 << 20;
+const HEAD: u64 = 40;
+const KIND: u64 = 64;
+const HASH: u64 = 80;
+const CHAIN: u64 = 84;
+const ACCOUNTS: u64 = 96;
+const NEXT: u64 = 20; // of a node
+
+fn read32(file: &File, at: u64) -> u32 {
+    let mut word = [0; 4];
+    file.read_exact_at(&mut word, at).unwrap();
+    u32::from_ne_bytes(word)
+}
+
+fn write32(file: &File, at: u64, word: u32) {
+    file.write_all_at(&word.to_ne_bytes(), at).unwrap();
+}
+
+fn arena(name: &str) -> (Namespace, File) {
+    let namespace = Namespace::session(&format!("{name}-{}", std::process::id())).unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(namespace.path()).unwrap();
+    (namespace, file)
+}
+
+fn is_corrupted<T: std::fmt::Debug>(answer: byname::Result<T>) {
+    assert_eq!(answer.as_ref().map_err(byname::Error::kind).err(), Some(ErrorKind::Corrupted), "{answer:?}");
+}
+
+#[test]
+fn a_wait_without_a_time_out_does_not_time_out() {
+    const CANCELLED: u64 = 4;
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("cancelled");
+    let event = Event::options().namespace(&namespace).create("waited for", Reset::Auto).unwrap();
+    let mut wait = event.wait_async();
+    assert!(api_support::poll_once(&mut wait).is_pending());
+    let node = read32(&file, record_of(&file, "waited for") + HEAD);
+    let waiter = read(&file, NODES + u64::from(node - 1) * 64 + 8) as u32;
+    let claim = WAITERS + u64::from(waiter - 1) * 64;
+    file.write_all_at(&(read(&file, claim) & !7 | CANCELLED).to_ne_bytes(), claim).unwrap();
+    match api_support::poll_once(&mut wait) {
+        std::task::Poll::Ready(outcome) => is_corrupted(outcome),
+        std::task::Poll::Pending => panic!("it is decided"),
+    }
+}

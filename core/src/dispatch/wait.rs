@@ -59,6 +59,14 @@ impl Ended {
         };
         (first..).zip(taken)
     }
+
+    /// A wait without a time-out cannot have timed out: then somebody has overwritten the claim.
+    pub(crate) fn in_time(self, cx: Cx, deadline: Deadline) -> Result<Ended> {
+        match self {
+            Ended::TimedOut if deadline == Deadline::NEVER => Err(cx.space.arena.corrupted("a wait without a time-out that timed out")),
+            other => Ok(other),
+        }
+    }
 }
 
 /// What a wait is about.
@@ -115,7 +123,7 @@ pub(crate) fn block(cx: Cx, request: Request<'_>, mut interrupt: Interrupt<'_>) 
     let mut entered = Entered::new(cx, request, Manner::Thread)?;
     let patient = request.patient(cx);
     let outcome = entered.enter(patient, request).and_then(|()| entered.sleep(patient, request, &mut interrupt));
-    let ended = entered.conclude(cx, request.targets, outcome)?;
+    let ended = entered.conclude(cx, request.targets, outcome)?.in_time(cx, request.deadline)?;
     if request.poll && ended == Ended::TimedOut {
         calm(cx, request);
     }
