@@ -184,16 +184,22 @@ fn own(record: &Object, abandoned: bool) -> Taken {
 
 /// Whether the owner, who asks, may take its mutex once more.
 pub(crate) fn check_depth(target: Target) -> Result<()> {
-    if target.record.depth.load() >= DEEPEST {
+    depth(target).map(|_| ())
+}
+
+/// How often the owner, who asks, has its mutex; less than the limit.
+fn depth(target: Target) -> Result<u32> {
+    let depth = target.record.depth.load();
+    if depth >= DEEPEST {
         return Err(Error::new(ErrorKind::LimitReached, "the mutex is held 2147483647 times by its owner, the limit").numbered(587));
     }
-    Ok(())
+    Ok(depth)
 }
 
 /// The owner takes its mutex once more.
 pub(crate) fn recurse(target: Target) -> Result<Taken> {
-    check_depth(target)?;
-    target.record.depth.store(target.record.depth.load() + 1);
+    let depth = depth(target)?;
+    target.record.depth.store(depth + 1);
     Ok(Taken { fence: target.record.fence.load(), abandoned: false })
 }
 

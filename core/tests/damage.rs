@@ -202,6 +202,59 @@ fn is_corrupted<T: std::fmt::Debug>(answer: byname::Result<T>) {
 }
 
 #[test]
+fn a_queue_that_is_a_ring_ends_also_where_there_are_a_million_nodes() {
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("ring");
+    let event = Event::options().namespace(&namespace).create("an event with a ring", Reset::Manual).unwrap();
+    let _pollable = event.pollable().unwrap();
+    let node = read32(&file, record_of(&file, "an event with a ring") + HEAD);
+    let next = NODES + u64::from(node - 1) * 64 + NEXT;
+    let marks = [(2, 65_536), (3, 1 << 20)].map(|(table, mark)| (MARKS + 4 * table, mark, read32(&file, MARKS + 4 * table)));
+    write32(&file, next, node);
+    marks.iter().for_each(|(at, mark, _)| write32(&file, *at, *mark));
+    is_corrupted(event.set());
+    write32(&file, next, 0);
+    marks.iter().for_each(|(at, _, mark)| write32(&file, *at, *mark));
+    event.set().unwrap();
+}
+
+#[test]
+fn a_list_of_accounts_that_is_a_ring_is_told() {
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("accounts");
+    let semaphore = Semaphore::options().namespace(&namespace).robust().create("a robust one with a ring", 1, 1).unwrap();
+    let account = read32(&file, record_of(&file, "a robust one with a ring") + ACCOUNTS);
+    let next = NODES + u64::from(account - 1) * 64 + NEXT;
+    write32(&file, next, account);
+    is_corrupted(semaphore.try_acquire());
+    write32(&file, next, 0);
+    assert!(semaphore.try_acquire().unwrap().is_some());
+}
+
+#[test]
+fn a_freed_record_that_cannot_be_ended_is_passed_over() {
+    const STAGE: u8 = 7;
+    const DYING: u8 = 3;
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("passed-over");
+    let events = Event::options().namespace(&namespace);
+    let first = events.create("the first, which is freed", Reset::Auto).unwrap();
+    let _other = events.create("with a ring for its chain", Reset::Auto).unwrap();
+    let (freed, ring) = (record_of(&file, "the first, which is freed"), record_of(&file, "with a ring for its chain"));
+    let others: Vec<_> = (0..64).map(|_| events.unnamed(Reset::Auto).unwrap()).collect();
+    first.close().unwrap();
+    drop(others);
+    write32(&file, freed + HASH, read32(&file, ring + HASH));
+    write32(&file, ring + CHAIN, ((ring - OBJECTS) / 256 + 1) as u32);
+    let mut life = [0];
+    file.read_exact_at(&mut life, freed).unwrap();
+    file.write_all_at(&[life[0] & !STAGE | DYING], freed).unwrap();
+    assert!(events.create("the next", Reset::Auto).unwrap().created());
+    file.write_all_at(&life, freed).unwrap();
+    write32(&file, ring + CHAIN, 0);
+}
+
+#[test]
 fn a_wait_without_a_time_out_does_not_time_out() {
     const CANCELLED: u64 = 4;
     let _watchdog = watchdog();

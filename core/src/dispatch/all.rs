@@ -24,6 +24,7 @@ use super::claim::Claim;
 use super::grant::{Intent, Wakes};
 use super::lock::{self, Locked, NoLock, Target, node_kind};
 use super::word::{Machine, State};
+use crate::arena::layout::Table;
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::cell::private::{AtomicU64, Ordering};
 use crate::error::{ErrorKind, Result};
@@ -167,7 +168,7 @@ pub(crate) fn try_commit(trigger: &mut Locked, until: Deadline, at: WaiterRef) -
     let outcome = loop {
         let Some(index) = next.checked_sub(1) else { break Ok(true) };
         steps += 1;
-        if steps > super::claim::MAX_OBJECTS {
+        if steps > arena.high_water(Table::Nodes) {
             break Err(arena.corrupted("an endless list of nodes"));
         }
         let node = arena.node(index)?;

@@ -84,18 +84,26 @@ pub(crate) fn ring(space: &Space, slot: u32) {
     }
 }
 
-/// A walk over a queue cannot be longer than there are nodes (a commit of a wait-all begins it again, once for each waiter).
-struct Bounded(u64);
+/// A walk over a queue cannot be longer than there are nodes; one that begins again, because a wait-all was committed, does so once for each waiter at most.
+struct Bounded {
+    steps: u32,
+    walks: u32,
+}
 
 impl Bounded {
     fn new(locked: &Locked) -> Bounded {
-        let nodes = u64::from(locked.cx.space.arena.high_water(Table::Nodes));
-        let waiters = u64::from(locked.cx.space.arena.high_water(Table::Waiters));
-        Bounded((nodes + 1) * (waiters + 1))
+        let arena = &locked.cx.space.arena;
+        Bounded { steps: arena.high_water(Table::Nodes) + 1, walks: arena.high_water(Table::Waiters) + 1 }
     }
 
     fn step(&mut self, locked: &Locked) -> Result<()> {
-        self.0 = self.0.checked_sub(1).ok_or_else(|| locked.cx.space.arena.corrupted("an endless queue"))?;
+        self.steps = self.steps.checked_sub(1).ok_or_else(|| locked.cx.space.arena.corrupted("an endless queue"))?;
+        Ok(())
+    }
+
+    fn begin_again(&mut self, locked: &Locked) -> Result<()> {
+        let walks = self.walks.checked_sub(1).ok_or_else(|| locked.cx.space.arena.corrupted("a queue that is served for ever"))?;
+        *self = Bounded { walks, ..Bounded::new(locked) };
         Ok(())
     }
 }
@@ -202,6 +210,7 @@ impl Locked {
                     match all.map_or(Ok(false), commit) {
                         Ok(true) => {
                             wakes.push(at);
+                            steps.begin_again(self)?;
                             next = self.target.record.head.load();
                         }
                         Ok(false) => {}
