@@ -232,6 +232,33 @@ fn a_list_of_accounts_that_is_a_ring_is_told() {
 }
 
 #[test]
+fn a_mark_that_cannot_be_is_told_and_does_no_harm() {
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("marks");
+    let events = Event::options().namespace(&namespace);
+    let first = events.unnamed(Reset::Auto).unwrap();
+    let at = MARKS + 4 * 4; // objects
+    let mark = read32(&file, at);
+    for wrong in [mark + 1, (1 << 20) + mark, u32::MAX] {
+        write32(&file, at, wrong);
+        let mut made = vec![];
+        let error = loop {
+            match events.unnamed(Reset::Auto) {
+                Ok(event) => made.push(event),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+        assert!(made.len() < mark as usize);
+        first.set().unwrap();
+        write32(&file, at, mark);
+    }
+    let more: Vec<_> = (0..=mark).map(|_| events.unnamed(Reset::Auto).unwrap()).collect();
+    assert_eq!(read32(&file, at), 2 * mark, "it grows as ever");
+    drop(more);
+}
+
+#[test]
 fn a_freed_record_that_cannot_be_ended_is_passed_over() {
     const STAGE: u8 = 7;
     const DYING: u8 = 3;

@@ -8,7 +8,7 @@
 use super::file;
 use super::layout::{self, Fixed, Header, LongName, Node, Object, Owner, Process, Shared, Table, Waiter};
 use crate::cell::Word64;
-use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
+use crate::cell::private::{AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Guards, Lock};
 use crate::name::quoted;
@@ -52,8 +52,8 @@ pub(crate) struct Arena {
     usable: [AtomicU32; 6],
     /// Bytes of each table that are mapped; changed under `growing`.
     mapped: [AtomicU32; 6],
-    /// Which reference rows are mapped.
-    rows: Vec<AtomicBool>,
+    /// Words of each reference row that may be touched: mapped, and with memory behind them when we looked.
+    rows: Vec<AtomicU32>,
     /// Whether calls may go on.
     pub(crate) gate: Gate,
 }
@@ -81,7 +81,7 @@ impl Arena {
             region,
             usable: Default::default(),
             mapped: Default::default(),
-            rows: (0..layout::PROCESSES).map(|_| AtomicBool::new(false)).collect(),
+            rows: (0..layout::PROCESSES).map(|_| AtomicU32::new(0)).collect(),
             gate,
         })
     }
@@ -123,9 +123,27 @@ impl Arena {
         self.record(Table::LongNames, index)
     }
 
-    /// How many records of a table have memory behind them.
+    /// How many records of a table have memory behind them; what a walk may count on. (That of an impossible mark ends at the first record that we could not
+    /// touch before, in [`Self::make_usable`].)
     pub(crate) fn high_water(&self, table: Table) -> u32 {
         self.header().high_water[table as usize].load().min(extent(table).capacity)
+    }
+
+    /// The mark itself, if it can be one: tables grow by whole chunks.
+    fn mark(&self, table: Table) -> Option<u32> {
+        let Extent { stride, capacity, .. } = extent(table);
+        let mark = self.header().high_water[table as usize].load();
+        (mark == capacity || mark < capacity && mark.is_multiple_of((layout::CHUNK / stride) as u32)).then_some(mark)
+    }
+
+    /// As [`Self::high_water`]; where the mark is impossible, the records that this process has seen.
+    pub(crate) fn reachable(&self, table: Table) -> u32 {
+        self.mark(table).unwrap_or_else(|| self.touched(table))
+    }
+
+    #[cold]
+    fn no_mark(&self, table: Table) -> Error {
+        self.corrupted(&format!("{} {}", self.header().high_water[table as usize].load(), noun(table)))
     }
 
     /// Whether the file was deleted, replaced or truncated. That the program closed our descriptor is not a loss.
@@ -209,9 +227,11 @@ impl Arena {
     pub(crate) fn grow(&self, table: Table, seen: u32) -> Result<()> {
         let _whole = Uncancelled::new();
         let Extent { offset, stride, capacity } = extent(table);
-        let mark = &self.header().high_water[table as usize];
         let mut file = self.file.lock();
-        let high = mark.load();
+        let Some(high) = self.mark(table) else {
+            drop(file); // which `no_mark` asks
+            return Err(self.no_mark(table));
+        };
         if self.gate.is_lost() {
             return Err(self.lost_error()); // found by the look at the mark: a truncated file shall not grow again
         }
@@ -228,8 +248,19 @@ impl Arena {
         let next = (high + more).min(capacity);
         let (from, to) = (offset + u64::from(high) * stride, offset + u64::from(next) * stride);
         self.reserve(file.get(&self.path)?, from, to - from)?;
-        let _ = mark.cas(high, next);
+        let _ = self.header().high_water[table as usize].cas(high, next);
         Ok(())
+    }
+
+    /// Makes sure that there is memory behind bytes that a mark in the arena speaks of: a mark that somebody has overwritten is no SIGBUS, but at worst NoSpace.
+    /// What is there already costs a short call. Where the program has closed our descriptor, the mark is believed; and a truncated file is left as it is,
+    /// for the others to see.
+    fn back(&self, file: &mut OwnFile, offset: u64, len: u64) -> Result<()> {
+        let Ok(file) = file.get(&self.path) else { return Ok(()) };
+        if file.stat().is_ok_and(|file| file.size < layout::SIZE) {
+            return Ok(());
+        }
+        (0..len).step_by(MAP_STEP as usize).try_for_each(|at| self.reserve(file, offset + at, MAP_STEP.min(len - at)))
     }
 
     fn reserve(&self, file: &File, offset: u64, len: u64) -> Result<()> {
@@ -249,28 +280,45 @@ impl Arena {
     /// One word of a process's reference row: bits of objects it holds, below its generation.
     /// `None` where the row has no memory yet.
     pub(crate) fn row_word(&self, slot: u32, word: u32) -> Result<Option<&'static Word64>> {
-        if word >= self.process(slot)?.row_words.load().min(layout::ROW_WORDS) {
+        let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
+        let have = self.process(slot)?.row_words.load();
+        if word >= have {
             return Ok(None);
         }
-        let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
-        if !self.rows[slot as usize].load(Ordering::Acquire) {
-            let mut file = self.file.lock();
-            if !self.rows[slot as usize].load(Ordering::Acquire) {
-                map_part(self.region, &self.path, file.get(&self.path)?, row, u64::from(layout::ROW_WORDS) * 8)?;
-                self.rows[slot as usize].store(true, Ordering::Release);
-            }
+        if word >= self.rows[slot as usize].load(Ordering::Acquire) {
+            self.make_row_usable(slot, row, have)?;
         }
         Ok(Some(self.at(row + u64::from(word) * 8)))
+    }
+
+    #[cold]
+    fn make_row_usable(&self, slot: u32, row: u64, have: u32) -> Result<()> {
+        let _whole = Uncancelled::new();
+        if have > layout::ROW_WORDS || !(u64::from(have) * 8).is_multiple_of(layout::ROW_CHUNK) {
+            return Err(self.corrupted(&format!("a reference row of {have} words")));
+        }
+        let usable = &self.rows[slot as usize];
+        let mut file = self.file.lock();
+        if usable.load(Ordering::Acquire) == 0 {
+            map_part(self.region, &self.path, file.get(&self.path)?, row, u64::from(layout::ROW_WORDS) * 8)?;
+        }
+        self.back(&mut file, row, u64::from(have) * 8)?;
+        usable.fetch_max(have, Ordering::AcqRel);
+        Ok(())
     }
 
     /// Puts memory behind a process's reference row up to `word`. Only for one's own slot, or an EXPECTED child's.
     pub(crate) fn extend_row(&self, slot: u32, word: u32) -> Result<()> {
         let _whole = Uncancelled::new();
         let process = self.process(slot)?;
-        let mut file = self.file.lock();
         let per_chunk = (layout::ROW_CHUNK / 8) as u32;
-        let have = process.row_words.load();
         let want = (word / per_chunk + 1) * per_chunk;
+        let mut file = self.file.lock();
+        let have = process.row_words.load();
+        if want > layout::ROW_WORDS || !have.is_multiple_of(per_chunk) {
+            drop(file); // which `corrupted` asks
+            return Err(self.corrupted(&format!("a reference row of {have} words")));
+        }
         if have < want {
             let row = layout::ROWS_AT + u64::from(slot) * u64::from(layout::ROW_WORDS) * 8;
             self.reserve(file.get(&self.path)?, row + u64::from(have) * 8, u64::from(want - have) * 8)?;
@@ -323,8 +371,9 @@ impl Arena {
 
     #[cold]
     fn make_usable(&self, table: Table, index: u32) -> Result<()> {
+        let _whole = Uncancelled::new();
         let Extent { offset, stride, capacity } = extent(table);
-        let high = self.high_water(table);
+        let high = self.mark(table).ok_or_else(|| self.no_mark(table))?;
         if index >= high {
             return Err(self.corrupted(&format!("index {index} of {high} {}", noun(table))));
         }
@@ -336,6 +385,10 @@ impl Arena {
             let at = offset + mapped;
             map_part(self.region, &self.path, file.get(&self.path)?, at, want - mapped)?;
             self.mapped[table as usize].store(want as u32, Ordering::Release);
+        }
+        let usable = self.usable[table as usize].load(Ordering::Acquire);
+        if high > usable {
+            self.back(&mut file, offset + u64::from(usable) * stride, u64::from(high - usable) * stride)?;
         }
         self.usable[table as usize].fetch_max(high, Ordering::AcqRel);
         Ok(())
