@@ -13,7 +13,8 @@
 //! *The ring.* A keeper sleeps on its doorbell and on seats 0, 1, 2 of the next three taken slots; it reads the doorbell, scans by
 //! value, then sleeps on exactly those values, so nothing falls between. Belt: every second it looks at everything.
 //!
-//! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may.
+//! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may. One whole burial a turn, so that asynchronous waits are told in between.
+//! A dead one that cannot be buried, since its records are damaged, keeps nobody else from it: it is passed over for a second.
 
 use crate::arena::file;
 use crate::arena::layout::{Process, RING_SEATS, SEATS, Table};
@@ -39,8 +40,6 @@ use std::sync::{Once, mpsc};
 
 /// How often the keeper looks at everything.
 const BELT_NS: u64 = 1_000_000_000;
-/// How soon it looks again at a process whose threads have not all ended.
-const SOON_NS: u64 = 1_000_000;
 /// How long it rests when a turn failed.
 const TROUBLE_NS: u64 = 100_000_000;
 /// How long a forked child may take to come.
@@ -93,7 +92,7 @@ fn join(space: &'static Space, kept: Option<ProcessRef>) -> Result<Option<Cx>> {
     }
     space.set_me(me);
     let cx = owner::register_keeper(space)?;
-    for slot in neighbours(space, me, -1)?.into_iter().take(RING_SEATS) {
+    for slot in neighbours(space, me, -1).into_iter().take(RING_SEATS) {
         grant::ring(space, slot.slot);
     }
     record.life.store(u64::from(me.generation) << 32 | process_state::LIVE);
@@ -139,26 +138,26 @@ fn take_slot(space: &'static Space, slot: u32, from: u32, generation: Option<u32
 }
 
 /// The taken slots after (`step` 1) or before (-1) ours, nearest first.
-fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Result<Vec<ProcessRef>> {
-    let high = i64::from(space.arena.high_water(Table::Processes));
+fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Vec<ProcessRef> {
+    let high = i64::from(space.arena.reachable(Table::Processes));
     let mut found = Vec::new();
     for distance in 1..high {
         let slot = (i64::from(me.slot) + step * distance).rem_euclid(high) as u32;
-        let seat = space.arena.process(slot)?.seats[0].load();
+        let Ok(record) = space.arena.process(slot) else { continue };
+        let seat = record.seats[0].load();
         if seat as u32 != 0 && seat as u32 != EXPECTED_SEAT {
             found.push(ProcessRef { slot, generation: (seat >> 32) as u32 });
         }
     }
-    Ok(found)
+    found
 }
 
 /// The keeper's life.
 fn watch(cx: Cx) {
     let space = cx.space;
-    let mut belt = 0;
-    let mut everything = true;
+    let mut round = Round { belt: 0, everything: true, damaged: vec![] };
     loop {
-        match turn(cx, &mut belt, &mut everything) {
+        match turn(cx, &mut round) {
             Ok(true) => {}
             Ok(false) => break,
             Err(_) if space.arena.gate.is_lost() => break,
@@ -171,8 +170,18 @@ fn watch(cx: Cx) {
     space.asyncs.look_at_all(cx, false);
 }
 
+/// What a keeper remembers from turn to turn.
+struct Round {
+    /// When to look at everything again, whoever rings.
+    belt: u64,
+    /// Whether to look beyond the ring.
+    everything: bool,
+    /// The dead that could not be buried since the last belt.
+    damaged: Vec<ProcessRef>,
+}
+
 /// One round: tell, reap, sleep. False when the namespace is lost.
-fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
+fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     let space = cx.space;
     let me = space.me();
     let record = space.arena.process(me.slot)?;
@@ -182,37 +191,43 @@ fn turn(cx: Cx, belt: &mut u64, everything: &mut bool) -> Result<bool> {
     if index::leave_the_unleft(cx) {
         until = until.min(Deadline::at(clock::now() + TROUBLE_NS));
     }
-    if clock::now() >= *belt {
-        *belt = clock::now() + BELT_NS;
-        *everything = true;
+    if clock::now() >= round.belt {
+        round.belt = clock::now() + BELT_NS;
+        round.everything = true;
+        round.damaged.clear();
         if space.arena.gate.is_lost() || space.arena.is_lost() || is_evicted(space, me)? {
             return Ok(false);
         }
         space.asyncs.look_at_all(cx, true);
         expire_children(space)?;
     }
-    until = until.min(Deadline::at(*belt));
+    until = until.min(Deadline::at(round.belt));
     let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];
     let mut reaped = false;
-    for (distance, neighbour) in neighbours(space, me, 1)?.into_iter().enumerate() {
+    let mut others = neighbours(space, me, 1);
+    others.retain(|other| !round.damaged.contains(other));
+    for (distance, neighbour) in others.into_iter().enumerate() {
         let near = distance < RING_SEATS;
-        if !near && !*everything {
+        if !near && !round.everything {
             break;
         }
         if near {
             words.push(live::seat(space, neighbour, distance)?);
         }
         if live::is_dead(space, neighbour)? {
-            reaped = true;
             process::yield_now(); // whoever was blocked on what the dead one owned was woken, too, and needs less than a burial
-            if !recover::reap(cx, neighbour)? {
-                until = until.min(Deadline::at(clock::now() + SOON_NS));
+            let buried = recover::reap(cx, neighbour);
+            reaped |= buried.is_ok();
+            match buried {
+                Ok(true) => break,
+                Ok(false) => {} // one of its threads has not ended, or somebody is stopped
+                Err(_) => round.damaged.push(neighbour),
             }
         }
     }
-    *everything = false;
+    round.everything = false;
     if reaped {
-        *everything = true; // deaths come in groups; and no bit may have been set for what the dead granted
+        round.everything = true; // deaths come in groups; and no bit may have been set for what the dead granted
         space.asyncs.look_at_all(cx, false);
         return Ok(true);
     }

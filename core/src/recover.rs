@@ -22,7 +22,7 @@ use crate::arena::layout::{self, Node, Object, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
 use crate::cell::Word64;
 use crate::dispatch::all::AllLock;
-use crate::dispatch::claim::{Claim, Decides, MAX_OBJECTS, Phase};
+use crate::dispatch::claim::{Claim, Decides, Phase};
 use crate::dispatch::grant::{self, Intent};
 use crate::dispatch::lock::{self, Locked, Target, is_busy, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
@@ -38,7 +38,7 @@ use crate::sys::robust;
 use std::cell::Cell;
 
 /// Reaps a dead process; false if it must be tried again: one of its threads has not been seen to end, or somebody who is stopped
-/// holds a lock that was needed (everything else is done then).
+/// holds a lock that was needed (everything else is done then). Damage in one of its records is told when all others have been dealt with; the slot stays.
 pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     #[cfg(crash)]
     if !crate::crash::may_reap() {
@@ -54,13 +54,18 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
             return Ok(false);
         }
     }
-    let busy = Cell::new(false);
-    let step = |done: Result<()>| match done {
+    let (busy, mut damage) = (Cell::new(false), None);
+    let mut step = |done: Result<()>| match done {
         Err(error) if is_busy(&error) => {
             busy.set(true);
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::Closed => Ok(()), // the object ended meanwhile
+        // WouldDeadlock: a list that names an object twice.
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::WouldDeadlock) => {
+            damage.get_or_insert(error);
+            Ok(())
+        }
         other => other,
     };
     for index in blocks(space, Table::Waiters, dead) {
@@ -68,11 +73,12 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
     }
     let owes_grants = busy.get();
     for index in refs::objects_of(space, dead) {
-        let record = space.arena.object(index)?;
-        let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
         let hurried = cx.hurried(PATIENCE_NS);
-        let settled = settle_object(hurried, dead, at, record);
-        step(if owes_grants { settled } else { settled.and_then(|()| index::abolish(hurried, dead, at)) })?;
+        step(space.arena.object(index).and_then(|record| {
+            let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
+            settle_object(hurried, dead, at, record)?;
+            if owes_grants { Ok(()) } else { index::abolish(hurried, dead, at) }
+        }))?;
     }
     for (index, owner) in live::owners_of(space, dead) {
         let hurried = cx.hurried(PATIENCE_NS);
@@ -85,18 +91,23 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         }
         step(index::free_bucket(hurried, bucket))?;
     }
-    step(unlock_strays(cx.hurried(PATIENCE_NS), dead))?;
+    for index in 0..space.arena.high_water(Table::Objects) {
+        step(unlock_stray(cx.hurried(PATIENCE_NS), dead, index))?;
+    }
     step(free_all_lock(cx.hurried(PATIENCE_NS), dead))?;
     wake_granted(space)?;
     for index in blocks(space, Table::Nodes, dead) {
         step(unlink_node(cx.hurried(PATIENCE_NS), dead, index))?;
     }
-    if busy.get() {
-        #[cfg(crash)]
-        crate::crash::note_kept();
-        return Ok(false);
+    match damage {
+        Some(error) => Err(error),
+        None if busy.get() => {
+            #[cfg(crash)]
+            crate::crash::note_kept();
+            Ok(false)
+        }
+        None => free_slot(space, dead),
     }
-    free_slot(space, dead)
 }
 
 /// How long the reaper waits for any one lock before it goes on to the next.
@@ -156,7 +167,7 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
     let mut next = waiter.first_node.load();
     for step in 0.. {
         let Some(at) = next.checked_sub(1) else { break };
-        if step > MAX_OBJECTS {
+        if step > arena.high_water(Table::Nodes) {
             return Err(arena.corrupted("an endless list of nodes"));
         }
         let node = arena.node(at)?;
@@ -276,14 +287,12 @@ fn unlink_node(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
 }
 
 /// An object that the dead had locked although it held no reference on it: one of the others in a wait-all that it was committing.
-fn unlock_strays(cx: Cx, dead: ProcessRef) -> Result<()> {
-    for index in 0..cx.space.arena.high_water(Table::Objects) {
-        let record = cx.space.arena.object(index)?;
-        let locker = Word(record.word.load()).locker();
-        if locker.is_some_and(|l| live::process_of_owner(cx.space, l.index) == Some(dead)) {
-            let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
-            ops::state(cx, ops::target_at(cx.space, at)?)?;
-        }
+fn unlock_stray(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
+    let record = cx.space.arena.object(index)?;
+    let locker = Word(record.word.load()).locker();
+    if locker.is_some_and(|l| live::process_of_owner(cx.space, l.index) == Some(dead)) {
+        let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
+        ops::state(cx, ops::target_at(cx.space, at)?)?;
     }
     Ok(())
 }

@@ -298,3 +298,61 @@ fn a_wait_without_a_time_out_does_not_time_out() {
         std::task::Poll::Pending => panic!("it is decided"),
     }
 }
+
+/// Child: makes objects in the session of `DAMAGE_SESSION`, says so, and waits for its death.
+#[test]
+#[ignore = "run as a child by other tests"]
+fn child_makes() {
+    let (session, names) = (std::env::var("DAMAGE_SESSION").unwrap(), std::env::var("DAMAGE_NAMES").unwrap());
+    let namespace = Namespace::session(&session).unwrap();
+    let _made: Vec<_> = names.split(',').map(|name| Event::options().namespace(&namespace).create(name, Reset::Auto).unwrap()).collect();
+    println!("\nmade");
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+}
+
+/// A process that holds objects of these names.
+fn holder(namespace: &Namespace, names: &str) -> std::process::Child {
+    use std::io::BufRead;
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["child_makes", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("DAMAGE_SESSION", namespace.session_name().unwrap())
+        .env("DAMAGE_NAMES", names)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(said.map_while(Result::ok).any(|line| line == "made"));
+    child
+}
+
+/// The keeper meets the damaged record first, in the nearer of two dead processes.
+#[test]
+fn damage_in_what_one_dead_process_left_keeps_the_rest_from_nothing() {
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("two-dead");
+    let events = Event::options().namespace(&namespace);
+    let _keeps = events.create("keeps the namespace", Reset::Auto).unwrap();
+    let mut near = holder(&namespace, "to be damaged,beside the damaged one");
+    let mut far = holder(&namespace, "of the other");
+    let damaged = record_of(&file, "to be damaged");
+    let kind = read32(&file, damaged + KIND);
+    write32(&file, damaged + KIND, 99);
+    for child in [&mut near, &mut far] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // Looked at from outside: who opened them would bury their holders himself.
+    let is_there = |name: &str| {
+        let picture = byname::inspect::Inspection::at(namespace.path()).unwrap().look().unwrap();
+        format!("{picture:?}").contains(name)
+    };
+    while is_there("of the other") || is_there("beside the damaged one") {
+        std::thread::yield_now();
+    }
+    is_corrupted(events.open("to be damaged"));
+    write32(&file, damaged + KIND, kind);
+    while is_there("to be damaged") {
+        std::thread::yield_now(); // the keeper tries again
+    }
+}
