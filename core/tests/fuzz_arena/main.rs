@@ -86,11 +86,12 @@ fn play(seed: u64, round: u64, report: &mut Report) -> Vec<String> {
     let mut dice = Dice::new(seed, round);
     let mut crew = Crew::new(board, &folder.0, dice.word());
     let style = dice.below(8);
+    let kill = dice.one_in(2);
     let what = match style {
-        0 => live(&folder, &mut crew, &mut dice, Live { pause: 20_000_000, one_table: false, kill: false }, report),
-        1 | 2 => live(&folder, &mut crew, &mut dice, Live { pause: 1_000_000, one_table: true, kill: false }, report),
-        3 => live(&folder, &mut crew, &mut dice, Live { pause: 200_000, one_table: false, kill: false }, report),
-        4 => live(&folder, &mut crew, &mut dice, Live { pause: 5_000_000, one_table: true, kill: true }, report),
+        0 => live(&folder, &mut crew, &mut dice, Live { pause: 20_000_000, one_table: false, kill }, report),
+        1 | 2 => live(&folder, &mut crew, &mut dice, Live { pause: 1_000_000, one_table: true, kill }, report),
+        3 => live(&folder, &mut crew, &mut dice, Live { pause: 200_000, one_table: false, kill }, report),
+        4 => live(&folder, &mut crew, &mut dice, Live { pause: 5_000_000, one_table: true, kill }, report),
         5 | 6 => left_over(&folder, &mut crew, &mut dice, report),
         _ => whole_files(&folder, &mut crew, &mut dice, report),
     };

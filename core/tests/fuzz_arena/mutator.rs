@@ -114,6 +114,9 @@ impl Mutator {
         if self.dice.one_in(2) {
             self.undo.push((record, self.read(record, len)));
         }
+        if table.name == "header" && self.dice.one_in(4) {
+            return self.mark();
+        }
         if matches!(table.name, "objects" | "buckets" | "header") && self.dice.one_in(6) {
             return self.lock(table, record);
         }
@@ -168,6 +171,18 @@ impl Mutator {
                 self.write(at, &word.to_le_bytes());
             }
         }
+    }
+
+    /// A mark that can be, and is not: there may be no memory behind it. (Not the largest of the large tables: it would fill the machine's file system.)
+    fn mark(&mut self) {
+        const PER_CHUNK: [u64; 6] = [128, 512, 1024, 1024, 256, 81];
+        const CAPACITY: [u64; 6] = [4096, 65_536, 65_536, 65_536, 16_384, 8100];
+        let table = self.dice.below(6) as usize;
+        let chunks = self.dice.of(&[0, 1, 2, 3, 64]);
+        let mark = (chunks * PER_CHUNK[table]).min(CAPACITY[table]);
+        let at = 80 + 4 * table as u64;
+        self.undo.push((at, self.read(at, 4)));
+        self.write(at, &(mark as u32).to_le_bytes());
     }
 
     /// Where in a record: in its word `hot`, or anywhere.

@@ -229,7 +229,7 @@ impl Hands<'_> {
             return self.make();
         }
         let caller = self.caller;
-        let limit = Duration::from_millis(self.dice.of(&[0, 0, 0, 1, 1, 5, 20]));
+        let limit = Duration::from_millis(self.dice.of(&[0, 0, 0, 1, 1, 5, 20, 50]));
         let (one, two) = (self.dice.below(self.things.len() as u64) as usize, self.dice.below(self.things.len() as u64) as usize);
         let choice = self.dice.below(32);
         match choice {
