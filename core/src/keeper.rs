@@ -386,7 +386,7 @@ fn give_back(space: &'static Space, child: ProcessRef) -> Result<()> {
     let generation = u64::from(child.generation) << 32;
     let seat = &space.arena.process(child.slot)?.seats[0];
     let _ = seat.cas(generation | u64::from(EXPECTED_SEAT), generation | u64::from(OWNER_DIED));
-    for slot in neighbours(space, child, -1)?.into_iter().take(RING_SEATS) {
+    for slot in neighbours(space, child, -1).into_iter().take(RING_SEATS) {
         grant::ring(space, slot.slot);
     }
     Ok(())
