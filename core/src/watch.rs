@@ -36,6 +36,7 @@ use crate::lock::{Guards, Lock};
 use crate::owner;
 use crate::space::{Cx, Space};
 use crate::sys::eventfd::EventFd;
+use crate::sys::process;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -259,8 +260,13 @@ impl Drop for Pollable {
             return; // lost; or the child of a raw clone, and the watch is the parent's
         }
         let Ok(cx) = owner::current(self.space) else { return };
-        if let Some(watch) = watch {
-            watch.armed.drop_it(cx);
+        if let Some(Watch { feed, armed }) = watch {
+            armed.drop_it(cx);
+            drop(feed);
+        }
+        // The keeper may be feeding it at this moment: who closes a handle finds its descriptor closed.
+        while self.is_ours() && Arc::strong_count(&self.feed) > 1 {
+            process::yield_now();
         }
         let _ = index::leave(cx, self.at);
     }
