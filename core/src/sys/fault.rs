@@ -14,8 +14,9 @@
 //! *Order of a place* (`Guarded`): `word` takes it, `address` comes last and makes it known to the handler; both are cleared the other way round.
 //! The handler takes no lock, allocates nothing and leaves `errno` as it was.
 //!
-//! *Not promised.* Whoever installs a handler after ours and neither calls ours nor returns to the fault has truncations for himself; so has
-//! whoever puts back what was there before ours. A signal that was ignored is not ignored by a program that is started by `exec`.
+//! *Not promised.* Whoever installs a handler after ours and lets ours know nothing has truncations for himself, and so has
+//! whoever puts back what was there before ours; if the handler returns, the fault comes again and again, until the keeper makes the file long
+//! again (`keeper.rs`). A signal that was ignored is not ignored by a program that is started by `exec`.
 
 use super::clock;
 use super::memory::Region;
