@@ -5,7 +5,7 @@ const { addon } = require('./lib/addon.cjs')
 const { ByNameError } = require('./lib/errors.cjs')
 const { Grant } = require('./lib/grant.cjs')
 const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
-const { Namespace, usage } = require('./lib/namespace.cjs')
+const { Namespace, leaveSigbusAlone, usage } = require('./lib/namespace.cjs')
 const { WaitResult, signalAndWait, signalAndWaitSync, waitAll, waitAllSync, waitAny, waitAnySync } = require('./lib/waits.cjs')
 
 module.exports = {
@@ -17,6 +17,7 @@ module.exports = {
   Namespace,
   Semaphore,
   WaitResult,
+  leaveSigbusAlone,
   signalAndWait,
   signalAndWaitSync,
   usage,

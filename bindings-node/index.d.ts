@@ -454,6 +454,22 @@ export class Namespace {
  */
 export function usage(namespace?: Namespace): { handles: number; owners: number; waiters: number; nodes: number; objects: number }
 
+/**
+ * Leaves SIGBUS to the program; to be called before the first object is made.
+ *
+ * Otherwise byname installs one handler then, which turns the truncation of a namespace's file into `ERR_BYNAME_NAMESPACE_LOST` and passes
+ * every other SIGBUS on to the handler that was there before. Without it, a process whose namespace is truncated dies of SIGBUS when it
+ * touches the file next. Namespaces that are in use already stay guarded. (`process.on('SIGBUS')` must come before the first object, too.)
+ *
+ * ```js
+ * import { Event, leaveSigbusAlone } from 'byname'
+ *
+ * leaveSigbusAlone()
+ * new Event('ready').close()
+ * ```
+ */
+export function leaveSigbusAlone(): void
+
 /** Why byname refused: the `code` of a {@link ByNameError}. */
 export type ErrorCode =
   | 'ERR_BYNAME_NOT_FOUND'

@@ -4,6 +4,6 @@ import byname from './index.cjs'
 
 export const {
   Access, ByNameError, Event, Grant, Mutex, Namespace, Semaphore, WaitResult,
-  signalAndWait, signalAndWaitSync, usage, version, waitAll, waitAllSync, waitAny, waitAnySync,
+  leaveSigbusAlone, signalAndWait, signalAndWaitSync, usage, version, waitAll, waitAllSync, waitAny, waitAnySync,
 } = byname
 export default byname

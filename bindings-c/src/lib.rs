@@ -13,6 +13,7 @@
 //! | `handle.rs` | what every handle can do |
 //! | `mutex.rs` `event.rs` `semaphore.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
+//! | `process.rs` | what concerns the whole process |
 // The names are those of C, so that this source and the header read alike.
 #![allow(non_camel_case_types)]
 // The header has no headings: what a caller must guarantee is said in prose, once in the header's preface for all functions.
@@ -23,6 +24,7 @@ mod handle;
 mod input;
 mod mutex;
 mod options;
+mod process;
 mod semaphore;
 mod status;
 mod wait;
@@ -31,6 +33,7 @@ pub use event::*;
 pub use handle::*;
 pub use mutex::*;
 pub use options::*;
+pub use process::*;
 pub use semaphore::*;
 pub use status::*;
 pub use wait::*;

@@ -57,4 +57,9 @@ function usage(namespace) {
   return { handles, owners, waiters, nodes, objects }
 }
 
-module.exports = { Namespace, placeOf, usage }
+/** Before the first namespace is used: byname installs no handler of SIGBUS. */
+function leaveSigbusAlone() {
+  addon.leaveSigbusAlone()
+}
+
+module.exports = { Namespace, leaveSigbusAlone, placeOf, usage }

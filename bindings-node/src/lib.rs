@@ -45,6 +45,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "namespaceSession" => namespaces::session_name,
         "namespacePath" => namespaces::path,
         "usage" => namespaces::usage,
+        "leaveSigbusAlone" => namespaces::leave_sigbus_alone,
 
         "createMutex" => handles::create_mutex,
         "createEvent" => handles::create_event,

@@ -64,3 +64,9 @@ pub(crate) fn usage<'s>(js: Js<'s>, state: &State, [place]: [Value<'s>; 1]) -> R
     let counts = [usage.handles, usage.owners, usage.waiters, usage.nodes, usage.objects].map(|n| js.make_number(n as f64));
     js.make_array(&counts.into_iter().collect::<Result<Vec<_>, _>>()?)
 }
+
+/// `leaveSigbusAlone()`
+pub(crate) fn leave_sigbus_alone<'s>(_: Js<'s>, _: &State, []: [Value<'s>; 0]) -> Reply<'s> {
+    engine::leave_sigbus_alone();
+    Ok(Value::UNDEFINED)
+}

@@ -44,6 +44,8 @@ mod _byname {
     #[pymodule_export]
     use crate::namespace::{Namespace, usage};
     #[pymodule_export]
+    use crate::process::leave_sigbus_alone;
+    #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
     use crate::state::{EventState, MutexState, SemaphoreState};

@@ -1,4 +1,4 @@
-//! What the binding knows of its process: which interpreter and thread are Python's main ones, and that a fork makes a new process.
+//! The process: which interpreter and thread are Python's main ones, that a fork makes a new one, and whose SIGBUS is.
 
 use crate::aio;
 use pyo3::exceptions::PyImportError;
@@ -32,6 +32,20 @@ pub(crate) fn watch(py: Python<'_>) -> PyResult<()> {
 /// Whether the calling thread runs Python's signal handlers. On others a look at pending signals would find nothing.
 pub(crate) fn on_main_thread(_attached: Python<'_>) -> bool {
     *MAIN_THREAD.lock().unwrap_or_else(PoisonError::into_inner) == this_thread()
+}
+
+/// Leaves SIGBUS to the program; to be called before the first object is made.
+///
+/// Otherwise byname installs one handler then, which turns the truncation of a namespace's file into NamespaceLostError and passes every
+/// other SIGBUS on to the handler that was there before; faulthandler may be enabled before or after. Without it, a process
+/// whose namespace is truncated dies of SIGBUS when it touches the file next. Namespaces that are in use already stay guarded.
+///
+/// >>> import byname
+/// >>> byname.leave_sigbus_alone()
+/// >>> byname.Event("ready").set()
+#[pyfunction]
+pub(crate) fn leave_sigbus_alone() {
+    byname::engine::leave_sigbus_alone();
 }
 
 /// In the child of a fork: the thread that forked is the main thread, and the event loops are the parent's.

@@ -15,6 +15,7 @@ __all__ = [
     "MutexState",
     "SemaphoreState",
     "WaitResult",
+    "leave_sigbus_alone",
     "signal_and_wait",
     "signal_and_wait_async",
     "wait_all",
@@ -593,6 +594,17 @@ class WaitResult:
     def __aenter__(self) -> Coroutine[Any, Any, Self]: ...
     def __aexit__(self, *_exception: Any) -> Coroutine[Any, Any, None]: ...
 
+def leave_sigbus_alone() -> None:
+    """Leaves SIGBUS to the program; to be called before the first object is made.
+
+    Otherwise byname installs one handler then, which turns the truncation of a namespace's file into NamespaceLostError and passes every
+    other SIGBUS on to the handler that was there before; faulthandler may be enabled before or after. Without it, a process
+    whose namespace is truncated dies of SIGBUS when it touches the file next. Namespaces that are in use already stay guarded.
+
+    >>> import byname
+    >>> byname.leave_sigbus_alone()
+    >>> byname.Event("ready").set()
+    """
 @overload
 def wait_any(objs: Iterable[Handle], timeout: None = None) -> WaitResult:
     """Waits until one of the objects is signalled and takes that one: a WaitResult, or None when `timeout` seconds are up.
