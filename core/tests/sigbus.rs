@@ -279,6 +279,27 @@ fn a_file_that_is_truncated_while_it_is_attached_is_an_error() {
     }));
 }
 
+/// The thread's record, in the file, is the neighbour of the program's mutex in the C library's list.
+#[test]
+fn the_program_may_lock_a_robust_mutex_when_the_file_is_truncated() {
+    is_well(played(|| {
+        let event = attach();
+        let _ = event.wait_for(std::time::Duration::ZERO);
+        truncate(0);
+        // SAFETY: a mutex that is initialised, locked and unlocked here; the attribute lives through the calls that use it.
+        unsafe {
+            let mut attr: libc::pthread_mutexattr_t = std::mem::zeroed();
+            let mut mutex: libc::pthread_mutex_t = std::mem::zeroed();
+            assert_eq!(libc::pthread_mutexattr_init(&mut attr), 0);
+            assert_eq!(libc::pthread_mutexattr_setrobust(&mut attr, libc::PTHREAD_MUTEX_ROBUST), 0);
+            assert_eq!(libc::pthread_mutex_init(&mut mutex, &attr), 0);
+            assert_eq!(libc::pthread_mutex_lock(&mut mutex), 0);
+            is_lost(event.set());
+            assert_eq!(libc::pthread_mutex_unlock(&mut mutex), 0);
+        }
+    }));
+}
+
 /// A process that locks all its memory and may not lock as much as the whole region.
 #[test]
 fn where_the_kernel_refuses_so_many_pages_they_come_one_by_one() {

@@ -9,10 +9,12 @@
 //! entry, and the C library has fixed it. So anybody's bytes may stand there, and nobody in this process may follow them.
 //! - The mutex is locked and never unlocked: unlocking follows both links. The kernel marks the word at the thread's real end.
 //! - glibc itself reads the links of the mutex that it unlocks, and no other's. A neighbour in the list that the program unlocks
-//!   is where glibc begins; it then writes *our* links, at an address that it has from its own memory.
+//!   is where glibc begins; it then writes *our* links, at an address that it has from its own memory; so it does when the program locks
+//!   another. If the file was truncated, that is a fault in the arena as any other (`fault.rs`).
 //! - The kernel follows the link to the next entry when the thread ends. Wherever that leads, it reads at most 2048 entries and changes
 //!   only words that name the ending thread. It has marked our own word by then. What it may miss are the entries behind:
-//!   robust mutexes that the thread had locked before its first call in this namespace, its words in other namespaces among them.
+//!   robust mutexes that the thread had locked before its first call in this namespace, its words in other namespaces among them. The
+//!   zeros of a lost namespace end the list, too.
 //! - musl walks the list itself when a thread returns, and follows the link: there, damaged bytes can still crash the process.
 //!
 //! A mutex that is never unlocked stays in the list. So its bytes must not be used again before the kernel has gone through that list: the
