@@ -118,6 +118,18 @@ test-kill: ## a few rounds of the kill test
 test-surroundings: ## where something is scarce or odd; LONG=1 the long form, ONLY=word some
 	$(PY) tests/surroundings/run.py $(if $(LONG),--long) $(if $(ONLY),--only "$(ONLY)")
 
+# A library whose bugs are switched on by the environment (core/src/planted.rs), for Rust, C and Python.
+PLANTED := $(TARGET)/planted
+.PHONY: planted planted-built
+planted-built: $(VENV)/.ready
+	RUSTFLAGS="--cfg planted" cargo build --locked --release -p byname-c -p byname-python -p byname-driver --target-dir "$(PLANTED)"
+	@bash tools/install-c.sh "$(PLANTED)/prefix" "$(PLANTED)/release" >/dev/null
+	@mkdir -p "$(PLANTED)/python/byname"
+	@cp bindings-python/python/byname/*.py* "$(PLANTED)/python/byname"
+	@install -m 644 "$(PLANTED)/release/lib_byname.so" "$(PLANTED)/python/byname/_byname.abi3.so"
+planted: planted-built ## bugs that are planted in the library: the tests of the surroundings must find each; ONLY=word some
+	$(NO_LITTER) $(PY) tests/surroundings/run.py --planted "$(PLANTED)" $(if $(ONLY),--only "$(ONLY)")
+
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)
 	$(NO_LITTER) $(PY) tests/conductor/kill.py --target "$(TARGET)" --runs $(RUNS)

@@ -30,6 +30,8 @@ use crate::live::{self, EXPECTED_SEAT, process_state};
 use crate::lock::Guards;
 use crate::ops;
 use crate::owner;
+#[cfg(any(test, planted))]
+use crate::planted::{self, Planted};
 use crate::recover;
 use crate::refs;
 use crate::space::{self, Cx, SPACES_LOCK, Space};
@@ -405,6 +407,10 @@ fn expect_child(space: &'static Space) -> Result<ProcessRef> {
 
 fn reserve_place(space: &'static Space) -> Result<ProcessRef> {
     let arena = &space.arena;
+    #[cfg(any(test, planted))]
+    if planted::has(Planted::ForkAlone) {
+        return Err(arena.lost_error());
+    }
     loop {
         let high = arena.high_water(Table::Processes);
         let free = (0..high).find_map(|slot| {

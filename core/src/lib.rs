@@ -45,7 +45,7 @@ mod name;
 mod ops;
 #[cfg(not(loom))]
 mod owner;
-#[cfg(test)]
+#[cfg(any(test, planted))]
 mod planted;
 #[cfg(not(loom))]
 mod pools;

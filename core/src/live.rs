@@ -10,6 +10,8 @@ use crate::arena::layout::{self, Owner, RING_SEATS, SEATS, Table};
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::cell::Word32;
 use crate::error::Result;
+#[cfg(any(test, planted))]
+use crate::planted::{self, Planted};
 use crate::space::Space;
 use crate::sys::{futex, process, robust};
 
@@ -91,6 +93,8 @@ pub(crate) fn vitals(space: &Space, index: u32, same: impl Fn(u32) -> bool) -> R
     }
     match life & owner_kind::MASK {
         owner_kind::THREAD if robust::died(thread_word(record).load()) => Ok(Vitals::Gone),
+        #[cfg(any(test, planted))]
+        owner_kind::THREAD if planted::has(Planted::HandOnEarly) && is_dead(space, home)? => Ok(Vitals::Gone),
         owner_kind::THREAD if is_dead(space, home)? => Ok(if is_missed(space, home, record)? { Vitals::Gone } else { Vitals::Leaving }),
         owner_kind::GRANT if is_dead(space, home)? => Ok(if threads_are_gone(space, home)? { Vitals::Gone } else { Vitals::Leaving }),
         owner_kind::KEEPER if is_dead(space, home)? => Ok(Vitals::Gone),

@@ -17,6 +17,8 @@ use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::{self, Vitals, owner_kind};
 use crate::ops;
+#[cfg(any(test, planted))]
+use crate::planted::{self, Planted};
 use crate::space::{Cx, Space};
 use crate::sys::{process, robust, thread};
 use std::cell::RefCell;
@@ -246,6 +248,10 @@ pub(crate) fn note_released() {
 
 /// In the child of a fork: this thread's records were the parent's.
 pub(crate) fn forget() {
+    #[cfg(any(test, planted))]
+    if planted::has(Planted::ForkOwns) {
+        return;
+    }
     Current::NONE.set();
     let _ = RECORDS.try_with(|records| records.borrow_mut().all.clear());
 }

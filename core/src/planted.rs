@@ -1,11 +1,14 @@
-//! Bugs that are planted on purpose, in test builds only: whoever checks must object to each of them, or proves nothing.
+//! Bugs that are planted on purpose, in test builds and under `cfg(planted)` only: whoever checks must object to each of them, or proves nothing.
 //!
 //! Five are the classes of mistake that lock-free code is made of: [`UnlockRelaxed`](Planted::UnlockRelaxed) (an ordering too weak),
 //! [`DropWake`](Planted::DropWake) (a wake that is forgotten), [`EnterWithoutServing`](Planted::EnterWithoutServing) (a look that is not repeated),
 //! [`AllLockLast`](Planted::AllLockLast) (locks in the wrong order) and [`SkipIntent`](Planted::SkipIntent) (a change that is not announced). The models in
 //! `model/` object to all five. The second and the third are planted in the library's own steps as well, where the reference model
 //! (`tests/reference`) has to find them; the first shows on no x86 machine, the last only by a death between two stores, and the fourth costs
-//! time there but blocks nobody. Nothing of this is compiled into what ships.
+//! time there but blocks nobody.
+//!
+//! Those at the end are what the tests of the surroundings are for. They run against the library as programs have it, so it is built with
+//! `--cfg planted` for them (`make planted`). Nothing of this is compiled into what ships.
 
 /// A step that is left out, or done wrongly, on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,35 @@ pub(crate) enum Planted {
     PulseUnseen,
     /// A mutex is left poked without a word to those who watch it.
     PokeUntold,
+    /// What a dead process's thread owned is handed on while the thread may still be inside a system call.
+    HandOnEarly,
+    /// Nobody is told that the last owner died.
+    Untold,
+    /// The child of a fork goes on as the thread that forked.
+    ForkOwns,
+    /// The child of a fork gets no place in the namespace.
+    ForkAlone,
+    /// The namespace's descriptor stays open in programs that are started.
+    Inherit,
+    /// The namespace is that of the user who came first.
+    OldUser,
+    /// A file that may not be opened again counts as lost.
+    LostWithoutRight,
 }
+
+/// The bugs of the library's own steps.
+#[cfg(not(loom))]
+const IN_THE_LIBRARY: [Planted; 9] = [
+    Planted::DropWake,
+    Planted::EnterWithoutServing,
+    Planted::HandOnEarly,
+    Planted::Untold,
+    Planted::ForkOwns,
+    Planted::ForkAlone,
+    Planted::Inherit,
+    Planted::OldUser,
+    Planted::LostWithoutRight,
+];
 
 /// The bug that is planted in this process's library: a name in the environment of a test.
 #[cfg(not(loom))]
@@ -53,12 +84,11 @@ fn in_this_process() -> Option<Planted> {
     static PLANTED: std::sync::OnceLock<Option<Planted>> = std::sync::OnceLock::new();
     *PLANTED.get_or_init(|| {
         let name = std::env::var("BYNAME_PLANTED").ok()?;
-        let known = [Planted::DropWake, Planted::EnterWithoutServing];
-        Some(known.into_iter().find(|bug| format!("{bug:?}") == name).expect("a bug of the library's own"))
+        Some(IN_THE_LIBRARY.into_iter().find(|bug| format!("{bug:?}") == name).expect("a bug of the library's own"))
     })
 }
 
-#[cfg(not(loom))]
+#[cfg(all(test, not(loom)))]
 pub(crate) fn any() -> bool {
     in_this_process().is_some()
 }
@@ -66,4 +96,11 @@ pub(crate) fn any() -> bool {
 #[cfg(not(loom))]
 pub(crate) fn has(bug: Planted) -> bool {
     in_this_process() == Some(bug)
+}
+
+/// In the models a bug is an argument.
+#[cfg(loom)]
+#[allow(dead_code, reason = "the steps that ask are mostly not in the models")]
+pub(crate) fn has(_: Planted) -> bool {
+    false
 }

@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
 use crate::keeper;
 use crate::lock::Lock;
+#[cfg(any(test, planted))]
+use crate::planted::{self, Planted};
 use crate::pools::Pools;
 use crate::refs::References;
 use crate::sys::clock::{self, Deadline};
@@ -207,6 +209,10 @@ pub(crate) fn disuse(path: &Path, remove: bool) -> Result<Disuse> {
 
 fn file_name(session: Option<&str>) -> String {
     let uid = process::euid();
+    #[cfg(any(test, planted))]
+    static FIRST: OnceLock<u32> = OnceLock::new();
+    #[cfg(any(test, planted))]
+    let uid = if planted::has(Planted::OldUser) { *FIRST.get_or_init(|| uid) } else { uid };
     match session {
         Some(session) => format!("byname.v1.local.{uid}.{session}"),
         None => format!("byname.v1.local.{uid}"),

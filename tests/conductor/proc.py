@@ -45,6 +45,15 @@ def system_call(pid: int, tid: int) -> int | None:
     return int(number) if number.isdigit() else None
 
 
+def is_inside(pid: int, tid: int, function: str) -> bool:
+    """Whether the thread is in that function of the kernel; never, where we may not look at its stack."""
+    try:
+        with open(f"/proc/{pid}/task/{tid}/stack") as file:
+            return any(line.split("] ")[-1].startswith(f"{function}+") for line in file)
+    except OSError:
+        return False
+
+
 def program(pid: int) -> str:
     """The name of the program that the process runs."""
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[1:1] = [str(HERE.parent / "conductor")]  # after this folder, whose run.py is meant
 
-from proc import blocked_in, state, system_call, with_environment  # noqa: E402, F401
+from proc import blocked_in, is_inside, state, system_call, with_environment  # noqa: E402, F401
 
 MARK = "BYNAME_AROUND"  # in the environment of everything that a test starts
 SKIPPED, HUNG = 77, 124

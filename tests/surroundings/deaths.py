@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import byname
-from common import LONG, Child, Skip, kill, nothing_left, say, state, system_call, until_told
+from common import LONG, Child, Skip, is_inside, kill, nothing_left, say, state, system_call, until_told
 
 ROUNDS = 100 if LONG else 20
 WRITES = {"x86_64": (1, 18), "aarch64": (64, 68)}.get(os.uname().machine, ())  # write, pwrite64
@@ -93,7 +93,7 @@ def file_system(path):
 
 def killed_inside_write(rounds, death=kill):
     """How often the kill fell inside a system call that writes: seen there after the kill, after which nobody comes back from one, or seen in what
-    it left. Fails where the file changes after the mutex was had."""
+    it left. Fails where the file changes after the mutex was had, or the dead thread is still in its call."""
     path = Path("written").resolve()
     mutex = byname.Mutex("m")
     seed = random.randrange(2**32)
@@ -106,6 +106,7 @@ def killed_inside_write(rounds, death=kill):
         death(child.pid, signal.SIGKILL)
         was_inside = system_call(child.pid, child.pid) in WRITES
         assert mutex.acquire(timeout=60), f"round {number}, seed {seed}: not told"
+        assert not is_inside(child.pid, child.pid, "vfs_write"), f"round {number}, seed {seed}: handed on while the dead one is still inside its write"
         assert mutex.abandoned, f"round {number}, seed {seed}: not told that the owner died"
         before = path.read_bytes()
         child.wait()

@@ -12,6 +12,8 @@ use crate::cell::private::{AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Guards, Lock};
 use crate::name::quoted;
+#[cfg(any(test, planted))]
+use crate::planted::{self, Planted};
 use crate::sys::file::{self as sys_file, File};
 use crate::sys::fork::ForkWord;
 use crate::sys::memory::Region;
@@ -528,6 +530,10 @@ impl OwnFile {
     /// Whether the path leads to the file. A program that has closed our descriptor may have none left to open it again, or no longer the
     /// right to: that loses nothing that is mapped.
     fn is_in_place(&self, path: &Path) -> bool {
+        #[cfg(any(test, planted))]
+        if planted::has(Planted::LostWithoutRight) {
+            return false;
+        }
         sys_file::stat(path).is_ok_and(|s| (s.dev, s.ino) == (self.dev, self.ino) && s.size >= layout::SIZE)
     }
 

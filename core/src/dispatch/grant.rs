@@ -26,7 +26,7 @@ use crate::arena::layout::{Node, Object, Table, Waiter};
 use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
 use crate::error::Result;
 use crate::live;
-#[cfg(test)]
+#[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
 use crate::space::Space;
 use crate::sys::{clock, futex};
@@ -50,7 +50,7 @@ impl Wakes {
     }
 
     pub(crate) fn ring(&mut self, space: &Space) {
-        #[cfg(test)]
+        #[cfg(any(test, planted))]
         if planted::has(Planted::DropWake) {
             return;
         }

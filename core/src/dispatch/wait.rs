@@ -21,7 +21,7 @@ use crate::cell::Word32;
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::{self, Vitals};
 use crate::ops::{self, Taken};
-#[cfg(test)]
+#[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
 use crate::pools::Wait;
 use crate::space::Cx;
@@ -300,7 +300,7 @@ impl Entered {
         for (target, &node) in request.targets.iter().zip(self.wait.nodes.iter()) {
             let mut locked = lock::lock_until(cx, *target, cx.patience)?;
             let appended = locked.append(node);
-            #[cfg(test)]
+            #[cfg(any(test, planted))]
             if planted::has(Planted::EnterWithoutServing) {
                 locked.unlock_quietly();
                 continue;
