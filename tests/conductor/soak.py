@@ -14,7 +14,8 @@ torn chain, a signal given twice. Every few seconds all come to rest and the con
   inside is dead;
 - bells satisfied no more waits than they were rung; temporary names are gone; a descriptor is readable where there is something to take;
 - the slots of the dead are free;
-- one set of a gate wakes all at once: a lost wake costs a second at the most, since everybody looks once a second, but then it costs it as a rule.
+- one set of a gate wakes all, while nobody works or dies: a wake that is lost is seen, in whoever has no reason to look once a second, as a wait without an
+  end, and in the others as a second that it costs as a rule.
 
 A lane that does nothing for PATIENCE seconds hangs, and the run fails. The seed repeats operations and kills, not how they interleave.
 """
@@ -334,11 +335,11 @@ class Soak:
             self.until("not everybody comes to rest", lambda: all(lane[L.STATE] == L.RESTING for lane in self.lanes()))
         self.watch()
         self.balance()
-        self.ledger[L.PHASE] += 1
         self.go.set()
         began = time.monotonic()
-        self.until("a set of the gate `go` does not wake everybody", lambda: not any(lane[L.STATE] == L.RESTING for lane in self.lanes()))
+        self.until("a set of the gate `go` does not wake everybody", lambda: all(lane[L.STATE] == L.WOKEN for lane in self.lanes()))
         self.wakes.append(time.monotonic() - began)
+        self.ledger[L.PHASE] += 1
         for worker in self.workers:
             worker.seen = {number: (-1, time.monotonic()) for number in worker.seen}
 

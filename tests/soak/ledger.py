@@ -24,7 +24,9 @@ Objects in the order of their bits: mutexes m0.., semaphores s0.., robust semaph
 keeps while he rests or waits without an end. Such a wait that is never satisfied, because it was passed over or its wake was lost, shows as a
 lane that makes no progress.
 
-PHASE is even while there is work, odd while all shall rest, END when all shall leave.
+PHASE is even while there is work, odd while all shall rest, END when all shall leave. Who rests waits for `go`; woken, he says WOKEN and waits, by looking, until
+the phase is another. So between a set of `go` and that nobody works, dies or is buried, and who was not woken stays as he is: a death would bring
+him to light, since whoever buries the dead wakes all who were granted something.
 """
 
 import mmap
@@ -48,7 +50,7 @@ REGIONS, REGION = 64, 64
 INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES, DEAD_NAMES, DEAD_NAMES_KEPT = 0, 1, 2, 3, 4, 8, 40, 24
 LANES, LANE, LANES_OF_A_WORKER = REGIONS + OBJECTS * REGION, 64, 4
 DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD, TAKEN = 0, 1, 2, 3, 4, 5, 12, 16, 32, 36
-RUNNING, RESTING, CHILD_DIED = 0, 1, 2
+RUNNING, RESTING, CHILD_DIED, WOKEN = 0, 1, 2, 3
 TAKING, GIVING = 1, 2
 KINDS = (
     "lock", "semaphore", "robust", "auto event", "bell", "gate", "wait-any", "wait-all",

@@ -24,7 +24,7 @@ enum { FIRST_PLAIN = MUTEXES, FIRST_ROBUST = FIRST_PLAIN + PLAIN, FIRST_BATON = 
 enum { PHASE, REGIONS = 64, REGION = 64, LANES = REGIONS + OBJECTS * REGION, LANE = 64, LANES_OF_A_WORKER = 4 };
 enum { INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES = 8, DEAD_NAMES = 40, NAMES = 24 };
 enum { DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD = 12, COUNTS = 16, MAYBE_TOLD = 32, TAKEN = 36 };
-enum { RUNNING, RESTING, CHILD_DIED };
+enum { RUNNING, RESTING, CHILD_DIED, WOKEN };
 enum { TAKING = 1, GIVING = 2 };
 enum { END = 1000000 };
 enum count { LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, FORKED, SIGNAL_AND_WAIT, KEPT };
@@ -343,6 +343,8 @@ static void *work(void *argument) {
             give_all(&lane, ROBUST_ONES);
             lane.at[STATE] = RESTING;
             if (must(byname_event_wait(go, INT64_C(120000000000)), "go", 0) == BYNAME_TIMED_OUT) fault("a set of the gate `go` woke nobody here");
+            lane.at[STATE] = WOKEN;
+            while (ledger[PHASE] == phase) usleep(1000);
             lane.at[STATE] = RUNNING;
             continue;
         }

@@ -14,7 +14,7 @@ const [PHASE, REGIONS, REGION, LANE, LANES_OF_A_WORKER, END] = [0, 64, 64, 64, 4
 const LANES = REGIONS + OBJECTS * REGION
 const [INSIDE, HEAD, TOLD_CLEAN, TOLD_DIRTY, FENCE, ENTRIES, DEAD_NAMES, NAMES] = [0, 1, 2, 3, 4, 8, 40, 24]
 const [DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD, TAKEN] = [0, 1, 2, 3, 4, 5, 12, 16, 32, 36]
-const [RUNNING, RESTING, TAKING, GIVING] = [0, 1, 1, 2]
+const [RUNNING, RESTING, WOKEN, TAKING, GIVING] = [0, 1, 3, 1, 2]
 const [LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, , SIGNAL_AND_WAIT, KEPT] = Array(16).keys()
 const PATIENCE = [0, 0.2, 2, 20]
 const TWO_TO_32 = 2 ** 32
@@ -330,6 +330,8 @@ class Lane {
         this.giveAll(ROBUST_ONES)
         this.put(STATE, RESTING)
         if (!(await go.wait({ timeout: 120_000 }))) throw new Fault('a set of the gate `go` woke nobody here')
+        this.put(STATE, WOKEN)
+        while (get(PHASE) === phase) await sleep(1)
         this.put(STATE, RUNNING)
       } else await this.operate()
     }

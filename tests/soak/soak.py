@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 
 import byname
@@ -304,7 +305,7 @@ class Lane:
     def rested(self, woken):
         if not woken:
             raise Fault("a set of the gate `go` woke nobody here")
-        self.at[L.STATE] = L.RUNNING
+        self.at[L.STATE] = L.WOKEN
 
     def live(self):
         self.begin_life()
@@ -313,6 +314,9 @@ class Lane:
                 self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(go.wait(120))
+                while book[L.PHASE] == phase:
+                    time.sleep(0.001)
+                self.at[L.STATE] = L.RUNNING
             else:
                 if self.number == 0 and self.dice(128) == 0:
                     self.fork()
@@ -326,6 +330,9 @@ class Lane:
                 self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(await go.wait_async(120))
+                while book[L.PHASE] == phase:
+                    await asyncio.sleep(0.001)
+                self.at[L.STATE] = L.RUNNING
             else:
                 await self.asynchronously()
                 await asyncio.sleep(0)

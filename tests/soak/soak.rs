@@ -55,6 +55,7 @@ const MAYBE_TOLD: usize = 32;
 const TAKEN: usize = 36;
 const RUNNING: u64 = 0;
 const RESTING: u64 = 1;
+const WOKEN: u64 = 3;
 const TAKING: u64 = 1;
 const GIVING: u64 = 2;
 
@@ -605,6 +606,10 @@ impl<'a> Lane<'a> {
             };
             if !woken {
                 return Err(Fault("a set of the gate `go` woke nobody here".into()));
+            }
+            self.put(STATE, WOKEN);
+            while self.worker.get(PHASE) == phase {
+                std::thread::sleep(Duration::from_millis(1));
             }
             self.put(STATE, RUNNING);
         }
