@@ -173,6 +173,11 @@ class Soak:
         except ChildProcessError:
             pass
 
+    def bury_orphans(self) -> None:
+        """What killed workers leave ends by itself, and is ours."""
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in self.by_pid:
+            os.waitpid(ended.si_pid, 0)
+
     def enter_death(self, worker: Worker, number: int) -> None:
         """Balances the ledger for a lane that is dead, and makes its place fit for the next one."""
         lane = L.lane(self.ledger, worker.slot, number)
@@ -285,6 +290,7 @@ class Soak:
         """Nobody has told of a broken rule or ended unasked; everybody makes progress."""
         if self.out.stat().st_size:
             raise Broken(self.said())
+        self.bury_orphans()
         for worker in self.workers:
             if os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 raise Broken(f"{worker} has ended\n{self.said()}")

@@ -1,7 +1,9 @@
 // A worker of the soak, in Node: soak.mjs LEDGER SLOT SEED. Three chains of promises on one thread.
 //
 // `ledger.py` says what is written where. What breaks a rule is told on standard output, and the process ends with status 3.
+import { spawn } from 'node:child_process'
 import { openSync, readSync, writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Event, Mutex, Semaphore, signalAndWait, waitAll, waitAllSync, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
 
@@ -54,6 +56,19 @@ const objects = Array.from({ length: OBJECTS }, (_, o) => kinds[nameOf(o)[0]].op
 const bells = Array.from({ length: BELLS }, (_, i) => Event.open(`l${i}`))
 const gates = Array.from({ length: GATES }, (_, i) => Event.open(`g${i}`))
 const go = Event.open('go')
+
+// JavaScript cannot poll a descriptor: a child does it that has inherited all of them, from 3 on in the order of the bits. It ends when we do,
+// and what it says of that is not asked for.
+const POLL = `import select, sys
+for line in sys.stdin: print(len(select.select([3 + int(line)], [], [], 0.002)[0]), flush=True)`
+const poller = spawn('python3', ['-c', POLL], { stdio: ['pipe', 'pipe', 'ignore', ...objects.map((object) => object.fileno())] })
+const asked = []
+createInterface({ input: poller.stdout }).on('line', (line) => asked.shift()(line === '1'))
+
+function isReadable(o) {
+  poller.stdin.write(`${o}\n`)
+  return new Promise((resolve) => asked.push(resolve))
+}
 
 class Lane {
   constructor(number) {
@@ -260,6 +275,15 @@ class Lane {
     }
   }
 
+  async poll() {
+    const o = this.pick()
+    if (await isReadable(o)) {
+      this.begin(TAKING, 1 << o)
+      this.settle(o, o >= FIRST_BATON ? objects[o].waitSync({ timeout: 0 }) : objects[o].tryAcquire())
+    }
+    this.count(POLLED)
+  }
+
   async ring() {
     const [b, what] = [this.dice(BELLS), this.dice(8)]
     const other = (b + 1) % BELLS
@@ -314,10 +338,7 @@ class Lane {
     if (what < 25) return this.synchronous()
     if (what < 27) return this.ring()
     if (what < 28) return this.gate()
-    if (what < 29) {
-      objects[this.pick()].fileno()
-      return this.count(POLLED)
-    }
+    if (what < 29) return this.poll()
     return this.make()
   }
 
@@ -342,6 +363,7 @@ class Lane {
 
 try {
   await Promise.all([0, 1, 2].map((number) => new Lane(number).live()))
+  poller.stdin.end()
   for (const handle of objects) handle.close()
 } catch (error) {
   writeSync(1, `FAULT node worker ${slot} pid ${process.pid}: ${error instanceof Fault ? error.message : error.stack}\n`)
