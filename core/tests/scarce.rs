@@ -109,6 +109,39 @@ fn child_fills() {
     println!("\nsaid {:?} {}", error.kind(), error.win32());
 }
 
+/// Child: somebody says that there is more of the table of objects than fits the file system.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_meets_a_raised_mark() {
+    use std::os::unix::fs::FileExt;
+    const MARK_OF_OBJECTS: u64 = 96; // docs/arena-format.md
+    let first = Event::create("first", Reset::Auto).unwrap();
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(byname::Namespace::local().unwrap().path()).unwrap();
+    let mut mark = [0; 4];
+    file.read_exact_at(&mut mark, MARK_OF_OBJECTS).unwrap();
+    file.write_all_at(&(1u32 << 20).to_ne_bytes(), MARK_OF_OBJECTS).unwrap();
+    let mut events = Vec::new();
+    let error = loop {
+        match Event::unnamed(Reset::Auto) {
+            Ok(event) => events.push(event),
+            Err(error) => break error,
+        }
+    };
+    first.set().unwrap();
+    file.write_all_at(&mark, MARK_OF_OBJECTS).unwrap();
+    events.extend((0..300).map(|_| Event::unnamed(Reset::Auto).unwrap()));
+    println!("\nsaid {:?} {}", error.kind(), error.win32());
+}
+
+#[test]
+fn a_raised_mark_takes_no_memory() {
+    let dir = Dir::new("raised");
+    if dir.mount("size=4m") {
+        assert_eq!(in_child("child_meets_a_raised_mark", &dir.0), "Corrupted 1392");
+        assert!(dir.is_empty());
+    }
+}
+
 #[test]
 fn too_small_from_the_beginning() {
     for size in ["size=64k", "size=2300k"] {

@@ -254,15 +254,19 @@ impl Arena {
         Ok(())
     }
 
-    /// Makes sure that there is memory behind bytes that a mark in the arena speaks of: a mark that somebody has overwritten is no SIGBUS, but at worst NoSpace.
-    /// What is there already costs a short call. Where the program has closed our descriptor, the mark is believed; and a truncated file is left as it is,
-    /// for the others to see.
-    fn back(&self, file: &mut OwnFile, offset: u64, len: u64) -> Result<()> {
-        let Ok(file) = file.get(&self.path) else { return Ok(()) };
-        if file.stat().is_ok_and(|file| file.size < layout::SIZE) {
-            return Ok(());
+    /// Makes sure that there is memory behind `from..to` of the table at `at`, of which a mark in the arena speaks: one that somebody has raised must not become a
+    /// SIGBUS. False where it cannot be true: a file in memory is at least as large as what its marks say. Elsewhere the memory is asked for; what is
+    /// there already costs a short call. Where the program has closed our descriptor, the mark is believed; and a truncated file is left as it is, for
+    /// the others to see.
+    fn back(&self, file: &mut OwnFile, at: u64, from: u64, to: u64) -> Result<bool> {
+        let Ok(file) = file.get(&self.path) else { return Ok(true) };
+        match file.stat() {
+            Ok(file) if file.size < layout::SIZE => return Ok(true),
+            Ok(stat) if stat.held < layout::FIXED_END + to && file.is_in_memory() => return Ok(false),
+            _ => {}
         }
-        (0..len).step_by(MAP_STEP as usize).try_for_each(|at| self.reserve(file, offset + at, MAP_STEP.min(len - at)))
+        let mut pieces = (from..to).step_by(MAP_STEP as usize);
+        pieces.try_for_each(|piece| self.reserve(file, at + piece, MAP_STEP.min(to - piece))).map(|()| true)
     }
 
     fn reserve(&self, file: &File, offset: u64, len: u64) -> Result<()> {
@@ -304,7 +308,10 @@ impl Arena {
         if usable.load(Ordering::Acquire) == 0 {
             map_part(self.region, &self.path, file.get(&self.path)?, row, u64::from(layout::ROW_WORDS) * 8)?;
         }
-        self.back(&mut file, row, u64::from(have) * 8)?;
+        if !self.back(&mut file, row, 0, u64::from(have) * 8)? {
+            drop(file); // which `corrupted` asks
+            return Err(self.corrupted(&format!("a reference row of {have} words")));
+        }
         usable.fetch_max(have, Ordering::AcqRel);
         Ok(())
     }
@@ -389,8 +396,9 @@ impl Arena {
             self.mapped[table as usize].store(want as u32, Ordering::Release);
         }
         let usable = self.usable[table as usize].load(Ordering::Acquire);
-        if high > usable {
-            self.back(&mut file, offset + u64::from(usable) * stride, u64::from(high - usable) * stride)?;
+        if high > usable && !self.back(&mut file, offset, u64::from(usable) * stride, u64::from(high) * stride)? {
+            drop(file); // which `no_mark` asks
+            return Err(self.no_mark(table));
         }
         self.usable[table as usize].fetch_max(high, Ordering::AcqRel);
         Ok(())

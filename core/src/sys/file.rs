@@ -7,6 +7,8 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+const TMPFS: i64 = 0x0102_1994;
+
 /// An open file; closed on drop.
 #[derive(Debug)]
 pub(crate) struct File(i32);
@@ -20,12 +22,22 @@ pub(crate) struct Stat {
     pub(crate) uid: u32,
     pub(crate) links: u64,
     pub(crate) size: u64,
+    /// Bytes that have memory or disk behind them.
+    pub(crate) held: u64,
 }
 
 impl Stat {
     #[allow(clippy::unnecessary_cast, reason = "the fields are narrower on other processors")]
     fn of(s: &libc::stat) -> Stat {
-        Stat { dev: s.st_dev, ino: s.st_ino, mode: s.st_mode, uid: s.st_uid, links: s.st_nlink as u64, size: s.st_size as u64 }
+        Stat {
+            dev: s.st_dev,
+            ino: s.st_ino,
+            mode: s.st_mode,
+            uid: s.st_uid,
+            links: s.st_nlink as u64,
+            size: s.st_size as u64,
+            held: s.st_blocks as u64 * 512,
+        }
     }
 
     pub(crate) fn is_regular(&self) -> bool {
@@ -178,6 +190,11 @@ impl File {
         check(unsafe { libc::fstatvfs(self.0, &mut s) })?;
         #[allow(clippy::useless_conversion, reason = "the fields are narrower on other processors")]
         Ok(u64::from(s.f_bavail).saturating_mul(u64::from(s.f_frsize)))
+    }
+
+    /// Whether the file is in memory (tmpfs), where every page of it is counted.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.file_system().is_ok_and(|magic| magic & 0xffff_ffff == TMPFS)
     }
 
     /// The magic number of the file system that holds the file.
