@@ -14,7 +14,7 @@
 //! value, then sleeps on exactly those values, so nothing falls between. Belt: every second it looks at everything.
 //!
 //! *Death of a keeper's neighbour* is its to reap (`recover.rs`); all of them may. One whole burial a turn, so that asynchronous waits are told in between.
-//! A dead one that cannot be buried, since its records are damaged, keeps nobody else from it: it is passed over for a second.
+//! A dead one that cannot be buried, since its records are damaged, keeps nobody else from it: it is passed over for a while.
 
 use crate::arena::file;
 use crate::arena::layout::{Process, RING_SEATS, SEATS, Table};
@@ -178,8 +178,27 @@ struct Round {
     belt: u64,
     /// Whether to look beyond the ring.
     everything: bool,
-    /// The dead that could not be buried since the last belt.
-    damaged: Vec<ProcessRef>,
+    /// The dead that could not be buried, when to try again, and how long after that if it is in vain.
+    damaged: Vec<(ProcessRef, u64, u64)>,
+}
+
+impl Round {
+    /// Whether it is to be passed over now.
+    fn passes_over(&self, neighbour: ProcessRef) -> bool {
+        self.damaged.iter().any(|(damaged, again, _)| *damaged == neighbour && *again > clock::now())
+    }
+
+    fn pass_over(&mut self, neighbour: ProcessRef) {
+        let before = self.damaged.iter().position(|(damaged, ..)| *damaged == neighbour).map(|place| self.damaged.swap_remove(place));
+        let pause = before.map_or(TROUBLE_NS, |(.., pause)| (2 * pause).min(BELT_NS));
+        self.damaged.push((neighbour, clock::now() + pause, pause));
+    }
+
+    /// When the first of them is to be tried again.
+    fn again(&self) -> Deadline {
+        let to_come = self.damaged.iter().map(|(_, again, _)| *again).filter(|again| *again > clock::now());
+        to_come.map(Deadline::at).fold(Deadline::NEVER, Deadline::min)
+    }
 }
 
 /// One round: tell, reap, sleep. False when the namespace is lost.
@@ -200,7 +219,6 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     if clock::now() >= round.belt {
         round.belt = clock::now() + BELT_NS;
         round.everything = true;
-        round.damaged.clear();
         if is_evicted(space, me)? {
             return Ok(false);
         }
@@ -211,7 +229,8 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];
     let mut reaped = false;
     let mut others = neighbours(space, me, 1);
-    others.retain(|other| !round.damaged.contains(other));
+    round.damaged.retain(|(damaged, ..)| others.contains(damaged));
+    others.retain(|other| !round.passes_over(*other));
     for (distance, neighbour) in others.into_iter().enumerate() {
         let near = distance < RING_SEATS;
         if !near && !round.everything {
@@ -227,7 +246,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
             match buried {
                 Ok(true) => break,
                 Ok(false) => {} // one of its threads has not ended, or somebody is stopped
-                Err(_) => round.damaged.push(neighbour),
+                Err(_) => round.pass_over(neighbour),
             }
         }
     }
@@ -237,7 +256,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
         space.asyncs.look_at_all(cx, false);
         return Ok(true);
     }
-    futex::wait_many(&words, until);
+    futex::wait_many(&words, until.min(round.again()));
     Ok(true)
 }
 
