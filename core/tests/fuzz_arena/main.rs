@@ -128,7 +128,7 @@ fn live(folder: &Folder, crew: &mut Crew, dice: &mut Dice, how: Live, report: &m
     (0..2).for_each(|_| crew.start());
     until_attached(board, 0);
     let table = how.one_table.then(|| dice.of(&TABLES));
-    let end = now() + 1_500_000_000;
+    let end = now() + 3_000_000_000;
     while now() < end && crew.findings.is_empty() {
         std::thread::sleep(Duration::from_millis(20 + dice.below(100)));
         let Some(mut mutator) = Mutator::new(&folder.arena(), Dice::new(dice.word(), 0), &worker::names()) else { break };
@@ -192,7 +192,7 @@ fn left_over(folder: &Folder, crew: &mut Crew, dice: &mut Dice, report: &mut Rep
     let from = crew.len();
     (0..2).for_each(|_| crew.start());
     until_attached(board, from);
-    let end = now() + 800_000_000;
+    let end = now() + 2_000_000_000;
     while now() < end && crew.findings.is_empty() {
         std::thread::sleep(Duration::from_millis(20));
         crew.look();

@@ -96,7 +96,7 @@ impl<'a> Crew<'a> {
     fn judge(&mut self, place: usize, status: ExitStatus) {
         if let Some(complaint) = self.board.children[place].complaint() {
             self.find(place, complaint);
-        } else if !status.success() && !(self.killed[place] && status.signal() == Some(libc::SIGKILL)) {
+        } else if !status.success() && (!self.killed[place] || status.signal() != Some(libc::SIGKILL)) {
             self.find(place, format!("ended with {status}"));
         }
     }

@@ -14,8 +14,9 @@ use std::fs::File;
 use std::future::Future;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
-use std::sync::atomic::Ordering::SeqCst;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// What a thread can be in.
@@ -164,6 +165,40 @@ impl Thing {
 
 type Awaited = Pin<Box<dyn Future<Output = Result<usize, Error>>>>;
 
+/// An asynchronous wait that has begun.
+struct Waiting {
+    future: Awaited,
+    /// When its time is up (monotonic nanoseconds); `NONE` if it has all the time.
+    due: u64,
+    /// The heartbeat's lag when it began.
+    lag: u64,
+    told: Arc<Told>,
+}
+
+/// Whether the waker was called.
+#[derive(Default)]
+struct Told(AtomicBool);
+
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+impl Waiting {
+    fn poll(&mut self, caller: &Caller) -> Poll<Result<usize, Error>> {
+        let (waker, at) = (Waker::from(self.told.clone()), now());
+        let was_told = self.told.0.load(SeqCst);
+        let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
+        let starved = 2 * (caller.child.lag.load(SeqCst) - self.lag);
+        if at > self.due.saturating_add(GRACE + starved) && (polled.is_pending() || !was_told) {
+            let late = at - self.due;
+            caller.complain(&format!("a wait is {late} ns late ({starved} ns starved): told {was_told}, pending {}", polled.is_pending()));
+        }
+        polled
+    }
+}
+
 /// What a thread has in its hands.
 struct Hands<'a> {
     caller: &'a Caller,
@@ -172,7 +207,7 @@ struct Hands<'a> {
     dice: Dice,
     things: Vec<Thing>,
     permits: Vec<Permit>,
-    awaited: Vec<Awaited>,
+    awaited: Vec<Waiting>,
     pollables: Vec<Pollable>,
 }
 
@@ -266,8 +301,7 @@ impl Hands<'_> {
             7 | 8 => return self.await_something(one, two),
             9 | 10 if !self.awaited.is_empty() => {
                 let which = self.dice.below(self.awaited.len() as u64) as usize;
-                let polled =
-                    caller.call("poll a wait", None, || self.awaited[which].as_mut().poll(&mut Context::from_waker(Waker::noop())));
+                let polled = caller.call("poll a wait", None, || self.awaited[which].poll(caller));
                 return match polled {
                     Poll::Pending => caller.count("poll a wait", Ok(board::PENDING)),
                     Poll::Ready(outcome) => {
@@ -388,35 +422,37 @@ impl Hands<'_> {
         if self.awaited.len() > 12 {
             return;
         }
-        let limit = Duration::from_millis(self.dice.of(&[1, 20, 500]));
+        let limit = Duration::from_millis(self.dice.of(&[1, 20, 200]));
         let many: Vec<&dyn Waitable> =
             if one == two { vec![self.things[one].waitable()] } else { vec![self.things[one].waitable(), self.things[two].waitable()] };
-        let mut awaited: Awaited = match (self.dice.below(3), &self.things[one]) {
+        let due = now() + limit.as_nanos() as u64;
+        let (awaited, due): (Awaited, u64) = match (self.dice.below(3), &self.things[one]) {
             (0, _) => {
                 let any = wait_any_async(&many, limit);
-                Box::pin(async move { any.await.map(|wait| if wait.is_timed_out() { board::TIMED_OUT } else { board::DONE }) })
+                (Box::pin(async move { any.await.map(|wait| if wait.is_timed_out() { board::TIMED_OUT } else { board::DONE }) }), due)
             }
             (1, _) if one == two || self.dice.one_in(2) => {
                 let all = wait_all_async(&many[..1], limit);
-                Box::pin(async move { all.await.map(|wait| if wait.is_timed_out() { board::TIMED_OUT } else { board::DONE }) })
+                (Box::pin(async move { all.await.map(|wait| if wait.is_timed_out() { board::TIMED_OUT } else { board::DONE }) }), due)
             }
             (_, Thing::Mutex(mutex)) => {
                 let lock = mutex.lock_async();
-                Box::pin(async move { lock.await.map(|grant| after(Some(grant.abandoned()))) })
+                (Box::pin(async move { lock.await.map(|grant| after(Some(grant.abandoned()))) }), NONE)
             }
             (_, Thing::Event(event)) => {
                 let wait = event.wait_async();
-                Box::pin(async move { wait.await.map(|()| board::DONE) })
+                (Box::pin(async move { wait.await.map(|()| board::DONE) }), NONE)
             }
             (_, Thing::Semaphore(semaphore)) => {
                 let acquire = semaphore.acquire_async();
-                Box::pin(async move { acquire.await.map(|permit| after(Some(permit.abandoned()))) })
+                (Box::pin(async move { acquire.await.map(|permit| after(Some(permit.abandoned()))) }), NONE)
             }
         };
-        let begun = self.caller.call("begin to await", None, || awaited.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        let mut waiting = Waiting { future: awaited, due, lag: self.caller.child.lag.load(SeqCst), told: Arc::default() };
+        let begun = self.caller.call("begin to await", None, || waiting.poll(self.caller));
         match begun {
             Poll::Ready(outcome) => self.caller.count("begin to await", outcome),
-            Poll::Pending => self.awaited.push(awaited),
+            Poll::Pending => self.awaited.push(waiting),
         }
     }
 }
