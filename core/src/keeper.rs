@@ -271,7 +271,7 @@ fn is_evicted(space: &Space, me: ProcessRef) -> Result<bool> {
 
 /// Children that were announced and never came are dead.
 pub(crate) fn expire_children(space: &Space) -> Result<()> {
-    for slot in 0..space.arena.high_water(Table::Processes) {
+    for slot in 0..space.arena.reachable(Table::Processes) {
         let record = space.arena.process(slot)?;
         let seat = record.seats[0].load();
         if is_overdue(record) {

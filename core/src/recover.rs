@@ -92,10 +92,16 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         step(index::free_bucket(hurried, bucket))?;
     }
     for index in 0..space.arena.high_water(Table::Objects) {
-        step(unlock_stray(cx.hurried(PATIENCE_NS), dead, index))?;
+        match space.arena.object(index) {
+            Ok(record) => step(unlock_stray(cx.hurried(PATIENCE_NS), dead, index, record))?,
+            Err(error) => {
+                step(Err(error))?;
+                break; // a damaged mark: there are no more
+            }
+        }
     }
     step(free_all_lock(cx.hurried(PATIENCE_NS), dead))?;
-    wake_granted(space)?;
+    step(wake_granted(space))?;
     for index in blocks(space, Table::Nodes, dead) {
         step(unlink_node(cx.hurried(PATIENCE_NS), dead, index))?;
     }
@@ -287,8 +293,7 @@ fn unlink_node(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
 }
 
 /// An object that the dead had locked although it held no reference on it: one of the others in a wait-all that it was committing.
-fn unlock_stray(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
-    let record = cx.space.arena.object(index)?;
+fn unlock_stray(cx: Cx, dead: ProcessRef, index: u32, record: &Object) -> Result<()> {
     let locker = Word(record.word.load()).locker();
     if locker.is_some_and(|l| live::process_of_owner(cx.space, l.index) == Some(dead)) {
         let at = ObjectRef { index, generation: Life(record.life.load()).generation() };
