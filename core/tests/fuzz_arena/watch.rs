@@ -118,7 +118,7 @@ impl<'a> Crew<'a> {
             if let Some((tid, what)) = trouble(self.board, seen, pid) {
                 let state = where_it_is(pid, tid);
                 // SAFETY: asks the thread of our own child to say where it is; it is killed right after.
-                unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGUSR1) };
+                unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGTRAP) };
                 std::thread::sleep(Duration::from_millis(500));
                 self.kill(Some(place));
                 self.find(place, format!("{what}\n{state}"));
@@ -143,7 +143,7 @@ impl<'a> Crew<'a> {
                         let tid = self.board.children[place].places[0].tid.load(SeqCst);
                         let state = where_it_is(pid, tid);
                         // SAFETY: as in `look`.
-                        unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGUSR1) };
+                        unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGTRAP) };
                         std::thread::sleep(Duration::from_millis(500));
                         self.find(place, format!("an exit does not end\n{state}"));
                     }

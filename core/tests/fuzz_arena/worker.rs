@@ -193,6 +193,7 @@ impl Waiting {
         let starved = 2 * (caller.child.lag.load(SeqCst) - self.lag);
         if at > self.due.saturating_add(GRACE + starved) && (polled.is_pending() || !was_told) {
             let late = at - self.due;
+            keepers().for_each(ask_where);
             caller.complain(&format!("a wait is {late} ns late ({starved} ns starved): told {was_told}, pending {}", polled.is_pending()));
         }
         polled
@@ -506,16 +507,26 @@ fn runs(tid: i32, window: u64) -> u64 {
     busy().saturating_sub(before) * 100 / (now() - begun)
 }
 
-/// byname's own threads sleep when there is nothing to do for them.
-fn keepers_rest(child: &'static Child) {
+/// The threads that byname has started.
+fn keepers() -> impl Iterator<Item = i32> {
     let is_keeper =
         |tid: &i32| std::fs::read_to_string(format!("/proc/self/task/{tid}/comm")).is_ok_and(|name| name.trim() == "byname-keeper");
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
-    for keeper in tasks.filter(is_keeper) {
+    tasks.filter(is_keeper)
+}
+
+/// Has a thread of ours tell where it is.
+fn ask_where(tid: i32) {
+    // SAFETY: a signal that we handle.
+    unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, tid, libc::SIGTRAP) };
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+/// byname's own threads sleep when there is nothing to do for them.
+fn keepers_rest(child: &'static Child) {
+    for keeper in keepers() {
         if (0..30).all(|_| runs(keeper, 100_000_000) > 95) {
-            // SAFETY: asks a thread of ours where it is.
-            unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, keeper, libc::SIGUSR1) };
-            std::thread::sleep(Duration::from_millis(500));
+            ask_where(keeper);
             complain(child, "a keeper runs without end");
         }
     }
@@ -587,7 +598,7 @@ fn beat(child: &'static Child) {
     }
 }
 
-/// A panic of any thread, byname's own too, is told. SIGUSR1 asks a thread where it is; SIGSEGV says so by itself.
+/// A panic of any thread, byname's own too, is told. SIGTRAP, which byname leaves open, asks a thread where it is; SIGSEGV says so by itself.
 fn watch_ourselves(child: &'static Child) {
     // SAFETY: takes no pointers; a child does not outlive its parent.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
@@ -597,7 +608,7 @@ fn watch_ourselves(child: &'static Child) {
         let thread = std::thread::current().name().unwrap_or("a thread").to_owned();
         complain(child, &format!("{thread} panics: {what} ({at})\n{}", std::backtrace::Backtrace::force_capture()));
     }));
-    for (signal, flags) in [(libc::SIGUSR1, libc::SA_RESTART), (libc::SIGSEGV, libc::SA_RESETHAND), (libc::SIGABRT, libc::SA_RESETHAND)] {
+    for (signal, flags) in [(libc::SIGTRAP, libc::SA_RESTART), (libc::SIGSEGV, libc::SA_RESETHAND), (libc::SIGABRT, libc::SA_RESETHAND)] {
         // SAFETY: a handler for diagnosis alone: it may hang or crash a process that is lost anyway.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
