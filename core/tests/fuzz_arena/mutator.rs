@@ -34,6 +34,10 @@ pub struct Table {
 
 const OWNERS: Table = Table { name: "owners", at: 5 * MIB, stride: 128, busy: 128, links: &[], hot: &[0, 8, 16, 24] };
 
+const NODES: Table = Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256, links: &[16, 20, 32], hot: &[0, 8, 40, 48, 56] };
+const OBJECTS: Table =
+    Table { name: "objects", at: 81 * MIB, stride: 256, busy: 128, links: &[40, 44, 84, 92, 96], hot: &[0, 8, 16, 24, 32, 56, 64, 80, 88] };
+
 pub const TABLES: [Table; 13] = [
     Table { name: "header", at: 0, stride: 128, busy: 1, links: &[80, 84, 88, 92, 96, 100], hot: &[80, 88, 96, 112, 120] },
     Table { name: "done", at: 4096, stride: 8, busy: 16, links: &[], hot: &[0] },
@@ -44,8 +48,8 @@ pub const TABLES: [Table; 13] = [
     Table { name: "processes", at: 3 * MIB, stride: 512, busy: 8, links: &[], hot: &[0, 8, 16, 24, 128, 136, 160, 264, 392, 400, 424] },
     OWNERS,
     Table { name: "waiters", at: 13 * MIB, stride: 64, busy: 128, links: &[24], hot: &[0, 8, 24] },
-    Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256, links: &[16, 20, 32], hot: &[0, 8, 40, 48, 56] },
-    Table { name: "objects", at: 81 * MIB, stride: 256, busy: 128, links: &[40, 44, 84, 92, 96], hot: &[0, 8, 16, 24, 32, 56, 64, 80, 88] },
+    NODES,
+    OBJECTS,
     Table { name: "long names", at: 337 * MIB, stride: 800, busy: 8, links: &[], hot: &[0] },
     Table { name: "rows", at: 387 * MIB, stride: 262_144, busy: 6, links: &[], hot: &[0, 8, 16] },
 ];
@@ -108,6 +112,9 @@ impl Mutator {
         let table = table.unwrap_or_else(|| self.dice.of(&TABLES));
         let record = self.record(table);
         let len = if table.name == "rows" { 64 } else { table.stride };
+        if !table.links.is_empty() && self.dice.one_in(4) {
+            return self.ring();
+        }
         if !table.links.is_empty() && self.dice.one_in(3) {
             return self.link(table, record);
         }
@@ -204,6 +211,61 @@ impl Mutator {
         };
         let before = u64::from_le_bytes(self.read(at, 8).try_into().unwrap());
         self.write(at, &(before & keep | lock).to_le_bytes());
+    }
+
+    fn word32(&self, at: u64) -> u64 {
+        u64::from(u32::from_le_bytes(self.read(at, 4).try_into().unwrap()))
+    }
+
+    fn set(&mut self, at: u64, word: u64) {
+        if self.dice.one_in(2) {
+            self.undo.push((at, self.read(at, 4)));
+        }
+        self.write(at, &(word as u32).to_le_bytes());
+    }
+
+    /// Makes a ring of a list that is in use: queue, accounts, nodes of a waiter, chain of a bucket.
+    fn ring(&mut self) {
+        const LIVE: u64 = 2;
+        let live: Vec<u64> = (0..OBJECTS.busy).filter(|i| self.word32(OBJECTS.at + i * OBJECTS.stride) & 7 == LIVE).collect();
+        if live.is_empty() {
+            return;
+        }
+        let index = self.dice.of(&live);
+        let object = OBJECTS.at + index * OBJECTS.stride;
+        // Where the list begins, and where each of its records leads on.
+        let (head, table, next) = match self.dice.below(4) {
+            0 | 1 => (object + 40, NODES, 20),
+            2 => (object + 96, NODES, 20),
+            _ => {
+                // A name that nothing is found under walks along the whole chain.
+                let bucket = 208_896 + 8 * self.dice.of(&self.buckets.clone());
+                if self.word32(bucket) & 0x1f_ffff == 0 {
+                    self.set(bucket, index + 1);
+                }
+                (bucket, OBJECTS, 84)
+            }
+        };
+        let waiter_too = table == NODES && self.dice.one_in(3);
+        let first = match self.word32(head) & 0x1f_ffff {
+            0 => {
+                let any = self.dice.below(64) + 1;
+                self.set(head, any);
+                any
+            }
+            first => first,
+        };
+        let mut last = first;
+        for _ in 0..self.dice.below(3) {
+            let on = self.word32(table.at + (last - 1) * table.stride + next);
+            if (1..=table.busy).contains(&on) {
+                last = on;
+            }
+        }
+        self.set(table.at + (last - 1) % table.busy * table.stride + next, first);
+        if waiter_too {
+            self.set(NODES.at + (last - 1) % table.busy * NODES.stride + 32, first);
+        }
     }
 
     /// A link to any record: into a ring, to nowhere, across.
