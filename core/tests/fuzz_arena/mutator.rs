@@ -121,6 +121,9 @@ impl Mutator {
         if self.dice.one_in(2) {
             self.undo.push((record, self.read(record, len)));
         }
+        if table.name == "processes" && self.dice.one_in(6) {
+            return self.declare_dead(record);
+        }
         if table.name == "header" && self.dice.one_in(4) {
             return self.mark();
         }
@@ -180,6 +183,15 @@ impl Mutator {
         }
     }
 
+    /// A process that lives is said to be dead, or to have left, or to be another.
+    fn declare_dead(&mut self, record: u64) {
+        let seat = record + 8 + 8 * self.dice.of(&[0, 0, 1, 15]);
+        let before = u64::from_le_bytes(self.read(seat, 8).try_into().unwrap());
+        let after = self.dice.of(&[before | 0x4000_0000, before & !0xffff_ffff, before.wrapping_add(1 << 32)]);
+        self.undo.push((seat, self.read(seat, 8)));
+        self.write(seat, &after.to_le_bytes());
+    }
+
     /// A mark that can be, and is not: there may be no memory behind it. (Not the largest of the large tables: it would fill the machine's file system.)
     fn mark(&mut self) {
         const PER_CHUNK: [u64; 6] = [128, 512, 1024, 1024, 256, 81];
@@ -200,7 +212,12 @@ impl Mutator {
 
     /// A lock, or a mutex, in the hands of somebody who may live and knows nothing of it.
     fn lock(&mut self, table: Table, record: u64) {
-        let owner = 1 + self.dice.below(48);
+        let life_of = |owner: u64| u64::from_le_bytes(self.read(OWNERS.at + owner * OWNERS.stride, 8).try_into().unwrap());
+        let living: Vec<u64> = (1..OWNERS.busy).filter(|owner| life_of(*owner) & 0xff != 0).collect();
+        if living.is_empty() {
+            return;
+        }
+        let owner = self.dice.of(&living);
         let life = u64::from_le_bytes(self.read(OWNERS.at + owner * OWNERS.stride, 8).try_into().unwrap());
         let generation = life >> 32;
         let (at, keep, lock) = match table.name {
