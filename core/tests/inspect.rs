@@ -516,12 +516,14 @@ fn a_deadlock_is_a_ring() {
     let name = format!("inspect-ring-{}", std::process::id());
     let namespace = Namespace::session(&name).unwrap();
     let other = Other::new("child_deadlocks", &name);
-    let picture = loop {
-        let picture = Inspection::at(namespace.path()).unwrap().look().unwrap();
+    let look = || Inspection::at(namespace.path()).unwrap().look().unwrap();
+    loop {
+        let picture = look();
         if picture.waits.len() == 4 && !picture.deadlocks.is_empty() {
-            break picture;
+            break;
         }
-    };
+    }
+    let picture = look(); // nobody moves now: no part of it is older than another
     let [ring] = &picture.deadlocks[..] else { panic!("one ring, not {:#?}", picture.deadlocks) };
     for (i, step) in ring.iter().enumerate() {
         let next = &ring[(i + 1) % ring.len()];
