@@ -255,14 +255,14 @@ impl Arena {
     }
 
     /// Makes sure that there is memory behind `from..to` of the table at `at`, of which a mark in the arena speaks: one that somebody has raised must not become a
-    /// SIGBUS. False where it cannot be true: a file in memory is at least as large as what its marks say. Elsewhere the memory is asked for; what is
+    /// SIGBUS. False where it cannot be true: a file in memory holds at least what one of its marks says. Elsewhere the memory is asked for; what is
     /// there already costs a short call. Where the program has closed our descriptor, the mark is believed; and a truncated file is left as it is, for
     /// the others to see.
     fn back(&self, file: &mut OwnFile, at: u64, from: u64, to: u64) -> Result<bool> {
         let Ok(file) = file.get(&self.path) else { return Ok(true) };
         match file.stat() {
             Ok(file) if file.size < layout::SIZE => return Ok(true),
-            Ok(stat) if stat.held < layout::FIXED_END + to && file.is_in_memory() => return Ok(false),
+            Ok(stat) if stat.held < to && file.is_in_memory() => return Ok(false),
             _ => {}
         }
         let mut pieces = (from..to).step_by(MAP_STEP as usize);
