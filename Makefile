@@ -23,6 +23,7 @@ DEPTH ?= 1
 RIVALS ?= 1
 ONLY ?=
 SHORT ?=
+ALL ?=
 LONG ?=
 BASE ?=
 PROFILE ?= dist
@@ -160,9 +161,9 @@ loom-deep: ## the same with DEPTH more preemptions (default 1) and every three o
 	DEPTH=$(DEPTH) RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom" -- --nocapture
 
 .PHONY: crash
-crash: ## processes die before each of their writes; SHORT=1 samples the deaths of two (SEED=n), ONLY=word plays some
+crash: ## processes die before each of their writes, alone and in twos; SHORT=1 fewer twos, ALL=1 all (hours), SEED=n, ONLY=word some
 	RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --locked --release -p byname --test crash --no-run --target-dir "$(TARGET)/crash"
-	@SHORT=$(SHORT) SEED=$(SEED) ONLY="$(ONLY)" $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
+	@SHORT=$(SHORT) ALL=$(ALL) SEED=$(SEED) ONLY="$(ONLY)" $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
 	  cargo test --quiet --locked --release -p byname --test crash --target-dir "$(TARGET)/crash"
 
 .PHONY: fuzz-arena

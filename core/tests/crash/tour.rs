@@ -15,8 +15,41 @@ const ENOUGH: usize = 10;
 /// A run that took so long was ended by a look at the clock somewhere: no breach of the contract, but worth a look.
 const SLOW: Duration = Duration::from_millis(900);
 
+/// How many of the deaths of two are tried. One alone dies at each of its points in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The first of two dies at some of its points, the second at about three of his.
+    Short,
+    /// The first dies at each of its points, the second at about a dozen of his.
+    Full,
+    /// Both at each: hours.
+    All,
+}
+
+impl Form {
+    /// How far on the next point of a second is, whose part has so many.
+    fn stride(self, points: u64, random: &mut Random) -> u64 {
+        let parts = match self {
+            Form::Short => 3,
+            Form::Full => 6, // the mean of a stride is half of the longest
+            Form::All => return 1,
+        };
+        1 + random.below(points / parts + 1)
+    }
+
+    /// How many pairs of victims whose parts have so many points.
+    fn pairs(self, points: u64) -> u64 {
+        let all = points * points / 4 + 10;
+        match self {
+            Form::Short => 4,
+            Form::Full => all.min(200),
+            Form::All => all,
+        }
+    }
+}
+
 struct Options {
-    short: bool,
+    form: Form,
     only: Option<String>,
     seed: u64,
     pairs: bool,
@@ -43,8 +76,13 @@ pub fn main() {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let seed = var("SEED").map_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64, |seed| seed.parse().unwrap());
     let jobs = var("JOBS").map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |jobs| jobs.parse().unwrap());
-    let options = Options { short: var("SHORT").is_some(), only: var("ONLY"), seed, pairs: var("PAIRS").is_none_or(|p| p != "0"), jobs };
-    println!("crash: seed {seed}, {} form", if options.short { "short" } else { "full" });
+    let form = match (var("SHORT"), var("ALL")) {
+        (Some(_), _) => Form::Short,
+        (_, Some(_)) => Form::All,
+        _ => Form::Full,
+    };
+    let options = Options { form, only: var("ONLY"), seed, pairs: var("PAIRS").is_none_or(|p| p != "0"), jobs };
+    println!("crash: seed {seed}, {form:?}");
     let began = Instant::now();
     let dir = Folder::new();
     let chosen: Vec<&Scenario> =
@@ -182,7 +220,7 @@ impl Job<'_> {
         let mut longest = 0;
         let mut point = 0;
         while point <= longest {
-            let orders: &[bool] = if self.options.short { &[point % 2 == 0] } else { &[true, false] };
+            let orders: &[bool] = if self.options.form == Form::Short { &[point % 2 == 0] } else { &[true, false] };
             for &settled in orders {
                 let mut victims = vec![0; scenario.victims];
                 victims[0] = point;
@@ -200,7 +238,7 @@ impl Job<'_> {
     fn pairs(&mut self, scenario: &Scenario, points: u64) {
         let mut random = Random(self.options.seed ^ scenario.name.bytes().fold(7, |h, b| h * 31 + u64::from(b)));
         // Where the first dies: everywhere, or at one place in some.
-        let step = if self.options.short { (points / 2).max(1) } else { 1 };
+        let step = if self.options.form == Form::Short { (points / 2).max(1) } else { 1 };
         let first: Vec<u64> = (0..=points).filter(|_| random.below(step) == 0).collect();
         let company: &[(&str, u32)] = if scenario.in_company { &[("reap", 0), ("recover", 1)] } else { &[] };
         for &(operation, which) in company {
@@ -221,8 +259,7 @@ impl Job<'_> {
             return;
         }
         let mut tally = Tally::default();
-        let pairs = if self.options.short { 4 } else { points * points / 4 + 10 };
-        for _ in 0..pairs {
+        for _ in 0..self.options.form.pairs(points) {
             let victims = vec![random.below(points + 1), 1 + random.below(points)];
             self.run(scenario, &Plan { victims, settled: random.below(2) == 0, ..Plan::default() }, &mut tally);
         }
@@ -246,7 +283,7 @@ impl Job<'_> {
             if !seen.second.1 && point == 0 {
                 longest = seen.second.0;
             }
-            point += if self.options.short { 1 + random.below(longest / 3 + 1) } else { 1 };
+            point += self.options.form.stride(longest, random);
         }
         tally.points += longest;
     }
