@@ -121,7 +121,7 @@ test-surroundings: ## where something is scarce or odd; LONG=1 the long form, ON
 
 # A library whose bugs are switched on by the environment (core/src/planted.rs), for Rust, C and Python.
 PLANTED := $(TARGET)/planted
-.PHONY: planted planted-built
+.PHONY: planted planted-soak planted-built
 planted-built: $(VENV)/.ready
 	RUSTFLAGS="--cfg planted" cargo build --locked --release -p byname-c -p byname-python -p byname-driver --target-dir "$(PLANTED)"
 	@bash tools/install-c.sh "$(PLANTED)/prefix" "$(PLANTED)/release" >/dev/null
@@ -130,6 +130,12 @@ planted-built: $(VENV)/.ready
 	@install -m 644 "$(PLANTED)/release/lib_byname.so" "$(PLANTED)/python/byname/_byname.abi3.so"
 planted: planted-built ## bugs that are planted in the library: the tests of the surroundings must find each; ONLY=word some
 	$(NO_LITTER) $(PY) tests/surroundings/run.py --planted "$(PLANTED)" $(if $(ONLY),--only "$(ONLY)")
+planted-soak: build planted-built ## the same for the soak, with a library that forgets to wake: it must fail
+	@for bug in DropWake DropMutexWake; do \
+	  if BYNAME_PLANTED=$$bug PYTHONPATH="$(PLANTED)/python" $(NO_LITTER) $(PY) tests/conductor/soak.py --target "$(PLANTED)" --seconds 40 >"$(PLANTED)/soak-$$bug.log" 2>&1; \
+	  then echo "MISSED  $$bug: the soak passed"; exit 1; else echo "caught  $$bug: $$(grep -m 1 -E 'FAILED, |not woken' "$(PLANTED)/soak-$$bug.log")"; fi; \
+	done
+	@rm -f "$(PLANTED)"/soak-*.arena
 
 .PHONY: kill
 kill: build ## the kill test, RUNS times (default 200)

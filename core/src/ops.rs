@@ -357,6 +357,10 @@ fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
     let space = cx.space;
     let mut wakes = Wakes::default();
     let handed = if polite { locked.hand_out_politely(all.as_ref(), &mut wakes) } else { locked.hand_out(all.as_ref(), &mut wakes) };
+    #[cfg(any(test, planted))]
+    if locked.target.machine == Machine::Mutex && planted::has(Planted::DropMutexWake) {
+        wakes = Wakes::default();
+    }
     locked.unlock_quietly();
     drop(all);
     wakes.ring(space);

@@ -18,6 +18,8 @@ pub(crate) enum Planted {
     UnlockRelaxed,
     /// Whoever grants does not wake.
     DropWake,
+    /// Whoever releases a mutex that is waited for wakes nobody.
+    DropMutexWake,
     /// A waiter enters a queue without handing out what is signalled.
     EnterWithoutServing,
     /// The lock of the wait-alls is taken while an object lock is held.
@@ -66,8 +68,9 @@ pub(crate) enum Planted {
 
 /// The bugs of the library's own steps.
 #[cfg(not(loom))]
-const IN_THE_LIBRARY: [Planted; 9] = [
+const IN_THE_LIBRARY: [Planted; 10] = [
     Planted::DropWake,
+    Planted::DropMutexWake,
     Planted::EnterWithoutServing,
     Planted::HandOnEarly,
     Planted::Untold,

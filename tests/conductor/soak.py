@@ -14,8 +14,8 @@ torn chain, a signal given twice. Every few seconds all come to rest and the con
   inside is dead;
 - bells satisfied no more waits than they were rung; temporary names are gone; a descriptor is readable where there is something to take;
 - the slots of the dead are free;
-- one set of a gate wakes all, while nobody works or dies: a wake that is lost is seen, in whoever has no reason to look once a second, as a wait without an
-  end, and in the others as a second that it costs as a rule.
+- one set of a gate wakes all, and a mutex goes through all hands, while nobody works or dies: a wake that is lost is seen, in whoever has no reason to look once
+  a second, as a wait without an end, and in the others as a second that it costs as a rule.
 
 A lane that does nothing for PATIENCE seconds hangs, and the run fails. The seed repeats operations and kills, not how they interleave.
 """
@@ -131,6 +131,7 @@ class Soak:
         self.bells = [byname.Event(f"l{i}") for i in range(L.BELLS)]
         self.gates = [byname.Event(f"g{i}", manual_reset=True) for i in range(L.GATES)]
         self.go = byname.Event("go", manual_reset=True, initial=True)
+        self.gong = byname.Mutex("gong")
 
     # --- processes
 
@@ -343,7 +344,7 @@ class Soak:
         self.balance()
         self.go.set()
         began = time.monotonic()
-        self.until("a set of the gate `go` does not wake everybody", lambda: all(lane[L.STATE] == L.WOKEN for lane in self.lanes()))
+        self.until("a set of the gate `go` does not wake everybody, or the mutex `gong` does not go on", lambda: all(lane[L.STATE] == L.WOKEN for lane in self.lanes()))
         self.wakes.append(time.monotonic() - began)
         self.ledger[L.PHASE] += 1
         for worker in self.workers:
@@ -514,7 +515,7 @@ class Soak:
                     raise Broken(f"the {worker.language} worker {worker.slot}, lane {number}, left with {lane[L.HELD]:x} in its hands")
                 self.collect(worker, lane)
         self.balance()
-        for handle in [*self.objects, *self.bells, *self.gates, self.go]:
+        for handle in [*self.objects, *self.bells, *self.gates, self.go, self.gong]:
             handle.close()
 
     def abort(self) -> None:
@@ -565,7 +566,7 @@ class Soak:
         complaints = []
         if self.wakes:
             usual = statistics.median(self.wakes)
-            print(f"one set woke everybody within {usual * 1000:.0f} ms as a rule, {max(self.wakes) * 1000:.0f} ms at the most")
+            print(f"one set woke everybody, and a mutex went through all hands, within {usual * 1000:.0f} ms as a rule, {max(self.wakes) * 1000:.0f} ms at the most")
             if len(self.wakes) >= 5 and usual > BELT:
                 complaints.append("who was granted was not woken, but found it by looking once a second")
         if self.unexplained > max(1, kills // 1000):

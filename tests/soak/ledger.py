@@ -24,9 +24,9 @@ Objects in the order of their bits: mutexes m0.., semaphores s0.., robust semaph
 keeps while he rests or waits without an end. Such a wait that is never satisfied, because it was passed over or its wake was lost, shows as a
 lane that makes no progress.
 
-PHASE is even while there is work, odd while all shall rest, END when all shall leave. Who rests waits for `go`; woken, he says WOKEN and waits, by looking, until
-the phase is another. So between a set of `go` and that nobody works, dies or is buried, and who was not woken stays as he is: a death would bring
-him to light, since whoever buries the dead wakes all who were granted something.
+PHASE is even while there is work, odd while all shall rest, END when all shall leave. Who rests waits for `go`; woken, he takes the mutex `gong` for a
+moment, which goes through all hands, says WOKEN and waits, by looking, until the phase is another. So between a set of `go` and that nobody works, dies or is
+buried, and who was not woken stays as he is: a death would bring him to light, since whoever buries the dead wakes all who were granted something.
 """
 
 import mmap

@@ -42,7 +42,7 @@ struct lane {
 };
 
 static word *ledger;
-static byname_handle objects[OBJECTS], bells[BELLS], gates[GATES], go;
+static byname_handle objects[OBJECTS], bells[BELLS], gates[GATES], go, gong;
 static int slot;
 static uint32_t seed;
 
@@ -343,6 +343,8 @@ static void *work(void *argument) {
             give_all(&lane, ROBUST_ONES);
             lane.at[STATE] = RESTING;
             if (must(byname_event_wait(go, INT64_C(120000000000)), "go", 0) == BYNAME_TIMED_OUT) fault("a set of the gate `go` woke nobody here");
+            must(byname_mutex_lock(gong, BYNAME_INFINITE, NULL), "gong", 0);
+            must(byname_mutex_unlock(gong), "gong", 0);
             lane.at[STATE] = WOKEN;
             while (ledger[PHASE] == phase) usleep(1000);
             lane.at[STATE] = RUNNING;
@@ -380,6 +382,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < BELLS; i++) bells[i] = opened(byname_event_open, 'l', i);
     for (int i = 0; i < GATES; i++) gates[i] = opened(byname_event_open, 'g', i);
     must(byname_event_open("go", NULL, &go), "open", 0);
+    must(byname_mutex_open("gong", NULL, &gong), "open", 0);
     pthread_t second;
     if (pthread_create(&second, NULL, work, (void *)1)) return 2;
     work((void *)0);

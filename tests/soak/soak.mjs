@@ -56,6 +56,7 @@ const objects = Array.from({ length: OBJECTS }, (_, o) => kinds[nameOf(o)[0]].op
 const bells = Array.from({ length: BELLS }, (_, i) => Event.open(`l${i}`))
 const gates = Array.from({ length: GATES }, (_, i) => Event.open(`g${i}`))
 const go = Event.open('go')
+const gong = Mutex.open('gong')
 
 // JavaScript cannot poll a descriptor: a child does it that has inherited all of them, from 3 on in the order of the bits. It ends when we do,
 // and what it says of that is not asked for.
@@ -351,6 +352,8 @@ class Lane {
         this.giveAll(ROBUST_ONES)
         this.put(STATE, RESTING)
         if (!(await go.wait({ timeout: 120_000 }))) throw new Fault('a set of the gate `go` woke nobody here')
+        const turn = await gong.acquire()
+        turn.release()
         this.put(STATE, WOKEN)
         while (get(PHASE) === phase) await sleep(1)
         this.put(STATE, RUNNING)

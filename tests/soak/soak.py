@@ -305,7 +305,6 @@ class Lane:
     def rested(self, woken):
         if not woken:
             raise Fault("a set of the gate `go` woke nobody here")
-        self.at[L.STATE] = L.WOKEN
 
     def live(self):
         self.begin_life()
@@ -314,6 +313,9 @@ class Lane:
                 self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(go.wait(120))
+                with gong:
+                    pass
+                self.at[L.STATE] = L.WOKEN
                 while book[L.PHASE] == phase:
                     time.sleep(0.001)
                 self.at[L.STATE] = L.RUNNING
@@ -330,6 +332,8 @@ class Lane:
                 self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(await go.wait_async(120))
+                (await gong.acquire_async()).release()
+                self.at[L.STATE] = L.WOKEN
                 while book[L.PHASE] == phase:
                     await asyncio.sleep(0.001)
                 self.at[L.STATE] = L.RUNNING
@@ -374,11 +378,11 @@ objects, bells, gates = [], [], []
 
 
 def main():
-    global go
+    global go, gong
     objects.extend(opened())
     bells.extend(byname.Event.open(f"l{i}") for i in range(L.BELLS))
     gates.extend(byname.Event.open(f"g{i}") for i in range(L.GATES))
-    go = byname.Event.open("go")
+    go, gong = byname.Event.open("go"), byname.Mutex.open("gong")
     second = threading.Thread(target=guarded, args=(tasks,))
     second.start()
     Lane(0).live()

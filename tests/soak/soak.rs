@@ -120,6 +120,7 @@ struct Worker {
     bells: Vec<Event>,
     gates: Vec<Event>,
     go: Event,
+    gong: Mutex,
 }
 
 impl Worker {
@@ -607,6 +608,7 @@ impl<'a> Lane<'a> {
             if !woken {
                 return Err(Fault("a set of the gate `go` woke nobody here".into()));
             }
+            self.worker.gong.lock()?.release()?;
             self.put(STATE, WOKEN);
             while self.worker.get(PHASE) == phase {
                 std::thread::sleep(Duration::from_millis(1));
@@ -661,6 +663,7 @@ fn run(ledger: &str, slot: usize, seed: u32) -> Done {
         bells: (0..BELLS).map(|i| Event::open(&format!("l{i}"))).collect::<byname::Result<_>>()?,
         gates: (0..GATES).map(|i| Event::open(&format!("g{i}"))).collect::<byname::Result<_>>()?,
         go: Event::open("go")?,
+        gong: Mutex::open("gong")?,
     };
     let ways: [fn(&mut Lane<'_>) -> Done; 4] =
         [|lane| lane.operate(), |lane| lane.operate(), |lane| lane.operate_async(), |lane| lane.operate_async()];
