@@ -37,7 +37,7 @@ use crate::refs;
 use crate::space::{self, Cx, SPACES_LOCK, Space};
 use crate::sys::clock::{self, Deadline};
 use crate::sys::robust::{OWNER_DIED, SeatList, WAITERS};
-use crate::sys::{fork, futex, process};
+use crate::sys::{code, fork, futex, process};
 use std::sync::{Once, mpsc};
 
 /// How often the keeper looks at everything.
@@ -68,8 +68,11 @@ pub(crate) fn start(space: &'static Space, kept: Option<ProcessRef>) -> Result<b
     joined
 }
 
-/// No thread is left for a keeper.
+/// No thread is left for a keeper, or no addresses for one.
 pub(crate) fn no_thread(errno: i32) -> Error {
+    if errno == code::ENOMEM {
+        return Error::system("cannot start byname's keeper thread", errno);
+    }
     Error::new(ErrorKind::LimitReached, "cannot start byname's keeper thread; see RLIMIT_NPROC, RLIMIT_AS and the cgroup's pids.max")
         .with_errno(errno)
 }

@@ -213,7 +213,7 @@ def test_address_space():
     """Every limit from nothing to enough: a clear error until it is enough, never a crash; it works once it is lifted."""
     mib = 1 << 20
     sweep = [
-        *tools.limited("as", 0, 3 * mib, mib // 4),
+        *tools.limited("as", 0, 3 * mib, 4096),  # where the first thread is made
         *tools.limited("as", ATTACHED_BYTES - mib, ATTACHED_BYTES + 2 * mib, mib // 4),
         *tools.limited("as", ATTACHED_BYTES + 64 * mib, ATTACHED_BYTES + 80 * mib, mib),
     ]

@@ -1,5 +1,6 @@
 //! Who we are, and the threads that the core makes.
 
+use super::memory::Region;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -184,10 +185,16 @@ impl Drop for Uncancelled {
     }
 }
 
+/// What a thread of ours takes of addresses, and as much again: the C library ends the process where a new thread finds none for its first words.
+const THREAD_BYTES: usize = 2 << 20;
+
 /// Starts a thread that no signal handler of the program ever runs on; without one left it is an error, never a panic.
 ///
 /// Signals are blocked with `pthread_sigmask`, which leaves the C library's own signals (`setuid` needs them) open.
 pub(crate) fn spawn_quiet<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, i32> {
+    let room = Region::reserve(THREAD_BYTES)?;
+    // SAFETY: nobody has been told of it.
+    unsafe { room.unmap() };
     // SAFETY: both sets are plain values filled by the calls; the old mask is put back before returning.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
