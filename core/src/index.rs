@@ -54,19 +54,22 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
     let mut vain = Vain::default();
     let outcome = loop {
         let seen = bucket.load();
-        match find(cx, bucket, name)? {
-            Found::Here(found) => {
+        match find_in_the_end(cx, bucket, name) {
+            Err(error) => break Err(error),
+            Ok(Found::Here(found)) => {
                 break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
             }
-            Found::LookAgain => match vain.look(cx, seen) {
+            Ok(Found::LookAgain) => match vain.look(cx, seen) {
                 Ok(()) => continue,
                 Err(error) => break Err(error),
             },
-            Found::Nothing => {}
+            Ok(Found::Nothing) => {}
         }
         if Bucket(seen).is_locked() {
-            await_bucket(cx, bucket)?;
-            continue;
+            match await_bucket(cx, bucket) {
+                Ok(()) => continue,
+                Err(error) => break Err(error),
+            }
         }
         let (_, target) = match spare {
             Some(made) => made,
@@ -99,7 +102,7 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
     let mut vain = Vain::default();
     loop {
         let seen = bucket.load();
-        match find(cx, bucket, name)? {
+        match find_in_the_end(cx, bucket, name)? {
             Found::Here(found) if is(found.machine) => return Ok(found),
             Found::Here(found) => {
                 leave_quietly(cx, found.at);
@@ -393,6 +396,16 @@ impl Vain {
     }
 }
 
+/// As [`find`]; waits for whoever is stopped, but holds nothing meanwhile that others of this process need.
+fn find_in_the_end(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
+    loop {
+        match find(cx, bucket, name) {
+            Err(error) if lock::is_busy(&error) && !cx.patience.passed() => cx.space.check()?,
+            other => return other,
+        }
+    }
+}
+
 fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
     let arena = &cx.space.arena;
     let wanted = hash(name);
@@ -491,10 +504,15 @@ fn join(cx: Cx, at: ObjectRef, record: &'static Object, mut life: Life) -> Resul
     *held = refs::Count { generation: at.generation, count: 1, kept: false };
     let target = ops::target_at(cx.space, at)?;
     if target.machine == Machine::RobustSemaphore
-        && let Err(error) = open_account(cx, target)
+        && let Err(error) = open_account(cx.hurried(LEAVING_NS), target)
     {
         held.count = 0;
-        leave_set(cx, at)?;
+        let cx = cx.hurried(LEAVING_NS);
+        if lock::is_busy(&error) {
+            withdraw(cx, me, at)?
+        } else {
+            leave_set(cx, at)?
+        } // busy: there is no account to be closed
         return Err(error);
     }
     Ok(true)
@@ -783,7 +801,7 @@ pub(crate) fn name_of(space: &Space, record: &'static Object) -> Result<Option<S
 /// Opens our process's account; with the first handle.
 pub(crate) fn open_account(cx: Cx, target: Target) -> Result<()> {
     let node = cx.space.pools.lock().take_node(&cx.space.arena, cx.space.me())?;
-    let locked = lock::lock(cx, target)?;
+    let locked = lock::lock(cx, target).inspect_err(|_| cx.space.pools.lock().give_node(node))?;
     let record = locked.node(node)?;
     record.kind.store(node_kind::ACCOUNT);
     record.waiter.store(cx.space.me().pack());

@@ -312,9 +312,14 @@ fn child_makes() {
 
 /// A process that holds objects of these names.
 fn holder(namespace: &Namespace, names: &str) -> std::process::Child {
+    child_that("child_makes", namespace, names)
+}
+
+/// A process that has said "made".
+fn child_that(what: &str, namespace: &Namespace, names: &str) -> std::process::Child {
     use std::io::BufRead;
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["child_makes", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([what, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("DAMAGE_SESSION", namespace.session_name().unwrap())
         .env("DAMAGE_NAMES", names)
         .stdin(std::process::Stdio::piped())
@@ -355,4 +360,33 @@ fn damage_in_what_one_dead_process_left_keeps_the_rest_from_nothing() {
     while is_there("to be damaged") {
         std::thread::yield_now(); // the keeper tries again
     }
+}
+
+/// Child: one thread opens what a stopped process has locked, while another makes and closes objects that share private locks with it.
+#[test]
+#[ignore = "run as a child by other tests"]
+fn child_opens_what_is_locked() {
+    let namespace = Namespace::session(&std::env::var("DAMAGE_SESSION").unwrap()).unwrap();
+    std::thread::scope(|s| {
+        let opener = s.spawn(|| drop(Semaphore::options().namespace(&namespace).open(&std::env::var("DAMAGE_NAMES").unwrap()).unwrap()));
+        for _ in 0..20_000 {
+            // long enough for the opener to be in the middle of it
+            drop(Event::options().namespace(&namespace).unnamed(Reset::Auto).unwrap());
+        }
+        println!("\nmade");
+        opener.join().unwrap();
+    });
+    std::process::exit(0); // nobody reads what the test harness would say
+}
+
+#[test]
+fn an_open_that_waits_for_a_stopped_locker_holds_nobody_up() {
+    let _watchdog = watchdog();
+    let (namespace, _) = arena("opening");
+    let _robust = Semaphore::options().namespace(&namespace).robust().create("a robust one that is locked", 1, 1).unwrap();
+    let mut child = None;
+    while_locked(&namespace, ["a robust one that is locked"], || {
+        child = Some(child_that("child_opens_what_is_locked", &namespace, "a robust one that is locked"));
+    });
+    assert!(child.unwrap().wait().unwrap().success());
 }
