@@ -42,6 +42,8 @@ use std::sync::{Once, mpsc};
 
 /// How often the keeper looks at everything.
 const BELT_NS: u64 = 1_000_000_000;
+/// How soon it looks again at a dead process that cannot be buried yet; each time in vain twice as late, up to 16 ms.
+const SOON_NS: u64 = 1_000_000;
 /// How long it rests when a turn failed.
 const TROUBLE_NS: u64 = 100_000_000;
 /// How long a forked child may take to come.
@@ -160,7 +162,7 @@ fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Vec<ProcessRef> {
 /// The keeper's life.
 fn watch(cx: Cx) {
     let space = cx.space;
-    let mut round = Round { belt: 0, everything: true, damaged: vec![] };
+    let mut round = Round { belt: 0, everything: true, not_yet: 0, damaged: vec![] };
     loop {
         match turn(cx, &mut round) {
             Ok(true) => {}
@@ -181,6 +183,8 @@ struct Round {
     belt: u64,
     /// Whether to look beyond the ring.
     everything: bool,
+    /// How many turns in a row have found somebody who cannot be buried yet.
+    not_yet: u32,
     /// The dead that could not be buried, when to try again, and how long after that if it is in vain.
     damaged: Vec<(ProcessRef, u64, u64)>,
 }
@@ -230,7 +234,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     }
     until = until.min(Deadline::at(round.belt));
     let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];
-    let mut reaped = false;
+    let (mut reaped, mut not_yet) = (false, false);
     let mut others = neighbours(space, me, 1);
     round.damaged.retain(|(damaged, ..)| others.contains(damaged));
     others.retain(|other| !round.passes_over(*other));
@@ -244,20 +248,26 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
         }
         if live::is_dead(space, neighbour)? {
             process::yield_now(); // whoever was blocked on what the dead one owned was woken, too, and needs less than a burial
-            let buried = recover::reap(cx, neighbour);
-            reaped |= buried.is_ok();
-            match buried {
-                Ok(true) => break,
-                Ok(false) => {} // one of its threads has not ended, or somebody is stopped
+            match recover::reap(cx, neighbour) {
+                Ok(true) => {
+                    reaped = true;
+                    break;
+                }
+                Ok(false) => not_yet = true, // one of its threads has not ended, or somebody is stopped
                 Err(_) => round.pass_over(neighbour),
             }
         }
     }
-    round.everything = false;
+    round.everything = reaped || not_yet; // deaths come in groups
+    if reaped || not_yet {
+        space.asyncs.look_at_all(cx, false); // no bit may have been set for what the dead granted
+    }
     if reaped {
-        round.everything = true; // deaths come in groups; and no bit may have been set for what the dead granted
-        space.asyncs.look_at_all(cx, false);
         return Ok(true);
+    }
+    round.not_yet = if not_yet { (round.not_yet + 1).min(5) } else { 0 };
+    if not_yet {
+        until = until.min(Deadline::at(clock::now() + (SOON_NS / 2 << round.not_yet)));
     }
     futex::wait_many(&words, until.min(round.again()));
     Ok(true)

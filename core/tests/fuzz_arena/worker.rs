@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// What a thread can be in.
-pub const DEEDS: [&str; 28] = [
+pub const DEEDS: [&str; 29] = [
     "attach",
     "create",
     "open",
@@ -47,6 +47,7 @@ pub const DEEDS: [&str; 28] = [
     "clone and name",
     "drop a permit",
     "inspect",
+    "fork",
     UNDAMAGED,
     "exit",
 ];
@@ -204,6 +205,7 @@ impl Waiting {
 struct Hands<'a> {
     caller: &'a Caller,
     namespace: Namespace,
+    undamaged: Namespace,
     names: Vec<String>,
     dice: Dice,
     things: Vec<Thing>,
@@ -338,6 +340,7 @@ impl Hands<'_> {
                 });
                 return caller.count("inspect", looked.map(|_| board::DONE));
             }
+            14 if self.dice.one_in(8) => return self.fork(limit),
             15 => {
                 let pollable = caller.call("pollable", None, || match &self.things[one] {
                     Thing::Mutex(mutex) => mutex.pollable(),
@@ -416,6 +419,39 @@ impl Hands<'_> {
                     caller.count("look at a semaphore", looked.map(|_| board::DONE));
                 }
             },
+        }
+    }
+
+    /// A child of a fork has its handles, and answers; whatever it does to the attacked namespace has a time-out.
+    fn fork(&mut self, limit: Duration) {
+        // SAFETY: the child calls byname, whose hooks make that right, and ends by `_exit`.
+        let pid = self.caller.call("fork", None, || unsafe { libc::fork() });
+        if pid == 0 {
+            // SAFETY: takes no pointers; nobody waits for its grandchild.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            for thing in &self.things {
+                let _ = wait_any(&[thing.waitable()], limit).map(drop);
+            }
+            let event = Event::options().namespace(&self.undamaged).unnamed(Reset::Manual);
+            let answer = event.and_then(|event| event.set().and_then(|()| event.is_set()));
+            match answer {
+                // SAFETY: ends this process; nobody waits for its destructors.
+                Ok(true) => unsafe { libc::_exit(0) },
+                other => complain(self.caller.child, &format!("the undamaged namespace answers a child of a fork with {other:?}")),
+            }
+        }
+        let (begun, lag) = (now(), self.caller.child.lag.load(SeqCst));
+        let mut status = 0;
+        // SAFETY: our own child, and a valid place for its status.
+        while pid > 0 && unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+            let starved = 4 * (self.caller.child.lag.load(SeqCst) - lag);
+            if now() - begun > 10 * GRACE + starved {
+                self.caller.complain("a child of a fork does not come to its end");
+            }
+        }
+        if pid > 0 && status != 0 {
+            self.caller.complain(&format!("a child of a fork ended with {status:#x}"));
         }
     }
 
@@ -550,6 +586,7 @@ fn work(board: &'static Board, child: &'static Child, thread: usize, mut dice: D
     let mut hands = attached.map(|namespace| Hands {
         caller: &caller,
         namespace,
+        undamaged: whole,
         names: names(),
         dice: dice.clone(),
         things: vec![],
