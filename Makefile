@@ -230,8 +230,8 @@ dist: $(VENV)/.ready-dist ## wheel, sdist, npm, C package and crate, in dist/; w
 	rm -rf "$(TARGET)/npm-package" "$(TARGET)/c-package"
 
 .PHONY: test-dist
-test-dist: ## installs what `make dist` made as its users do, and runs the tests against it
-	@$(NO_LITTER) bash tools/test_dist.sh dist $(PYTHON)
+test-dist: ## installs what `make dist` made as its users do, and runs the tests against it; SHORT=1 some of them
+	@SHORT=$(SHORT) $(NO_LITTER) bash tools/test_dist.sh dist $(PYTHON)
 
 .PHONY: clean
 clean: ## removes everything that was built or fetched
