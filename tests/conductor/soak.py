@@ -551,6 +551,8 @@ class Soak:
                     f"    lane {number}: pid {lane[L.PID]}, state {lane[L.STATE]}, {what} {names(lane[L.DOING] & 0xFFFFFFFF)}, has {names(lane[L.HELD])}, {lane[L.OPERATIONS]} operations"
                 )
             lines += [f"    thread {thread}" for thread in threads(worker.pid)]
+            if child := worker.language in ("c", "python") and L.lane(self.ledger, worker.slot, L.CHILD)[L.PID]:
+                lines += [f"    of its child {child}: thread {thread}" for thread in threads(child)]
         return "\n".join(lines)
 
     def report(self, seconds: float) -> list[str]:
