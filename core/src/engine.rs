@@ -17,7 +17,7 @@ use crate::ops::{self, Taken};
 use crate::owner;
 use crate::refs;
 use crate::space::{self, Cx, Space};
-use crate::sys::clock::Deadline;
+use crate::sys::clock::{self, Deadline};
 use crate::sys::process;
 use crate::timeout::Timeout;
 pub use crate::watch::Pollable;
@@ -714,6 +714,12 @@ impl HandleRef {
     /// Releases one hold of the calling thread on a mutex; else NotOwner (288).
     #[inline(always)]
     pub fn release(self) -> Result<()> {
+        self.release_until(Deadline::NEVER)
+    }
+
+    /// As long as that it waits for somebody who is in the middle of a change.
+    #[inline(always)]
+    fn release_until(self, patience: Deadline) -> Result<()> {
         if let Some(Glance { machine: Some(Machine::Mutex), space, record, generation }) = self.0.glance(0)
             && let Some(op) = owner::cached(space)
             && ops::release_fast(record, generation, op)
@@ -721,15 +727,15 @@ impl HandleRef {
             owner::note_released();
             return Ok(());
         }
-        self.release_slowly()
+        self.release_slowly(patience)
     }
 
     #[cold]
-    fn release_slowly(self) -> Result<()> {
+    fn release_slowly(self, patience: Deadline) -> Result<()> {
         let opened = self.of_kind(Kind::Mutex, 0)?;
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
-        if ops::release(cx, opened.target, cx.op).map_err(|e| opened.blame(e))? {
+        if ops::release(Cx { patience, ..cx }, opened.target, cx.op).map_err(|e| opened.blame(e))? {
             owner::note_released();
         }
         Ok(())
@@ -818,41 +824,51 @@ impl HandleRef {
     /// Adds `n` permits to a semaphore, 1 or more; the number before. InvalidArgument (87), TooManyPosts (298).
     #[inline(always)]
     pub fn post(self, n: i64) -> Result<u32> {
+        self.post_until(n, Deadline::NEVER)
+    }
+
+    #[inline(always)]
+    fn post_until(self, n: i64, patience: Deadline) -> Result<u32> {
         if let Some(Glance { machine: Some(Machine::Semaphore), record, generation, .. }) = self.0.glance(right::MODIFY)
             && let Ok(more @ 1..) = u32::try_from(n)
             && let Some(before) = ops::signal_fast(record, generation, State::semaphore(0), |state| state.post(more, record.maximum.load()))
         {
             return Ok(before.count());
         }
-        self.post_slowly(n)
+        self.post_slowly(n, patience)
     }
 
     #[cold]
-    fn post_slowly(self, n: i64) -> Result<u32> {
+    fn post_slowly(self, n: i64, patience: Deadline) -> Result<u32> {
         let opened = self.of_kind(Kind::Semaphore, right::MODIFY)?;
         if n < 1 {
             return Err(opened.blame(Error::invalid_argument(format!("it cannot be released {n} times; release 1 or more"))));
         }
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
-        ops::post(cx, opened.target, n).map_err(|e| opened.blame(e))
+        ops::post(Cx { patience, ..cx }, opened.target, n).map_err(|e| opened.blame(e))
     }
 
     /// Sets an event.
     #[inline(always)]
     pub fn set(self) -> Result<()> {
+        self.set_until(Deadline::NEVER)
+    }
+
+    #[inline(always)]
+    fn set_until(self, patience: Deadline) -> Result<()> {
         if let Some(Glance { machine: Some(Machine::AutoEvent | Machine::ManualEvent), record, generation, .. }) =
             self.0.glance(right::MODIFY)
             && ops::signal_fast(record, generation, State::event(false), |state| Some(state.set())).is_some()
         {
             return Ok(());
         }
-        self.set_slowly()
+        self.set_slowly(patience)
     }
 
     #[cold]
-    fn set_slowly(self) -> Result<()> {
-        self.change_event(ops::set)
+    fn set_slowly(self, patience: Deadline) -> Result<()> {
+        self.change_event(|cx, target| ops::set(Cx { patience, ..cx }, target))
     }
 
     /// Resets an event.
@@ -877,7 +893,7 @@ impl HandleRef {
         self.change_event(ops::pulse)
     }
 
-    fn change_event(self, change: fn(Cx, Target) -> Result<()>) -> Result<()> {
+    fn change_event(self, change: impl FnOnce(Cx, Target) -> Result<()>) -> Result<()> {
         let opened = self.of_kind(Kind::Event, right::MODIFY)?;
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
@@ -1026,16 +1042,24 @@ pub fn signal_and_wait(
     interrupt: Interrupt<'_>,
 ) -> Result<Outcome<Satisfied>> {
     let (space, targets) = resolve(&[object], Mode::Any)?;
-    signal_first(signal)?;
-    wait_for(owner::current(space)?, &targets, Mode::Any, by, timeout, interrupt)
+    let left = signal_first(signal, timeout)?;
+    wait_for(owner::current(space)?, &targets, Mode::Any, by, left, interrupt)
 }
 
-fn signal_first(signal: HandleRef) -> Result<()> {
+/// How long a signal waits at least for somebody who is in the middle of changing the object.
+const SIGNAL_NS: u64 = 500_000_000;
+
+/// Signals within the time-out of the whole call, and says what is left of it. An error (somebody is stopped in the middle of a change) means that
+/// nothing was signalled.
+fn signal_first(signal: HandleRef, timeout: Timeout) -> Result<Timeout> {
+    let due = Deadline::after(timeout);
+    let patience = due.nanos().map_or(Deadline::NEVER, |at| Deadline::at(at.max(clock::now() + SIGNAL_NS)));
     match signal.kind()? {
-        Kind::Mutex => signal.release(),
-        Kind::Event => signal.set(),
-        Kind::Semaphore => signal.post(1).map(|_| ()),
+        Kind::Mutex => signal.release_until(patience)?,
+        Kind::Event => signal.set_until(patience)?,
+        Kind::Semaphore => drop(signal.post_until(1, patience)?),
     }
+    Ok(due.nanos().map_or(timeout, |at| Timeout::saturating(at.saturating_sub(clock::now()))))
 }
 
 /// The checks of contract 10.3, in their order.
@@ -1123,8 +1147,8 @@ pub fn start_signal_and_wait(
     notify: Box<dyn FnOnce() + Send>,
 ) -> Result<PendingWait> {
     let (space, targets) = resolve(&[object], Mode::Any)?;
-    signal_first(signal)?;
-    begin(owner::current(space)?, targets, Mode::Any, bound, timeout, notify)
+    let left = signal_first(signal, timeout)?;
+    begin(owner::current(space)?, targets, Mode::Any, bound, left, notify)
 }
 
 fn begin(cx: Cx, targets: Vec<Target>, mode: Mode, bound: bool, timeout: Timeout, notify: Box<dyn FnOnce() + Send>) -> Result<PendingWait> {

@@ -319,7 +319,7 @@ fn post_robust(cx: Cx, target: Target, n: i64, posted: impl Fn(State) -> Result<
             None => locked.write_state(after),
         },
     }
-    serve(locked, all, false)?;
+    serve_or_later(locked, all, false)?;
     Ok(before.count())
 }
 
@@ -346,9 +346,19 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
         // The wait-all lock comes first; the word is read again under it.
         let all = if word.alls() { Some(take_all(cx)?) } else { None };
         let Some(locked) = lock::try_lock_as(cx, target, word, after) else { continue };
-        serve(locked, all, polite)?;
+        serve_or_later(locked, all, polite)?;
         return Ok(word.state());
     }
+}
+
+/// For a change that is done: where a wait-all cannot be served in the caller's time, since somebody is stopped with another of its objects, the keeper does it.
+fn serve_or_later(locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
+    let (cx, at) = (locked.cx, locked.target.at);
+    match serve(locked, all, polite) {
+        Err(error) if lock::is_busy(&error) => cx.space.asyncs.serve_later(cx, at),
+        served => served?,
+    }
+    Ok(())
 }
 
 /// Hands out, unlocks in order, wakes.

@@ -62,7 +62,7 @@ impl Timeout {
     }
 
     #[inline]
-    fn saturating(ns: u64) -> Timeout {
+    pub(crate) fn saturating(ns: u64) -> Timeout {
         Timeout((ns <= LONGEST).then_some(ns))
     }
 

@@ -390,3 +390,19 @@ fn an_open_that_waits_for_a_stopped_locker_holds_nobody_up() {
     });
     assert!(child.unwrap().wait().unwrap().success());
 }
+
+#[test]
+fn a_signal_before_a_wait_with_a_time_out_does_not_wait_for_ever_for_a_stopped_locker() {
+    const BUSY: u32 = 170;
+    let _watchdog = watchdog();
+    let (namespace, _) = arena("signal");
+    let events = Event::options().namespace(&namespace);
+    let (signal, other) = (events.create("to be signalled", Reset::Auto).unwrap(), events.unnamed(Reset::Auto).unwrap());
+    while_locked(&namespace, ["to be signalled"], || {
+        let error = byname::signal_and_wait(&signal, &other, Duration::from_millis(1)).unwrap_err();
+        assert_eq!((error.kind(), error.win32()), (ErrorKind::System, BUSY), "{error}");
+    });
+    assert!(!signal.is_set().unwrap(), "nothing is signalled then");
+    assert!(byname::signal_and_wait(&signal, &other, Duration::from_millis(1)).unwrap().is_timed_out());
+    assert!(signal.is_set().unwrap(), "and the signal stays done when the wait times out");
+}

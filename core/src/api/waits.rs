@@ -392,7 +392,8 @@ pub fn wait_all(objects: &[&dyn Waitable], timeout: impl Into<Timeout>) -> Resul
 /// The signal stays done when the wait times out. The two are not one step: another thread may see the signal before this one waits.
 ///
 /// # Errors
-/// As [`wait_any`]; TooManyPosts (298) or NotOwner (288) from the signal, AccessDenied (5) if `signal` lacks MODIFY_STATE.
+/// As [`wait_any`]; TooManyPosts (298) or NotOwner (288) from the signal, AccessDenied (5) if `signal` lacks MODIFY_STATE; System (170) if the time is
+/// up and somebody who is stopped in the middle of a change holds `signal`.
 /// Then nothing is signalled and nothing waited for.
 ///
 /// # Examples
