@@ -267,7 +267,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     }
     round.not_yet = if not_yet { (round.not_yet + 1).min(5) } else { 0 };
     if not_yet {
-        until = until.min(Deadline::at(clock::now() + (SOON_NS / 2 << round.not_yet)));
+        until = until.min(Deadline::at(clock::now() + ((SOON_NS / 2) << round.not_yet)));
     }
     futex::wait_many(&words, until.min(round.again()));
     Ok(true)
