@@ -200,11 +200,12 @@ impl Asyncs {
     }
 
     /// An object that a waiter left without taking its node along, or whose waiters should be served, since its lock, or that of another object of a
-    /// wait-all, was not free: the keeper does it as soon as it is.
-    pub(crate) fn serve_later(&self, cx: Cx, at: ObjectRef) {
+    /// wait-all, was not free: the keeper does it as soon as it is. True if it will be done for certain: we hold the object until then, so our reaper does it if we die.
+    pub(crate) fn serve_later(&self, cx: Cx, at: ObjectRef) -> bool {
         let pinned = index::pin(cx.space, at);
         self.0.lock().chores.push(Chore { at, pinned });
         grant::ring(cx.space, cx.space.me().slot);
+        pinned
     }
 
     /// True if some are left.

@@ -17,6 +17,7 @@ use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
 use crate::bucket::Bucket;
 use crate::cell::private::Ordering;
 use crate::cell::{Word64, fence, fence_after_swap};
+use crate::dispatch::all;
 use crate::dispatch::lock::{self, Locked, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
@@ -842,7 +843,7 @@ pub(crate) fn return_permits_of_the_dead(cx: Cx, target: Target) -> Result<()> {
             return_permits(&mut locked, index, account);
         }
         locked.finish(None)?;
-        serve_alls(cx, target)
+        if target.word().alls() { ops::serve_again(cx, target) } else { Ok(()) }
     })
 }
 
@@ -855,15 +856,19 @@ fn return_permits(locked: &mut Locked, index: u32, account: &Node) {
     }
 }
 
-/// Serves the wait-alls that permits may have come back for.
+/// Serves the wait-alls that permits may have come back for. Busy, if that must be tried again: by who leaves the object, and stays until then, or by his
+/// reaper.
 fn serve_alls(cx: Cx, target: Target) -> Result<()> {
-    if target.word().alls() { ops::serve_again(cx, target) } else { Ok(()) }
+    if target.word().alls() { all::settle(cx, target) } else { Ok(()) }
 }
 
 /// Closes a process's account: its permits come back, and the next acquirer is told.
 pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Result<()> {
     let mut locked = lock::lock(cx, target)?;
-    let Some((index, account)) = locked.account(process)? else { return locked.finish(None) };
+    let Some((index, account)) = locked.account(process)? else {
+        locked.finish(None)?;
+        return serve_alls(cx, target); // closed already, by one who could not do this
+    };
     return_permits(&mut locked, index, account);
     account.object.store(0); // first: its reaper finds it in the list by its process
     let mut link = &target.record.accounts;

@@ -319,7 +319,7 @@ fn post_robust(cx: Cx, target: Target, n: i64, posted: impl Fn(State) -> Result<
             None => locked.write_state(after),
         },
     }
-    serve_or_later(locked, all, false)?;
+    serve(locked, all, false)?;
     Ok(before.count())
 }
 
@@ -346,19 +346,9 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
         // The wait-all lock comes first; the word is read again under it.
         let all = if word.alls() { Some(take_all(cx)?) } else { None };
         let Some(locked) = lock::try_lock_as(cx, target, word, after) else { continue };
-        serve_or_later(locked, all, polite)?;
+        serve(locked, all, polite)?;
         return Ok(word.state());
     }
-}
-
-/// For a change that is done: where a wait-all cannot be served in the caller's time, since somebody is stopped with another of its objects, the keeper does it.
-fn serve_or_later(locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
-    let (cx, at) = (locked.cx, locked.target.at);
-    match serve(locked, all, polite) {
-        Err(error) if lock::is_busy(&error) => cx.space.asyncs.serve_later(cx, at),
-        served => served?,
-    }
-    Ok(())
 }
 
 /// Hands out, unlocks in order, wakes.
@@ -378,13 +368,10 @@ fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
 }
 
 /// A wait-all that could not be tried, because somebody who is stopped has another of its objects, is our keeper's to try again, and our reaper's if we
-/// die: what was signalled is signalled. A caller in a hurry comes back himself.
+/// die: what was signalled is signalled. Only who serves an object that our process does not hold, as a reaper does, must come back himself.
 fn or_later(cx: Cx, at: ObjectRef, served: Result<()>) -> Result<()> {
     match served {
-        Err(error) if lock::is_busy(&error) && cx.patience == Deadline::NEVER => {
-            cx.space.asyncs.serve_later(cx, at);
-            Ok(())
-        }
+        Err(error) if lock::is_busy(&error) && cx.space.asyncs.serve_later(cx, at) => Ok(()),
         other => other,
     }
 }

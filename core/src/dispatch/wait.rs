@@ -458,7 +458,7 @@ impl Entered {
                     }
                     let _ = locked.finish(None);
                 }
-                None => cx.space.asyncs.serve_later(cx, target.at),
+                None => drop(cx.space.asyncs.serve_later(cx, target.at)),
             }
         }
     }
