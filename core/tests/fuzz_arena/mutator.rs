@@ -7,13 +7,6 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// Known and not mended: the C library follows the pointers that it keeps beside a thread's robust word, in the `lock` of an owner record. As long as
-/// this is true nobody overwrites these bytes, gives the record to another process, or cuts a live file, and no thread that has used the attacked
-/// arena ends before its process. Delete it, and what it guards, once a thread's end trusts no byte of the arena.
-pub const LOCKS_ARE_TRUSTED: bool = true;
-/// Where that is in an owner record.
-const LOCK: std::ops::Range<u64> = 32..96;
-
 /// The length of an arena's file.
 pub const SIZE: u64 = 0x5830_0000;
 const PAGE: u64 = 4096;
@@ -92,12 +85,9 @@ impl Mutator {
         self.bytes[at as usize..(at + len) as usize].iter().map(|byte| byte.load(Relaxed)).collect()
     }
 
-    /// Writes what may be written.
     fn write(&mut self, at: u64, bytes: &[u8]) {
         for (place, byte) in (at..).zip(bytes) {
-            if !is_spared(place) {
-                self.bytes[place as usize].store(*byte, Relaxed);
-            }
+            self.bytes[place as usize].store(*byte, Relaxed);
         }
     }
 
@@ -321,12 +311,6 @@ impl Drop for Mutator {
     }
 }
 
-fn is_spared(place: u64) -> bool {
-    let in_owners = (OWNERS.at..13 * MIB).contains(&place) && LOCK.contains(&((place - OWNERS.at) % OWNERS.stride));
-    let in_blocks = (12_288..45_056).contains(&place);
-    LOCKS_ARE_TRUSTED && (in_owners || in_blocks)
-}
-
 /// FNV-1a, folded, as the format says.
 fn hash(name: &str) -> u32 {
     let wide = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -373,7 +357,7 @@ pub fn plant(path: &Path, model: &[u8], dice: &mut Dice) -> String {
             file.set_len(SIZE).unwrap();
             file.write_all_at(&model[..128], 0).unwrap();
             let bytes: Vec<u8> = (0..MIB).map(|_| dice.word() as u8).collect();
-            for table in TABLES.iter().filter(|t| t.at >= 4096 && !(LOCKS_ARE_TRUSTED && t.name.starts_with("owner"))) {
+            for table in TABLES.iter().filter(|t| t.at >= 4096) {
                 file.write_all_at(&bytes[..dice.of(&[0, 4096, 65_536])], table.at).unwrap();
             }
             "a good header and tables of noise".to_owned()

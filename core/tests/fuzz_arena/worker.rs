@@ -5,7 +5,7 @@
 
 use crate::board::{self, Board, Child, FIRST_ERROR, NONE, Place, THREADS, now, times};
 use crate::dice::Dice;
-use crate::mutator::{LOCKS_ARE_TRUSTED, SIZE};
+use crate::mutator::SIZE;
 use crate::whole::Whole;
 use byname::inspect::Inspection;
 use byname::{Error, ErrorKind, Event, Mutex, Namespace, Permit, Pollable, Reset, Semaphore, Wait, Waitable};
@@ -506,7 +506,7 @@ pub fn live(board: &'static Board, place: usize, seed: u64) -> ! {
     for thread in 1..THREADS {
         threads.push(std::thread::spawn(move || work(board, child, thread, Dice::new(seed, (place * THREADS + thread) as u64), whole)));
     }
-    // No thread ends here, see `LOCKS_ARE_TRUSTED`; who is still in a call after a while has nothing that would end it.
+    // Who is still in a call after a while has nothing that would end it.
     while board.stop.load(SeqCst) == 0 && child.lost.load(SeqCst) == 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -602,12 +602,6 @@ fn work(board: &'static Board, child: &'static Child, thread: usize, mut dice: D
                 std::thread::sleep(Duration::from_micros(100)); // the others have more to do
                 undamaged.act();
             }
-        }
-    }
-    if LOCKS_ARE_TRUSTED && hands.is_some() {
-        std::mem::forget(hands);
-        loop {
-            std::thread::park();
         }
     }
 }
