@@ -102,7 +102,7 @@ fn commit(locks: [&mut Locked<'_>; 2], index: usize) -> Step<bool> {
 fn setter_dies(fuel: u32, is_guest: bool, gives_up: bool, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(2, move || {
+    explore(if is_guest { 1 } else { 2 }, move || {
         let world = World::new([EVENTS[0], (Machine::AutoEvent, State::event(true))], &[true], bug);
         let world = Arc::new(world.queued(0, 0).queued(0, 1));
         let setter = {
