@@ -126,9 +126,9 @@ class Environment:
         return done.returncode == 0
 
 
-def of_commit(commit):
+def of_commit(commit, profile):
     """The environment of another commit of this repository: its libraries, measured by the programs of this tree."""
-    found = run("git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", cwd=ROOT)
+    found = run(["git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"], cwd=ROOT)
     if found.returncode != 0:
         sys.exit(f"BASE={commit} is no commit of this repository; a shallow clone has only its newest: git fetch --unshallow")
     home = ROOT / "target" / "bench-base"
@@ -138,8 +138,8 @@ def of_commit(commit):
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(tree, filter="data")
     packages = [argument for name in ("c", "python", "node", "bench") for argument in ("-p", f"byname-{name}")]
-    subprocess.run(["cargo", "build", "--quiet", "--locked", "--profile", "dist", *packages, "--target-dir", target], cwd=tree, check=True)
-    return Environment(target / "dist", rivals=False, root=tree, folder=home / "env")
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--profile", profile, *packages, "--target-dir", target], cwd=tree, check=True)
+    return Environment(target / profile, rivals=False, root=tree, folder=home / "env")
 
 
 def addon_names():

@@ -80,7 +80,7 @@ def main():
     here = Environment(options.target / options.profile, options.rivals)
     benches = [Bench(here, SESSION)]
     if options.base:
-        benches.append(Bench(of_commit(options.base), f"{SESSION}-base"))
+        benches.append(Bench(of_commit(options.base, options.profile), f"{SESSION}-base"))
     for bench in benches:
         bench.environment.prepare({program.needs for program in wanted})
     ours, *base = measure(benches, wanted, options.rounds)
