@@ -213,7 +213,7 @@ impl Asyncs {
         let chores = std::mem::take(&mut self.0.lock().chores);
         let (left, done): (Vec<Chore>, Vec<Chore>) = chores.into_iter().partition(|chore| {
             let served = ops::target_at(cx.space, chore.at).and_then(|target| ops::sweep_and_serve(cx.hurried(CHORE_NS), target));
-            served.is_err_and(|error| lock::is_busy(&error))
+            served.is_err_and(|error| lock::is_busy(&error)) || !cx.space.is_open() // who leaves has done nothing
         });
         for chore in done.iter().filter(|chore| chore.pinned) {
             let _ = index::leave(cx, chore.at);

@@ -60,7 +60,8 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
             busy.set(true);
             Ok(())
         }
-        Err(error) if error.kind() == ErrorKind::Closed => Ok(()), // the object ended meanwhile
+        // The object ended meanwhile; unless it is we who leave the namespace: then nothing more is done, and nothing is taken for done.
+        Err(error) if error.kind() == ErrorKind::Closed && space.is_open() => Ok(()),
         // WouldDeadlock: a list that names an object twice.
         Err(error) if matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::WouldDeadlock) => {
             damage.get_or_insert(error);
