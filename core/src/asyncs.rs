@@ -203,7 +203,15 @@ impl Asyncs {
     /// wait-all, was not free: the keeper does it as soon as it is. True if it will be done for certain: we hold the object until then, so our reaper does it if we die.
     pub(crate) fn serve_later(&self, cx: Cx, at: ObjectRef) -> bool {
         let pinned = index::pin(cx.space, at);
-        self.0.lock().chores.push(Chore { at, pinned });
+        let mut registry = self.0.lock();
+        let is_known = registry.chores.iter().any(|chore| chore.at == at && chore.pinned == pinned);
+        if !is_known {
+            registry.chores.push(Chore { at, pinned });
+        }
+        drop(registry);
+        if is_known && pinned {
+            let _ = index::leave(cx, at); // one pin is enough
+        }
         grant::ring(cx.space, cx.space.me().slot);
         pinned
     }

@@ -856,18 +856,13 @@ fn return_permits(locked: &mut Locked, index: u32, account: &Node) {
     }
 }
 
-/// Serves the wait-alls that permits may have come back for. Busy, if that must be tried again: by who leaves the object, and stays until then, or by his
-/// reaper.
-fn serve_alls(cx: Cx, target: Target) -> Result<()> {
-    if target.word().alls() { all::settle(cx, target) } else { Ok(()) }
-}
-
-/// Closes a process's account: its permits come back, and the next acquirer is told.
+/// Closes a process's account: its permits come back, and the next acquirer is told. Busy, if a wait-all must be tried again: by who leaves the object,
+/// and stays in its holder set until then, or by his reaper.
 pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Result<()> {
     let mut locked = lock::lock(cx, target)?;
     let Some((index, account)) = locked.account(process)? else {
         locked.finish(None)?;
-        return serve_alls(cx, target); // closed already, by one who could not do this
+        return all::serve(cx, target); // closed already, by one who could not do this
     };
     return_permits(&mut locked, index, account);
     account.object.store(0); // first: its reaper finds it in the list by its process
@@ -889,7 +884,7 @@ pub(crate) fn close_account(cx: Cx, target: Target, process: ProcessRef) -> Resu
     if process == cx.space.me() {
         cx.space.pools.lock().give_node(index);
     }
-    serve_alls(cx, target)
+    all::serve(cx, target)
 }
 
 // --- buckets

@@ -521,5 +521,5 @@ pub(crate) fn serve_again(cx: Cx, target: Target) -> Result<()> {
 /// The same, after everybody who waits no more is out of the queue: a record that is linked somewhere cannot be used again.
 pub(crate) fn sweep_and_serve(cx: Cx, target: Target) -> Result<()> {
     lock::lock(cx, target)?.sweep()?;
-    if target.word().alls() { all::settle(cx, target) } else { Ok(()) }
+    all::serve(cx, target)
 }

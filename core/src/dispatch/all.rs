@@ -254,6 +254,11 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
     Ok(won)
 }
 
+/// Tries the wait-alls of an object, if it has any.
+pub(crate) fn serve(cx: Cx, target: Target) -> Result<()> {
+    if target.word().alls() { settle(cx, target) } else { Ok(()) }
+}
+
 /// Hands out what an object has, wait-alls included.
 pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
     let all = AllLock::take(cx, Deadline::NEVER)?;
