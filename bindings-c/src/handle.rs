@@ -26,6 +26,18 @@ pub enum byname_kind {
     Event = 2,
     /// A semaphore.
     Semaphore = 3,
+    /// A timer.
+    Timer = 4,
+    /// A watchdog.
+    Watchdog = 5,
+    /// An end of a message queue.
+    Queue = 6,
+    /// A process.
+    Process = 7,
+    /// A job.
+    Job = 8,
+    /// A mapping.
+    Mapping = 9,
 }
 
 /// A flag of a handle: children that byname starts get it (HANDLE_FLAG_INHERIT). Only kept so far: this version starts no children,
@@ -128,6 +140,12 @@ pub unsafe extern "C" fn byname_handle_kind(h: byname_handle, kind: *mut byname_
             Kind::Mutex => byname_kind::Mutex,
             Kind::Event => byname_kind::Event,
             Kind::Semaphore => byname_kind::Semaphore,
+            Kind::Timer => byname_kind::Timer,
+            Kind::Watchdog => byname_kind::Watchdog,
+            Kind::Queue => byname_kind::Queue,
+            Kind::Process => byname_kind::Process,
+            Kind::Job => byname_kind::Job,
+            Kind::Mapping => byname_kind::Mapping,
             _ => return Err(Failure::new(ErrorKind::Unsupported, "the object is of a kind that this header does not know; upgrade it")),
         });
         Ok(OK)

@@ -49,12 +49,18 @@ pub(crate) fn create_semaphore<'s>(
     create(js, state, [namespace, name, access], spec)
 }
 
-/// `open(kind, namespace, name, access) -> slot`; the kinds are 0 mutex, 1 event, 2 semaphore.
+/// `open(kind, namespace, name, access) -> slot`; the kinds are numbered as in `KINDS` of index.js.
 pub(crate) fn open<'s>(js: Js<'s>, state: &State, [kind, namespace, name, access]: [Value<'s>; 4]) -> Reply<'s> {
     let kind = match js.int(kind)? {
         0 => Kind::Mutex,
         1 => Kind::Event,
         2 => Kind::Semaphore,
+        3 => Kind::Timer,
+        4 => Kind::Watchdog,
+        5 => Kind::Queue,
+        6 => Kind::Process,
+        7 => Kind::Job,
+        8 => Kind::Mapping,
         _ => return Err(Fault::Type("no such kind".into())),
     };
     let name = convert::name(js, name)?;

@@ -8,7 +8,7 @@ use crate::asyncs::Pending;
 use crate::cell::private::{AtomicBool, Ordering};
 use crate::dispatch::lock::Target;
 use crate::dispatch::wait::{self, Ended, Request};
-use crate::dispatch::word::{Machine, State};
+use crate::dispatch::word::{Family, Machine, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, Entry, Glance, Opened, right};
 use crate::index::{self, Blueprint};
@@ -287,14 +287,32 @@ pub enum Kind {
     Event,
     /// A number of permits.
     Semaphore,
+    /// Signalled when its time comes.
+    Timer,
+    /// Acts when it is not refreshed in time.
+    Watchdog,
+    /// Messages, in order.
+    Queue,
+    /// Any process: signalled when it has ended.
+    Process,
+    /// A set of processes.
+    Job,
+    /// Shared memory; it cannot be waited for.
+    Mapping,
 }
 
 impl Kind {
     fn of(machine: Machine) -> Kind {
-        match machine {
-            Machine::Mutex => Kind::Mutex,
-            Machine::ManualEvent | Machine::AutoEvent => Kind::Event,
-            Machine::Semaphore | Machine::RobustSemaphore => Kind::Semaphore,
+        match machine.family() {
+            Family::Mutex => Kind::Mutex,
+            Family::Event => Kind::Event,
+            Family::Semaphore => Kind::Semaphore,
+            Family::Timer => Kind::Timer,
+            Family::Watchdog => Kind::Watchdog,
+            Family::Queue => Kind::Queue,
+            Family::Process => Kind::Process,
+            Family::Job => Kind::Job,
+            Family::Mapping => Kind::Mapping,
         }
     }
 
@@ -303,6 +321,12 @@ impl Kind {
             Kind::Mutex => "a mutex",
             Kind::Event => "an event",
             Kind::Semaphore => "a semaphore",
+            Kind::Timer => "a timer",
+            Kind::Watchdog => "a watchdog",
+            Kind::Queue => "a queue",
+            Kind::Process => "a process",
+            Kind::Job => "a job",
+            Kind::Mapping => "a mapping",
         }
     }
 }
@@ -388,7 +412,7 @@ impl Spec {
                 (if robust { Machine::RobustSemaphore } else { Machine::Semaphore }, State::semaphore(initial as u32), maximum as u32)
             }
         };
-        Blueprint { machine, state, maximum, owned: owner.is_some() }
+        Blueprint { machine, state, maximum, owned: owner.is_some(), annex: None }
     }
 }
 
@@ -1058,6 +1082,12 @@ fn signal_first(signal: HandleRef, timeout: Timeout) -> Result<Timeout> {
         Kind::Mutex => signal.release_until(patience)?,
         Kind::Event => signal.set_until(patience)?,
         Kind::Semaphore => drop(signal.post_until(1, patience)?),
+        other => {
+            return Err(Error::new(
+                ErrorKind::WrongKind,
+                format!("{} cannot be signalled; pass an event, a semaphore or a mutex to be signalled first", other.noun()),
+            ));
+        }
     }
     Ok(due.nanos().map_or(timeout, |at| Timeout::saturating(at.saturating_sub(clock::now()))))
 }

@@ -12,15 +12,16 @@
 //! *Death.* Reserved, not linked: the row bit leads the reaper to it. DYING, not unlinked: `pending_object` does, and every reader that
 //! meets it. A *stopped* remover delays creators of names that share its bucket of 262 144.
 
-use crate::arena::layout::{BUCKETS, INLINE_NAME_BYTES, LongName, Node, OBJECTS, Object, PROCESSES, Table};
+use crate::arena::layout::{ANNEX_WORDS, BUCKETS, INLINE_NAME_BYTES, Node, OBJECTS, Object, PROCESSES, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
 use crate::bucket::Bucket;
-use crate::cell::private::Ordering;
-use crate::cell::{Word64, fence, fence_after_swap};
+use crate::cell::private::{AtomicU32, Ordering};
+use crate::cell::{Word32, Word64, fence, fence_after_swap};
 use crate::dispatch::all;
 use crate::dispatch::lock::{self, Locked, Target, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kinds;
 use crate::life::{Life, Stage};
 use crate::live::{self, Vitals, owner_kind};
 use crate::lock::{Guards, Lock};
@@ -40,6 +41,8 @@ pub(crate) struct Blueprint {
     pub(crate) state: State,
     pub(crate) maximum: u32,
     pub(crate) owned: bool,
+    /// What a new annex holds, for the kinds that have one.
+    pub(crate) annex: Option<[u64; ANNEX_WORDS]>,
 }
 
 /// Makes the object, or opens the one of that name. `true`: it is new.
@@ -315,7 +318,10 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
         if !retire_word(cx, at, record)? {
             return Ok(());
         }
-        free_long_name(cx.space, at, record)?; // first: who finds the record DYING does it again
+        // First: who finds the record DYING does it again.
+        kinds::bury(cx.space, at, record)?;
+        kinds::bury(cx.space, at, record)?;
+        free_extras(cx.space, at, record)?;
         if record.life.cas(life.0, life.free().0).is_ok() {
             cx.space.arena.header().live_objects.add(u64::MAX);
             cx.space.vacancies.freed.lock().push_back(at.index);
@@ -531,12 +537,7 @@ fn withdraw(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> {
 }
 
 fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
-    let family = |m: Machine| match m {
-        Machine::Mutex => 0,
-        Machine::ManualEvent | Machine::AutoEvent => 1,
-        Machine::Semaphore | Machine::RobustSemaphore => 2,
-    };
-    if family(found.machine) == family(wanted) { Ok(found) } else { Err(other_kind(name, found.machine)) }
+    if found.machine.family() == wanted.family() { Ok(found) } else { Err(other_kind(name, found.machine)) }
 }
 
 fn other_kind(name: &str, found: Machine) -> Error {
@@ -555,6 +556,8 @@ pub(crate) struct Vacancies {
     freed: Lock<VecDeque<u32>>,
     /// Where the search through the table goes on.
     cursor: Lock<u32>,
+    /// The same for long names and annexes.
+    extras: [AtomicU32; 2],
 }
 
 impl Vacancies {
@@ -651,15 +654,21 @@ fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'
     record.accounts.store(0);
     record.alls.store(0);
     record.long_name.store(0);
+    record.annex.store(0);
     record.name_len.store(0);
+    if let Some(words) = what.annex {
+        let index = reserve_extra(cx.space, ANNEX, at)?;
+        record.annex.store(index + 1);
+        cx.space.arena.annex(index)?.words.iter().zip(words).for_each(|(word, value)| word.store(value));
+    }
     if let Some(name) = name {
         record.hash.store(hash(name));
         let words = if name.len() <= INLINE_NAME_BYTES {
             &record.name[..]
         } else {
-            let (index, long) = reserve_long_name(cx.space, at)?;
+            let index = reserve_extra(cx.space, LONG_NAME, at)?;
             record.long_name.store(index + 1);
-            &long.text[..]
+            &cx.space.arena.long_name(index)?.text[..]
         };
         for (word, bytes) in words.iter().zip(name.as_bytes().chunks(8)) {
             let mut eight = [0; 8];
@@ -668,6 +677,7 @@ fn fill(cx: Cx, at: ObjectRef, name: Option<&str>, what: Blueprint) -> Result<&'
         }
         record.name_len.store(name.len() as u32);
     }
+    kinds::build(cx, Target { record, at, machine: what.machine })?;
     Ok(record)
 }
 
@@ -717,7 +727,7 @@ pub(crate) fn abolish(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> 
     let seat = cx.space.arena.process(process.slot)?.seats[0].load();
     if life.sole() == Some(process.slot) && (seat >> 32) as u32 == process.generation {
         refs::clear_bit(cx.space, process, at.index)?;
-        free_long_name(cx.space, at, record)?;
+        free_extras(cx.space, at, record)?;
         if record.life.cas(life.0, life.free().0).is_ok() {
             cx.space.arena.header().live_objects.add(u64::MAX);
         }
@@ -725,34 +735,66 @@ pub(crate) fn abolish(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> 
     Ok(())
 }
 
-fn free_long_name(space: &Space, at: ObjectRef, record: &Object) -> Result<()> {
-    if let Some(long) = record.long_name.load().checked_sub(1) {
-        let _ = space.arena.long_name(long)?.owner.cas(at.pack(), 0);
+/// The last process leaves with the arena: the memory of the objects that end with it goes, too.
+pub(crate) fn remove_backing(space: &Space) {
+    for index in 0..space.arena.high_water(Table::Annexes) {
+        let owner = space.arena.annex(index).ok().and_then(|annex| ObjectRef::unpack(annex.owner.load()));
+        if let Some(at) = owner
+            && let Ok(record) = space.arena.object(at.index)
+        {
+            let _ = kinds::bury(space, at, record);
+        }
+    }
+}
+
+// --- what a record has no room for
+
+/// A table of records that an object may have one of: who owns a record, and where the object's own record names it.
+#[derive(Clone, Copy)]
+struct Extra {
+    table: Table,
+    owner: fn(&Space, u32) -> Result<&'static Word64>,
+    link: fn(&Object) -> &Word32,
+}
+
+const LONG_NAME: Extra =
+    Extra { table: Table::LongNames, owner: |space, index| Ok(&space.arena.long_name(index)?.owner), link: |record| &record.long_name };
+const ANNEX: Extra =
+    Extra { table: Table::Annexes, owner: |space, index| Ok(&space.arena.annex(index)?.owner), link: |record| &record.annex };
+
+fn free_extras(space: &Space, at: ObjectRef, record: &Object) -> Result<()> {
+    for extra in [LONG_NAME, ANNEX] {
+        if let Some(index) = (extra.link)(record).load().checked_sub(1) {
+            let _ = (extra.owner)(space, index)?.cas(at.pack(), 0);
+        }
     }
     Ok(())
 }
 
-fn reserve_long_name(space: &Space, at: ObjectRef) -> Result<(u32, &'static LongName)> {
+fn reserve_extra(space: &Space, extra: Extra, at: ObjectRef) -> Result<u32> {
+    let hint = &space.vacancies.extras[extra.table as usize - Table::LongNames as usize];
     loop {
-        let high = space.arena.high_water(Table::LongNames);
-        for index in 0..high {
-            let long = space.arena.long_name(index)?;
-            let owner = long.owner.load();
-            if is_vacant(space, owner, index)? && long.owner.cas(owner, at.pack()).is_ok() {
-                return Ok((index, long));
+        let high = space.arena.high_water(extra.table);
+        let first = hint.load(Ordering::Relaxed).min(high);
+        for index in (first..high).chain(0..first) {
+            let word = (extra.owner)(space, index)?;
+            let owner = word.load();
+            if is_vacant(space, extra, owner, index)? && word.cas(owner, at.pack()).is_ok() {
+                hint.store(index + 1, Ordering::Relaxed);
+                return Ok(index);
             }
         }
-        space.arena.grow(Table::LongNames, high)?;
+        space.arena.grow(extra.table, high)?;
     }
 }
 
-/// Whether a long name's owner is nobody, or an object that died before it knew of the name.
-fn is_vacant(space: &Space, owner: u64, index: u32) -> Result<bool> {
+/// Whether an extra's owner is nobody, or an object that died before it knew of it.
+fn is_vacant(space: &Space, extra: Extra, owner: u64, index: u32) -> Result<bool> {
     let Some(at) = ObjectRef::unpack(owner) else { return Ok(true) };
     let record = space.arena.object(at.index)?;
     let life = Life(record.life.load());
     let is_making = life.stage() == Some(Stage::Reserved) && life.generation() == at.generation;
-    let is_used = life.generation() == at.generation && record.long_name.load() == index + 1;
+    let is_used = life.generation() == at.generation && (extra.link)(record).load() == index + 1;
     Ok(!is_making && !is_used)
 }
 

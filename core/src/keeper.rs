@@ -332,6 +332,7 @@ pub(crate) fn close_if_empty(space: &'static Space) -> Result<bool> {
     let life = file::life(&space.arena);
     let closes = is_empty(space)? && file::close_if(&space.arena, life);
     if closes {
+        index::remove_backing(space);
         space.arena.remove()?;
     }
     Ok(closes)

@@ -32,6 +32,8 @@ mod index;
 pub mod inspect;
 #[cfg(not(loom))]
 mod keeper;
+#[cfg(not(loom))]
+mod kinds;
 mod life;
 #[cfg(not(loom))]
 mod live;

@@ -52,7 +52,7 @@ pub(crate) fn take_fast(machine: Option<Machine>, record: &'static Object, gener
         Machine::AutoEvent => take(Machine::AutoEvent, State::event(true)),
         Machine::ManualEvent => take(Machine::ManualEvent, State::event(true)),
         Machine::Semaphore => take(Machine::Semaphore, State::semaphore(1)),
-        Machine::RobustSemaphore => None,
+        _ => None,
     }
 }
 
@@ -171,7 +171,7 @@ fn note(machine: Machine, record: &Object, abandoned: bool) -> Taken {
     match machine {
         Machine::Mutex => own(record, abandoned),
         Machine::Semaphore | Machine::RobustSemaphore => Taken { fence: record.fence.add(1).wrapping_add(1), abandoned },
-        Machine::ManualEvent | Machine::AutoEvent => Taken { fence: 0, abandoned: false },
+        _ => Taken { fence: 0, abandoned: false },
     }
 }
 
@@ -493,13 +493,15 @@ pub(crate) fn give_back(cx: Cx, target: Target, owner: OwnerRef, epoch: u32, aba
     match target.machine {
         Machine::Mutex if abandoned => abandon_of(cx, target, owner),
         Machine::RobustSemaphore if abandoned => return_permit(cx, target),
-        Machine::ManualEvent => Ok(()),
-        Machine::AutoEvent => signal(cx, target, false, |state| Ok(if state.epoch() == epoch { state.set() } else { state })).map(|_| ()),
+        Machine::AutoEvent | Machine::AutoTimer => {
+            signal(cx, target, false, |state| Ok(if state.epoch() == epoch { state.set() } else { state })).map(|_| ())
+        }
         Machine::Mutex => release(cx, target, owner).map(|_| ()),
         Machine::Semaphore | Machine::RobustSemaphore => match post(cx, target, 1) {
             Err(error) if error.kind() == ErrorKind::TooManyPosts => Ok(()),
             other => other.map(|_| ()),
         },
+        _ => Ok(()), // nothing was consumed
     }
 }
 

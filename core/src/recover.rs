@@ -28,6 +28,7 @@ use crate::dispatch::lock::{self, Locked, Target, is_busy, node_kind};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{ErrorKind, Result};
 use crate::index;
+use crate::kinds;
 use crate::life::Life;
 use crate::live::{self, owner_kind, process_state};
 use crate::ops;
@@ -225,7 +226,7 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
 /// The state with one grant given back.
 fn returned(locked: &Locked, node: &Node) -> State {
     match locked.target.machine {
-        Machine::AutoEvent if u64::from(locked.state.epoch()) == node.value.load() => locked.state.set(),
+        Machine::AutoEvent | Machine::AutoTimer if u64::from(locked.state.epoch()) == node.value.load() => locked.state.set(),
         Machine::Semaphore => locked.state.post(1, locked.target.record.maximum.load()).unwrap_or(locked.state),
         _ => locked.state,
     }
@@ -247,6 +248,7 @@ fn settle_object(cx: Cx, dead: ProcessRef, at: ObjectRef, record: &'static Objec
     if target.machine == Machine::RobustSemaphore {
         index::close_account(cx, target, dead)?;
     }
+    kinds::settle(cx, dead, target)?;
     ops::serve_again(cx, target)
 }
 

@@ -199,7 +199,7 @@ pub(crate) fn disuse(path: &Path, remove: bool) -> Result<Disuse> {
     let arena = match file::existing(path)? {
         None => return Ok(Disuse::Gone),
         Some(Ok(arena)) => arena,
-        Some(Err(file)) if remove => return file::remove(path, &file).map(|()| Disuse::Unused),
+        Some(Err(file)) if remove => return file::remove_with_its_own(path, &file).map(|()| Disuse::Unused),
         Some(Err(_)) => return Ok(Disuse::Unused),
     };
     let space = Space::over(arena, None);

@@ -12,7 +12,7 @@ use std::sync::{Barrier, mpsc};
 use std::time::Duration;
 
 /// Offsets in an object's record (docs/arena-format.md).
-const NAME: u64 = 104;
+const NAME: u64 = 112;
 const GENERATION_BIT: u8 = 1 << 3; // of the life word, which comes first
 
 /// Where the record of the object with this name is.

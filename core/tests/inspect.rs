@@ -21,7 +21,8 @@ const WAITERS: Table = Table { at: 13 * MIB, size: 64 };
 const NODES: Table = Table { at: 17 * MIB, size: 64 };
 const OBJECTS: Table = Table { at: 81 * MIB, size: 256 };
 const LONG_NAMES: Table = Table { at: 337 * MIB, size: 800 };
-const ROWS: Table = Table { at: 387 * MIB, size: 262_144 };
+const ANNEXES: Table = Table { at: 387 * MIB, size: 128 };
+const ROWS: Table = Table { at: 395 * MIB, size: 262_144 };
 const OWNER_BLOCKS: Table = Table { at: 12_288, size: 8 };
 const WAITER_BLOCKS: Table = Table { at: 45_056, size: 8 };
 const BUCKETS: Table = Table { at: 208_896, size: 8 };
@@ -95,7 +96,7 @@ impl Copy {
     }
 
     fn object(&self, name: &str) -> u64 {
-        (0..256).find(|&i| self.read::<32>(OBJECTS, i, 104).starts_with(name.as_bytes())).expect(name)
+        (0..256).find(|&i| self.read::<32>(OBJECTS, i, 112).starts_with(name.as_bytes())).expect(name)
     }
 }
 
@@ -215,7 +216,7 @@ fn what_can_never_be_is_found_in_a_living_namespace() {
             (OBJECTS, mutex, 88, &|w| w + HIGH, "a name stands in its record"),
             (OBJECTS, mutex, 96, &|w| w + HIGH, "are counted"),
             (OBJECTS, mutex, 96, &|w| w + account + 1, "the accounts of a semaphore"),
-            (OBJECTS, mutex, 104, &|w| w | 0xff, "a name is UTF-8"),
+            (OBJECTS, mutex, 112, &|w| w | 0xff, "a name is UTF-8"),
             (OBJECTS, event, 8, &|w| w | 1, "nobody who could be served"),
             (OBJECTS, event, 8, &|w| w | 1 << 34, "the bits of its kind"),
             (OBJECTS, semaphore, 8, &|w| w | 8, "at most its maximum"),
@@ -374,7 +375,7 @@ fn a_file_that_is_truncated_under_our_eyes_is_lost() {
     copy.file.set_len(4096).unwrap();
     assert_eq!(inspection.check().unwrap_err().kind(), ErrorKind::NamespaceLost);
     // As many as may be guarded at a time, and more.
-    copy.file.set_len(1411 * MIB).unwrap();
+    copy.file.set_len(1419 * MIB).unwrap();
     for _ in 0..200 {
         assert!(copy.inspect().check().is_ok());
     }
@@ -602,7 +603,7 @@ fn whatever_stands_there_a_look_ends_and_says_something() {
         random ^= random << 17;
         random % below
     };
-    let tables = [PROCESSES, OWNERS, WAITERS, NODES, OBJECTS, LONG_NAMES, ROWS, OWNER_BLOCKS, WAITER_BLOCKS, BUCKETS];
+    let tables = [PROCESSES, OWNERS, WAITERS, NODES, OBJECTS, LONG_NAMES, ANNEXES, ROWS, OWNER_BLOCKS, WAITER_BLOCKS, BUCKETS];
     let mut found = 0;
     for round in 0..60 {
         for _ in 0..=round {

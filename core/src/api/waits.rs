@@ -326,7 +326,7 @@ impl Guard {
     fn over(grant: Grant) -> Guard {
         match grant.kind() {
             Kind::Semaphore => Guard::Semaphore(Permit::over(grant)),
-            Kind::Mutex | Kind::Event => Guard::Mutex(MutexGrant::over(grant)),
+            _ => Guard::Mutex(MutexGrant::over(grant)),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! *Death.* Before the link: the kernel frees the unnamed file. After CLOSING, before the unlink: whoever meets CLOSING unlinks,
 //! under `flock` on that inode and only while the path still leads to it, so that two finishers cannot remove a successor.
 
+use super::backing;
 use super::layout::{self, FORMAT, MAGIC};
 use super::mapping::{Arena, Ground, View};
 use crate::cell::fence;
@@ -45,7 +46,7 @@ fn find(path: &Path, boot: [u64; 2]) -> Result<File> {
         match File::open(path) {
             Ok(file) => match check(path, &file, boot)? {
                 Standing::Open => return Ok(file),
-                Standing::Closing | Standing::Stale => remove(path, &file)?,
+                Standing::Closing | Standing::Stale => remove_with_its_own(path, &file)?,
             },
             Err(code::ENOENT) => create(dir, path, boot)?,
             Err(code::EROFS) => return Err(bad_dir(dir, "is read-only", code::EROFS)),
@@ -92,6 +93,14 @@ pub(crate) fn remove(path: &Path, file: &File) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The same for a file that nobody has mapped any more: the memory of its objects goes first, since only this file says that it is nobody's.
+pub(crate) fn remove_with_its_own(path: &Path, file: &File) -> Result<()> {
+    if let Ok(stat) = file.stat() {
+        backing::sweep(path.parent().unwrap_or(Path::new("/")), stat.ino);
+    }
+    remove(path, file)
 }
 
 /// Whether the open file has lost its name or its size, or the path leads to another. (A path that leads nowhere for us, after a chroot, says nothing.)
@@ -239,11 +248,7 @@ fn cannot_create(dir: &Path, path: &Path, errno: i32) -> Error {
         .with_errno(errno),
         code::EROFS => bad_dir(dir, "is read-only", errno),
         code::EOPNOTSUPP | code::EISDIR => bad_dir(dir, "is on a file system without unnamed files (O_TMPFILE)", errno),
-        code::ENOSPC | code::EDQUOT => Error::new(
-            ErrorKind::NoSpace,
-            format!("no space left in {}: free some (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", dir.display()),
-        )
-        .with_errno(errno),
+        code::ENOSPC | code::EDQUOT => no_space(dir, errno),
         code::EFBIG => Error::new(
             ErrorKind::LimitReached,
             format!(
@@ -254,6 +259,11 @@ fn cannot_create(dir: &Path, path: &Path, errno: i32) -> Error {
         .with_errno(errno),
         _ => Error::system(&format!("cannot create {}", path.display()), errno),
     }
+}
+
+pub(super) fn no_space(dir: &Path, errno: i32) -> Error {
+    let what = format!("no space left in {}: free some (containers often have 64 MiB of /dev/shm), or set BYNAME_DIR", dir.display());
+    Error::new(ErrorKind::NoSpace, what).with_errno(errno)
 }
 
 fn check_owner(path: &Path, stat: &Stat) -> Result<()> {
@@ -344,9 +354,9 @@ mod tests {
         let header = fresh_header([0x1122_3344_5566_7788, 0x99aa_bbcc_ddee_ff00]);
         let hex: Vec<String> = header.chunks(16).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
         let expected = [
-            "62796e616d65001a0400000000100000", // magic, format, header size
+            "62796e616d65001a0500000000100000", // magic, format, header size
             "01000000000000008877665544332211", // OPEN, boot
-            "00ffeeddccbbaa990000305800000000", // boot, size
+            "00ffeeddccbbaa990000b05800000000", // boot, size
             "00100000000001000000010000001000", // processes, owners, waiters, nodes
             "00001000000001000000040000800000", // objects, long names, buckets, row words
             "00000000000000000000000000000000",

@@ -10,7 +10,7 @@ use crate::cell::{Word32, Word64};
 /// First eight bytes of every arena.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"byname\0\x1a");
 /// The number of this layout.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
 pub(crate) const PROCESSES: u32 = 4096;
 pub(crate) const OWNERS: u32 = 65_536;
@@ -18,6 +18,7 @@ pub(crate) const WAITERS: u32 = 65_536;
 pub(crate) const NODES: u32 = 1 << 20;
 pub(crate) const OBJECTS: u32 = 1 << 20;
 pub(crate) const LONG_NAMES: u32 = 65_536;
+pub(crate) const ANNEXES: u32 = 65_536;
 /// A quarter of [`OBJECTS`]: with a million of them a look-up among so many passes two others on average.
 pub(crate) const BUCKETS: u32 = 1 << 18;
 
@@ -186,10 +187,13 @@ pub(crate) struct Object {
     pub(crate) accounts: Word32,
     /// How many linked nodes belong to wait-alls.
     pub(crate) alls: Word32,
+    /// What the kind keeps besides, plus one.
+    pub(crate) annex: Word32,
+    _rest: Word32,
     pub(crate) name: [Word64; INLINE_NAME_WORDS],
 }
 
-pub(crate) const INLINE_NAME_WORDS: usize = 19;
+pub(crate) const INLINE_NAME_WORDS: usize = 18;
 pub(crate) const INLINE_NAME_BYTES: usize = INLINE_NAME_WORDS * 8;
 
 /// The name of an object whose record has no room for it.
@@ -201,6 +205,17 @@ pub(crate) struct LongName {
     pub(crate) text: [Word64; 98],
     _rest: Word64,
 }
+
+/// What an object keeps that its record has no room for; each kind says what its words are.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Annex {
+    /// The object: index plus one, generation; 0 = free.
+    pub(crate) owner: Word64,
+    pub(crate) words: [Word64; ANNEX_WORDS],
+}
+
+pub(crate) const ANNEX_WORDS: usize = 15;
 
 /// The tables that follow the header, in file order.
 #[repr(C)]
@@ -232,6 +247,8 @@ unsafe impl Shared for Node {}
 unsafe impl Shared for Object {}
 // SAFETY: as above.
 unsafe impl Shared for LongName {}
+// SAFETY: as above.
+unsafe impl Shared for Annex {}
 // SAFETY: a word is a word.
 unsafe impl Shared for Word64 {}
 
@@ -244,7 +261,10 @@ pub(crate) enum Table {
     Nodes,
     Objects,
     LongNames,
+    Annexes,
 }
+
+pub(crate) const TABLES: usize = 7;
 
 pub(crate) const FIXED_AT: u64 = 4096;
 pub(crate) const FIXED_END: u64 = FIXED_AT + size_of::<Fixed>() as u64;
@@ -255,7 +275,8 @@ pub(crate) const WAITERS_AT: u64 = OWNERS_AT + 8 * MIB;
 pub(crate) const NODES_AT: u64 = WAITERS_AT + 4 * MIB;
 pub(crate) const OBJECTS_AT: u64 = NODES_AT + 64 * MIB;
 pub(crate) const LONG_NAMES_AT: u64 = OBJECTS_AT + 256 * MIB;
-pub(crate) const ROWS_AT: u64 = LONG_NAMES_AT + 50 * MIB;
+pub(crate) const ANNEXES_AT: u64 = LONG_NAMES_AT + 50 * MIB;
+pub(crate) const ROWS_AT: u64 = ANNEXES_AT + 8 * MIB;
 /// The size of the sparse file.
 pub(crate) const SIZE: u64 = ROWS_AT + PROCESSES as u64 * ROW_WORDS as u64 * 8;
 
@@ -278,8 +299,9 @@ layout! {
     Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28, sleeper @ 32, ended_by @ 36 }
     Node: 64 { object @ 0, waiter @ 8, prev @ 16, next @ 20, ticket @ 24, sibling @ 32, ordinal @ 36, news @ 40, kind @ 44, value @ 48, value_after @ 56 }
     Object: 256 { life @ 0, word @ 8, before @ 16, after @ 24, target @ 32, head @ 40, tail @ 44, fence @ 48, depth @ 56, news @ 60, kind @ 64, maximum @ 68,
-        next_ticket @ 72, hash @ 80, chain @ 84, name_len @ 88, long_name @ 92, accounts @ 96, alls @ 100, name @ 104 }
+        next_ticket @ 72, hash @ 80, chain @ 84, name_len @ 88, long_name @ 92, accounts @ 96, alls @ 100, annex @ 104, name @ 112 }
     LongName: 800 { owner @ 0, text @ 8 }
+    Annex: 128 { owner @ 0, words @ 8 }
 }
 const _: () = assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
 const _: () = assert!(crate::name::MAX_NAME_BYTES <= 98 * 8);
@@ -289,7 +311,8 @@ const _: () = assert!(OWNERS as u64 * 128 <= WAITERS_AT - OWNERS_AT);
 const _: () = assert!(WAITERS as u64 * 64 <= NODES_AT - WAITERS_AT);
 const _: () = assert!(NODES as u64 * 64 <= OBJECTS_AT - NODES_AT);
 const _: () = assert!(OBJECTS as u64 * 256 <= LONG_NAMES_AT - OBJECTS_AT);
-const _: () = assert!(LONG_NAMES as u64 * 800 <= ROWS_AT - LONG_NAMES_AT);
+const _: () = assert!(LONG_NAMES as u64 * 800 <= ANNEXES_AT - LONG_NAMES_AT);
+const _: () = assert!(ANNEXES as u64 * 128 <= ROWS_AT - ANNEXES_AT);
 const _: () = assert!(crate::sys::robust::THREAD_LOCK_BYTES == 64);
 
 #[cfg(test)]
@@ -352,10 +375,11 @@ mod tests {
         object.next_ticket.store(0x99);
         object.hash.store(0xabcd_ef01);
         object.chain.store(0x3_4568);
-        object.name_len.store(152);
+        object.name_len.store(144);
         object.long_name.store(0xbc);
         object.accounts.store(0x5_678c);
         object.alls.store(3);
+        object.annex.store(0x7654);
         object.name[0].store(u64::from_le_bytes(*b"a name w"));
         object.name[INLINE_NAME_WORDS - 1].store(u64::from_le_bytes(*b"its end."));
         golden(
@@ -365,8 +389,9 @@ mod tests {
              020  222222228a670540 8a6705008b670500
              030  8877665544332211 ffffff7f01000000
              040  05000000feffff7f 9900000000000000
-             050  01efcdab68450300 98000000bc000000
-             060  8c67050003000000 61206e616d652077
+             050  01efcdab68450300 90000000bc000000
+             060  8c67050003000000 5476000000000000
+             070  61206e616d652077 0000000000000000
              0f0  0000000000000000 69747320656e642e",
         );
     }
@@ -479,6 +504,15 @@ mod tests {
             "000  6845030021430000 61206e616d652077
              310  69747320656e642e 0000000000000000",
         );
+        let annex: &Annex = fresh();
+        annex.owner.store(OBJECT.pack());
+        annex.words[0].store(1);
+        annex.words[ANNEX_WORDS - 1].store(2);
+        golden(
+            annex,
+            "000  6845030021430000 0100000000000000
+             070  0000000000000000 0200000000000000",
+        );
         let inserted = Bucket(0).insert(OBJECT.index);
         assert_eq!(inserted.0, 0x0000_0000_0023_4568);
         assert_eq!(inserted.locked_by(OP).0, 0x3451_2340_0023_4568);
@@ -509,6 +543,8 @@ mod tests {
         assert_eq!((ObjectRef::unpack(node.object.load()), WaiterRef::unpack(node.waiter.load())), (None, None));
         let long: &LongName = fresh();
         assert_eq!(ObjectRef::unpack(long.owner.load()), None);
+        let annex: &Annex = fresh();
+        assert_eq!(ObjectRef::unpack(annex.owner.load()), None);
         let fixed: &Fixed = fresh();
         assert!(fixed.owner_blocks.iter().all(|block| ProcessRef::unpack(block.load()).is_none()));
         assert!(fixed.buckets.iter().all(|b| Bucket(b.load()).head() == 0 && !Bucket(b.load()).is_locked()));

@@ -6,7 +6,7 @@
 //! later) and, at most once per MiB, one `mmap`.
 
 use super::file;
-use super::layout::{self, Fixed, Header, LongName, Node, Object, Owner, Process, Shared, Table, Waiter};
+use super::layout::{self, Annex, Fixed, Header, LongName, Node, Object, Owner, Process, Shared, TABLES, Table, Waiter};
 use crate::cell::Word64;
 use crate::cell::private::{AtomicU32, Ordering};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +40,7 @@ fn extent(table: Table) -> Extent {
         Table::Nodes => of(layout::NODES_AT, size_of::<Node>(), layout::NODES),
         Table::Objects => of(layout::OBJECTS_AT, size_of::<Object>(), layout::OBJECTS),
         Table::LongNames => of(layout::LONG_NAMES_AT, size_of::<LongName>(), layout::LONG_NAMES),
+        Table::Annexes => of(layout::ANNEXES_AT, size_of::<Annex>(), layout::ANNEXES),
     }
 }
 
@@ -51,9 +52,9 @@ pub(crate) struct Arena {
     file: Lock<OwnFile>,
     region: Region,
     /// Records of each table that may be touched: mapped, and below the high-water mark when we looked.
-    usable: [AtomicU32; 6],
+    usable: [AtomicU32; TABLES],
     /// Bytes of each table that are mapped; changed under `growing`.
-    mapped: [AtomicU32; 6],
+    mapped: [AtomicU32; TABLES],
     /// Words of each reference row that may be touched: mapped, and with memory behind them when we looked.
     rows: Vec<AtomicU32>,
     /// Whether calls may go on.
@@ -123,6 +124,11 @@ impl Arena {
 
     pub(crate) fn long_name(&self, index: u32) -> Result<&'static LongName> {
         self.record(Table::LongNames, index)
+    }
+
+    #[inline]
+    pub(crate) fn annex(&self, index: u32) -> Result<&'static Annex> {
+        self.record(Table::Annexes, index)
     }
 
     /// How many records of a table have memory behind them; what a walk may count on. (That of an impossible mark ends at the first record that we could not
@@ -201,6 +207,11 @@ impl Arena {
     /// Removes the file's name.
     pub(crate) fn remove(&self) -> Result<()> {
         file::remove(&self.path, self.file.lock().get(&self.path)?)
+    }
+
+    /// What tells this file from all others in its file system.
+    pub(crate) fn number(&self) -> u64 {
+        self.file.lock().ino
     }
 
     /// For a fork.
@@ -493,6 +504,10 @@ impl View {
         self.record(Table::LongNames, index)
     }
 
+    pub(crate) fn annex(&self, index: u32) -> Option<&Annex> {
+        self.record(Table::Annexes, index)
+    }
+
     /// One word of a process's reference row.
     pub(crate) fn row_word(&self, slot: u32, word: u32) -> Option<&Word64> {
         let words = self.process(slot)?.row_words.load().min(layout::ROW_WORDS);
@@ -630,7 +645,8 @@ fn noun(table: Table) -> &'static str {
         Table::Waiters => "waits in progress",
         Table::Nodes => "places in queues",
         Table::Objects => "objects",
-        Table::LongNames => "names of over 152 bytes",
+        Table::LongNames => "names of over 144 bytes",
+        Table::Annexes => "timers, queues and others that need more than a record",
     }
 }
 

@@ -1,6 +1,8 @@
 //! The arena: the shared file, its layout, and how this process maps it.
 
 #[cfg(not(loom))]
+pub(crate) mod backing;
+#[cfg(not(loom))]
 pub(crate) mod file;
 #[cfg(not(loom))]
 pub(crate) mod layout;

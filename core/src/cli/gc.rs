@@ -3,15 +3,19 @@
 use super::args::Gc;
 use super::report::{Report, Voice};
 use crate::Error;
+use crate::arena::backing;
 use crate::space::{self, Disuse};
 use crate::sys::process;
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(voice: Voice, how: &Gc) -> u8 {
+    // Before the namespaces are looked at: memory whose namespace is not there then has none.
+    let memory = backing::files_of_user(&space::directory());
     let files = match files(&space::directory()) {
         Ok(files) => files,
         Err(error) => return voice.fail(&error),
     };
+    let orphans = backing::orphans(memory, &files);
     for path in &files {
         let said = match space::disuse(path, !how.dry_run) {
             Ok(Disuse::Unused) if how.dry_run => (Report::Unused { path }, "unused"),
@@ -26,6 +30,15 @@ pub(super) fn run(voice: Voice, how: &Gc) -> u8 {
         };
         voice.report(&said.0);
         voice.answer(&format!("{} {}", said.1, path.display()));
+    }
+    for path in orphans {
+        if !how.dry_run {
+            let _ = std::fs::remove_file(&path);
+        }
+        let (report, said) =
+            if how.dry_run { (Report::Unused { path: &path }, "unused") } else { (Report::Removed { path: &path }, "removed") };
+        voice.report(&report);
+        voice.answer(&format!("{said} {}", path.display()));
     }
     0
 }

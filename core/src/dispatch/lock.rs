@@ -23,6 +23,7 @@ use super::word::{Machine, State, Word};
 use crate::arena::layout::{Node, Object, Table};
 use crate::arena::refs::{ObjectRef, WaiterRef};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kinds;
 use crate::life::Life;
 use crate::live::{self, Vitals};
 use crate::ops;
@@ -203,6 +204,7 @@ fn recover(cx: Cx, target: Target, word: Word) -> Result<()> {
     }
     let mut locked = Locked { cx, target, state: word.state(), poked: false };
     Intent::resolve(&mut locked)?;
+    kinds::mend(&mut locked)?;
     locked.rebuild()?;
     locked.finish(None)
 }

@@ -8,6 +8,10 @@
 //! mutex      abandoned(31) | owner generation(30..16) | owner(15..0), 0 = free
 //! event      epoch(23..8) | pulse(1) | signalled(0)
 //! semaphore  died(31) | count(30..0)
+//! timer      epoch(23..8) | signalled(0)
+//! watchdog, process, job     signalled(0)
+//! queue      broken(2) | writable(1) | readable(0)
+//! mapping    nothing: it is never waited for
 //! ```
 //!
 //! *Who may write.* An unlocked word: anyone, by compare-and-swap. A locked word: its locker alone, by plain stores; or, when
@@ -33,39 +37,87 @@ pub(crate) enum Machine {
     AutoEvent,
     Semaphore,
     RobustSemaphore,
+    ManualTimer,
+    AutoTimer,
+    Watchdog,
+    /// A message queue; as a wait sees it, its reading end.
+    QueueReader,
+    /// The writing end of a message queue; no record is of this machine, only handles and places in its queue are.
+    QueueWriter,
+    Process,
+    Job,
+    Mapping,
+}
+
+/// Machines of which people think as one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Mutex,
+    Event,
+    Semaphore,
+    Timer,
+    Watchdog,
+    Queue,
+    Process,
+    Job,
+    Mapping,
 }
 
 impl Machine {
+    /// Every machine, by its number less one.
+    const ALL: [Machine; 13] = [
+        Machine::Mutex,
+        Machine::ManualEvent,
+        Machine::AutoEvent,
+        Machine::Semaphore,
+        Machine::RobustSemaphore,
+        Machine::ManualTimer,
+        Machine::AutoTimer,
+        Machine::Watchdog,
+        Machine::QueueReader,
+        Machine::QueueWriter,
+        Machine::Process,
+        Machine::Job,
+        Machine::Mapping,
+    ];
+
     /// The stored number; 0 is not an object.
     #[inline]
     pub(crate) fn code(self) -> u32 {
+        self as u32 + 1
+    }
+
+    #[inline]
+    pub(crate) fn from_code(code: u32) -> Option<Machine> {
+        Machine::ALL.get(code.wrapping_sub(1) as usize).copied()
+    }
+
+    pub(crate) fn family(self) -> Family {
         match self {
-            Machine::Mutex => 1,
-            Machine::ManualEvent => 2,
-            Machine::AutoEvent => 3,
-            Machine::Semaphore => 4,
-            Machine::RobustSemaphore => 5,
+            Machine::Mutex => Family::Mutex,
+            Machine::ManualEvent | Machine::AutoEvent => Family::Event,
+            Machine::Semaphore | Machine::RobustSemaphore => Family::Semaphore,
+            Machine::ManualTimer | Machine::AutoTimer => Family::Timer,
+            Machine::Watchdog => Family::Watchdog,
+            Machine::QueueReader | Machine::QueueWriter => Family::Queue,
+            Machine::Process => Family::Process,
+            Machine::Job => Family::Job,
+            Machine::Mapping => Family::Mapping,
         }
     }
 
     /// What people call it.
     pub(crate) fn noun(self) -> &'static str {
-        match self {
-            Machine::Mutex => "mutex",
-            Machine::ManualEvent | Machine::AutoEvent => "event",
-            Machine::Semaphore | Machine::RobustSemaphore => "semaphore",
-        }
-    }
-
-    #[inline]
-    pub(crate) fn from_code(code: u32) -> Option<Machine> {
-        match code {
-            1 => Some(Machine::Mutex),
-            2 => Some(Machine::ManualEvent),
-            3 => Some(Machine::AutoEvent),
-            4 => Some(Machine::Semaphore),
-            5 => Some(Machine::RobustSemaphore),
-            _ => None,
+        match self.family() {
+            Family::Mutex => "mutex",
+            Family::Event => "event",
+            Family::Semaphore => "semaphore",
+            Family::Timer => "timer",
+            Family::Watchdog => "watchdog",
+            Family::Queue => "queue",
+            Family::Process => "process",
+            Family::Job => "job",
+            Family::Mapping => "mapping",
         }
     }
 }
@@ -87,6 +139,9 @@ const SIGNALLED: u32 = 1;
 const PULSE: u32 = 2;
 const EPOCH_SHIFT: u32 = 8;
 const EPOCH: u32 = 0xffff << EPOCH_SHIFT;
+const READABLE: u32 = 1;
+const WRITABLE: u32 = 2;
+const BROKEN: u32 = 4;
 const DIED: u32 = 1 << 31;
 const COUNT: u32 = !DIED;
 
@@ -256,6 +311,10 @@ impl State {
             Machine::Mutex => self.0 & 0xffff == 0,
             Machine::ManualEvent | Machine::AutoEvent => self.0 & SIGNALLED != 0,
             Machine::Semaphore | Machine::RobustSemaphore => self.0 & COUNT != 0,
+            Machine::ManualTimer | Machine::AutoTimer | Machine::Watchdog | Machine::Process | Machine::Job => self.0 & SIGNALLED != 0,
+            Machine::QueueReader => self.0 & (READABLE | BROKEN) != 0,
+            Machine::QueueWriter => self.0 & (WRITABLE | BROKEN) != 0,
+            Machine::Mapping => false,
         }
     }
 
@@ -273,8 +332,11 @@ impl State {
         }
         Some(match machine {
             Machine::Mutex => Taken { state: State::mutex(Some(who), false), abandoned: self.is_abandoned() },
-            Machine::ManualEvent => Taken { state: self, abandoned: false },
-            Machine::AutoEvent => Taken { state: State(self.0 & !SIGNALLED), abandoned: false },
+            Machine::ManualEvent | Machine::ManualTimer | Machine::Watchdog | Machine::Process | Machine::Job => {
+                Taken { state: self, abandoned: false }
+            }
+            Machine::QueueReader | Machine::QueueWriter | Machine::Mapping => Taken { state: self, abandoned: false },
+            Machine::AutoEvent | Machine::AutoTimer => Taken { state: State(self.0 & !SIGNALLED), abandoned: false },
             Machine::Semaphore | Machine::RobustSemaphore => Taken { state: State((self.0 & COUNT) - 1), abandoned: self.0 & DIED != 0 },
         })
     }

@@ -87,13 +87,14 @@ impl Rules<'_> {
     }
 
     fn header(&mut self) {
-        let sizes: [(u64, u32); 6] = [
+        let sizes: [(u64, u32); layout::TABLES] = [
             (size_of::<layout::Process>() as u64, layout::PROCESSES),
             (size_of::<layout::Owner>() as u64, layout::OWNERS),
             (size_of::<layout::Waiter>() as u64, layout::WAITERS),
             (size_of::<layout::Node>() as u64, layout::NODES),
             (size_of::<layout::Object>() as u64, layout::OBJECTS),
             (size_of::<layout::LongName>() as u64, layout::LONG_NAMES),
+            (size_of::<layout::Annex>() as u64, layout::ANNEXES),
         ];
         for (i, (size, capacity)) in sizes.into_iter().enumerate() {
             let (high, step) = (self.image.high_water[i], (CHUNK / size) as u32);
@@ -352,6 +353,7 @@ impl Rules<'_> {
             return self.wrong("objects", index, format!("kind {}", o.kind), "a live object is of a known kind");
         };
         self.name(o);
+        self.annex(o);
         let is_semaphore = matches!(machine, Machine::Semaphore | Machine::RobustSemaphore);
         if is_semaphore && (o.maximum == 0 || o.maximum > i32::MAX as u32 || o.state().count() > o.maximum) {
             self.wrong("objects", index, format!("{} permits of {}", o.state().count(), o.maximum), "a semaphore has at most its maximum");
@@ -526,6 +528,15 @@ impl Rules<'_> {
         {
             let what = format!("generation {} is named by long name {long}, which is another's", o.at().generation);
             self.wrong("objects", index, what, "a long name belongs to one object");
+        }
+    }
+
+    fn annex(&mut self, o: &ObjectImage) {
+        if let Some(annex) = o.annex.checked_sub(1)
+            && self.image.annexes.get(&annex) != Some(&o.at().pack())
+        {
+            let what = format!("generation {} has annex {annex}, which is another's", o.at().generation);
+            self.wrong("objects", o.index, what, "an annex belongs to one object");
         }
     }
 
@@ -752,6 +763,10 @@ fn bits(machine: Machine) -> u32 {
         Machine::ManualEvent | Machine::AutoEvent => State::event(true).0 | 0x00ff_ff00,
         Machine::Semaphore => i32::MAX as u32,
         Machine::Mutex | Machine::RobustSemaphore => u32::MAX,
+        Machine::ManualTimer | Machine::AutoTimer => State::event(true).0 | 0x00ff_ff00,
+        Machine::Watchdog | Machine::Process | Machine::Job => State::event(true).0,
+        Machine::QueueReader | Machine::QueueWriter => 7,
+        Machine::Mapping => 0,
     }
 }
 

@@ -186,6 +186,7 @@ pub(super) struct ObjectImage {
     pub hash: u32,
     pub name_len: u32,
     pub long_name: u32,
+    pub annex: u32,
     pub alls: u32,
     /// `None`: it has none, or what stands there is no name.
     pub name: Option<String>,
@@ -259,6 +260,8 @@ pub(super) struct Image {
     pub buckets: Vec<BucketImage>,
     /// Long names that are taken, and by whom.
     pub long_names: HashMap<u32, u64>,
+    /// Likewise annexes.
+    pub annexes: HashMap<u32, u64>,
 }
 
 impl Image {
@@ -277,10 +280,8 @@ impl Image {
             nodes: below(Table::Nodes).filter_map(|i| Some((i, used_node(view.node(i)?)?))).collect(),
             objects: below(Table::Objects).filter_map(|i| Some((i, object(view, i)?))).collect(),
             buckets: buckets(view),
-            long_names: below(Table::LongNames)
-                .filter_map(|i| Some((i, view.long_name(i)?.owner.load())))
-                .filter(|(_, owner)| *owner != 0)
-                .collect(),
+            long_names: taken(view, Table::LongNames, |i| Some(&view.long_name(i)?.owner)),
+            annexes: taken(view, Table::Annexes, |i| Some(&view.annex(i)?.owner)),
         }
     }
 
@@ -422,6 +423,11 @@ fn read_node(record: &Node) -> NodeImage {
     }
 }
 
+/// The records of a table that belong to objects, and to which.
+fn taken<'a>(view: &View, table: Table, owner: impl Fn(u32) -> Option<&'a Word64>) -> HashMap<u32, u64> {
+    (0..view.high_water(table)).filter_map(|i| Some((i, owner(i)?.load()))).filter(|(_, owner)| *owner != 0).collect()
+}
+
 fn object(view: &View, index: u32) -> Option<ObjectImage> {
     let record = view.object(index)?;
     if Life(record.life.load()).stage() == Some(Stage::Free) && !Word(record.word.load()).is_locked() {
@@ -461,6 +467,7 @@ fn read_object(view: &View, index: u32, record: &Object) -> (ObjectImage, bool) 
         hash: record.hash.load(),
         name_len,
         long_name,
+        annex: record.annex.load(),
         alls: record.alls.load(),
         name: read_name(view, record, name_len, long_name),
         queue,

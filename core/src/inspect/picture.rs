@@ -106,6 +106,20 @@ pub enum Kind {
     Semaphore,
     /// A semaphore whose permits come back from the dead.
     RobustSemaphore,
+    /// A timer that stays signalled until it is set anew.
+    ManualTimer,
+    /// A timer that releases one.
+    AutoTimer,
+    /// A watchdog.
+    Watchdog,
+    /// A message queue.
+    Queue,
+    /// A process.
+    Process,
+    /// A job.
+    Job,
+    /// A mapping.
+    Mapping,
 }
 
 /// An object.
@@ -234,6 +248,13 @@ impl std::fmt::Display for Kind {
             Kind::AutoEvent => "auto-event",
             Kind::Semaphore => "semaphore",
             Kind::RobustSemaphore => "robust-semaphore",
+            Kind::ManualTimer => "manual-timer",
+            Kind::AutoTimer => "auto-timer",
+            Kind::Watchdog => "watchdog",
+            Kind::Queue => "queue",
+            Kind::Process => "process",
+            Kind::Job => "job",
+            Kind::Mapping => "mapping",
         })
     }
 }
@@ -325,6 +346,13 @@ impl<'a> Painter<'a> {
             Machine::AutoEvent => Kind::AutoEvent,
             Machine::Semaphore => Kind::Semaphore,
             Machine::RobustSemaphore => Kind::RobustSemaphore,
+            Machine::ManualTimer => Kind::ManualTimer,
+            Machine::AutoTimer => Kind::AutoTimer,
+            Machine::Watchdog => Kind::Watchdog,
+            Machine::QueueReader | Machine::QueueWriter => Kind::Queue,
+            Machine::Process => Kind::Process,
+            Machine::Job => Kind::Job,
+            Machine::Mapping => Kind::Mapping,
         };
         Some(ObjectName { name: object.name.clone(), index: at.index, kind })
     }

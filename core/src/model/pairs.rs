@@ -81,6 +81,7 @@ impl Act {
                 Machine::Mutex => Op::Release { object: 0 },
                 Machine::ManualEvent | Machine::AutoEvent => Op::Set { object: 0 },
                 Machine::Semaphore | Machine::RobustSemaphore => Op::Post { object: 0, n: 1 },
+                _ => unreachable!("not modelled"),
             },
             Act::SignalOther => Op::Set { object: 1 },
             Act::Reset => Op::Reset { object: 0 },
@@ -166,6 +167,7 @@ impl Cast {
             Machine::Mutex => State::mutex((!signalled).then_some(owner), false),
             Machine::ManualEvent | Machine::AutoEvent => State::event(signalled),
             Machine::Semaphore | Machine::RobustSemaphore => State::semaphore(u32::from(signalled)),
+            _ => unreachable!("not modelled"),
         };
         let mut world = World::new([(self.machine, state), (Machine::AutoEvent, State::event(self.second))], &waiters, self.bug);
         for (index, waiter) in world.waiters.iter_mut().enumerate() {
@@ -189,6 +191,7 @@ impl Cast {
             Machine::AutoEvent => Kind::AutoEvent,
             Machine::Semaphore => Kind::Semaphore { maximum: 9 },
             Machine::RobustSemaphore => Kind::RobustSemaphore { maximum: 9 },
+            _ => unreachable!("not modelled"),
         };
         let mut first = Contract::new(kind, u32::from(signalled && kind.maximum().is_some()));
         first.set = signalled && kind.is_event();
@@ -338,6 +341,7 @@ impl Cast {
             },
             Machine::ManualEvent | Machine::AutoEvent => Seen::Event { set: state.is_signalled_event() },
             Machine::Semaphore | Machine::RobustSemaphore => Seen::Semaphore { count: state.count() },
+            _ => unreachable!("not modelled"),
         }
     }
 }
@@ -372,6 +376,7 @@ impl World {
                 Machine::RobustSemaphore => self.post_robust(actor, 0, record.home).map(Outcome::Before),
                 Machine::Semaphore => self.post(actor, 0).map(Outcome::Before),
                 Machine::ManualEvent | Machine::AutoEvent => self.set(actor, 0).map(|()| Outcome::Done),
+                _ => unreachable!("not modelled"),
             },
             Act::SignalOther => self.set(actor, 1).map(|()| Outcome::Done),
             Act::Reset => self.reset(actor, 0).map(|()| Outcome::Done),

@@ -75,6 +75,19 @@ impl File {
         check(unsafe { libc::open(path.as_ptr(), flags) }).map(File)
     }
 
+    /// A new file at `path`, empty; EEXIST if something stands there.
+    #[cfg_attr(crash, track_caller)]
+    pub(crate) fn create_new(path: &Path) -> Result<File, i32> {
+        super::crash_point();
+        let path = c_path(path)?;
+        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        // SAFETY: the path is a valid C string; the mode is given as O_CREAT asks.
+        let file = File(check(unsafe { libc::open(path.as_ptr(), flags, 0o600) })?);
+        // SAFETY: the descriptor is ours. (The umask may have taken bits of the mode.)
+        check(unsafe { libc::fchmod(file.0, 0o600) })?;
+        Ok(file)
+    }
+
     /// A new file without a name in `dir`.
     pub(crate) fn unnamed(dir: &Path) -> Result<File, i32> {
         let dir = c_path(dir)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// The length of an arena's file.
-pub const SIZE: u64 = 0x5830_0000;
+pub const SIZE: u64 = 0x58b0_0000;
 const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
 
@@ -28,10 +28,16 @@ pub struct Table {
 const OWNERS: Table = Table { name: "owners", at: 5 * MIB, stride: 128, busy: 128, links: &[], hot: &[0, 8, 16, 24] };
 
 const NODES: Table = Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256, links: &[16, 20, 32], hot: &[0, 8, 40, 48, 56] };
-const OBJECTS: Table =
-    Table { name: "objects", at: 81 * MIB, stride: 256, busy: 128, links: &[40, 44, 84, 92, 96], hot: &[0, 8, 16, 24, 32, 56, 64, 80, 88] };
+const OBJECTS: Table = Table {
+    name: "objects",
+    at: 81 * MIB,
+    stride: 256,
+    busy: 128,
+    links: &[40, 44, 84, 92, 96, 104],
+    hot: &[0, 8, 16, 24, 32, 56, 64, 80, 88],
+};
 
-pub const TABLES: [Table; 13] = [
+pub const TABLES: [Table; 14] = [
     Table { name: "header", at: 0, stride: 128, busy: 1, links: &[80, 84, 88, 92, 96, 100], hot: &[80, 88, 96, 112, 120] },
     Table { name: "done", at: 4096, stride: 8, busy: 16, links: &[], hot: &[0] },
     Table { name: "owner blocks", at: 12_288, stride: 8, busy: 8, links: &[], hot: &[0] },
@@ -44,7 +50,8 @@ pub const TABLES: [Table; 13] = [
     NODES,
     OBJECTS,
     Table { name: "long names", at: 337 * MIB, stride: 800, busy: 8, links: &[], hot: &[0] },
-    Table { name: "rows", at: 387 * MIB, stride: 262_144, busy: 6, links: &[], hot: &[0, 8, 16] },
+    Table { name: "annexes", at: 387 * MIB, stride: 128, busy: 32, links: &[], hot: &[0, 8, 16, 24, 32] },
+    Table { name: "rows", at: 395 * MIB, stride: 262_144, busy: 6, links: &[], hot: &[0, 8, 16] },
 ];
 
 /// An arena's file, mapped whole.
