@@ -209,7 +209,7 @@ fn what_can_never_be_is_found_in_a_living_namespace() {
             (OBJECTS, mutex, 32, &|_| 1, "an intent does not outlive"),
             (OBJECTS, mutex, 40, &|w| w | 0x00ff_ffff, "an index is below"),
             (OBJECTS, mutex, 40, &|w| w + HIGH, "linked in both directions"),
-            (OBJECTS, mutex, 64, &|w| w & !0xffff_ffff | 9, "of a known kind"),
+            (OBJECTS, mutex, 64, &|w| w & !0xffff_ffff | 99, "of a known kind"),
             (OBJECTS, mutex, 72, &|_| 1, "tickets are given out in order"),
             (OBJECTS, mutex, 80, &|w| w ^ 1, "the hash is that of the name"),
             (OBJECTS, mutex, 88, &|w| w | 0xffff, "at most 780 bytes"),
