@@ -69,6 +69,7 @@ PROGRAMS = [
     Program("pingpong", ("all-8", FEW), ("W5-all-8",)),
     Program("death", (FEW,), ("W7",)),
     Program("python", ("death.py", ONE), ("W7",), rival=True),
+    Program("release", (ONE,), ("W9",), spread=True),
     Program("python", ("pending.py", ONE), ("WA-python",)),
     Program("node", ("pending.mjs", ONE), ("WA-node",)),
 ]

@@ -269,6 +269,7 @@ fn wake_granted(space: &Space) -> Result<()> {
             grant::wake(space, WaiterRef { index, generation: claim.generation() });
         }
     }
+    grant::wake_crowd(space);
     Ok(())
 }
 

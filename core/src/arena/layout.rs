@@ -61,7 +61,9 @@ pub(crate) struct Header {
     pub(crate) all_lock: Word64,
     /// How many object records are in use; a hint for the allocator.
     pub(crate) live_objects: Word64,
-    _rest: [Word64; 496],
+    /// Low half: what many who were granted at once sleep on for the moment until all of them are woken; see `grant.rs`.
+    pub(crate) crowd: Word64,
+    _rest: [Word64; 495],
 }
 
 /// One attached process.
@@ -293,7 +295,7 @@ macro_rules! layout {
 }
 
 layout! {
-    Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120 }
+    Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120, crowd @ 128 }
     Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424 }
     Owner: 128 { life @ 0, tid @ 8, word_offset @ 12, pending_object @ 16, pending_bucket @ 24, lock @ 32, place @ 96 }
     Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28, sleeper @ 32, ended_by @ 36 }

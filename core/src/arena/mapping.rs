@@ -184,6 +184,7 @@ impl Arena {
         (0..count).filter_map(|index| self.waiter(index).ok()).for_each(|waiter| {
             wake(waiter);
         });
+        futex::wake(self.header().crowd.low(), i32::MAX);
     }
 
     fn with_waiters_afresh(&self, count: u32, each: &dyn Fn(&Waiter) -> usize) -> Result<()> {

@@ -14,6 +14,10 @@
 //!
 //! *Watches* are told last, and only of what is still signalled then: their claim is granted without an intent, since nothing changes.
 //!
+//! *Many at once.* A thousand sleepers woken one by one cost the waker a system call each, and mostly its core. Where there are more than a few, each is moved
+//! from its claim to the header's `crowd`, which wakes nobody, and then all sleepers of that word are woken by one call. They have been
+//! granted, so a wake too many does no harm; and who wakes for the dead, wakes that word, too.
+//!
 //! *Permits of a robust semaphore* are counted per process in an account: a node in the object's account list. The account
 //! changes under the object's lock, with the same intent, so count and accounts always agree after recovery.
 
@@ -37,6 +41,9 @@ pub(crate) const WAITER_ASYNC: u32 = 1;
 /// How long the front waiter of a mutex competes with running threads before it is handed the mutex.
 const HAND_OFF_NS: u64 = 1_000_000;
 
+/// From how many on, besides the first, they are woken together.
+const CROWD: usize = if cfg!(crash) { 2 } else { 8 };
+
 /// Waiters to wake once the lock is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
@@ -54,8 +61,12 @@ impl Wakes {
         if planted::has(Planted::DropWake) {
             return;
         }
+        let is_crowd = self.more.len() >= CROWD;
         for waiter in self.first.take().into_iter().chain(self.more.drain(..)) {
-            wake(space, waiter);
+            if is_crowd { gather(space, waiter) } else { wake(space, waiter) }
+        }
+        if is_crowd {
+            wake_crowd(space);
         }
     }
 }
@@ -74,6 +85,21 @@ pub(crate) fn wake(space: &Space, at: WaiterRef) {
             ring(space, process.slot);
         }
     }
+}
+
+/// As [`wake`], but a thread sleeps on until [`wake_crowd`].
+fn gather(space: &Space, at: WaiterRef) {
+    match space.arena.waiter(at.index) {
+        Ok(waiter) if waiter.flags.load() & WAITER_ASYNC == 0 => {
+            spin::will_run(space, waiter.sleeper.load());
+            futex::move_sleepers(waiter.claim.low(), space.arena.header().crowd.low());
+        }
+        _ => wake(space, at),
+    }
+}
+
+pub(crate) fn wake_crowd(space: &Space) {
+    futex::wake(space.arena.header().crowd.low(), i32::MAX);
 }
 
 /// Rings a process's doorbell.

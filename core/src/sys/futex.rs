@@ -24,6 +24,7 @@ pub(crate) const MAX_WORDS: usize = 128;
 
 const FUTEX_WAIT_BITSET: i32 = 9;
 const FUTEX_WAKE: i32 = 1;
+const FUTEX_REQUEUE: i32 = 3;
 const FUTEX2_SIZE_U32: u32 = 2;
 
 /// Sleeps while `word` holds `value`.
@@ -42,6 +43,14 @@ pub(crate) fn wake(word: &Word32, count: i32) -> usize {
     // SAFETY: waking only reads the address as a key.
     let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAKE, count) };
     usize::try_from(r).unwrap_or(0)
+}
+
+/// Lets all who sleep on `word` sleep on `on` instead, undisturbed.
+#[cfg_attr(crash, track_caller)]
+pub(crate) fn move_sleepers(word: &Word32, on: &Word32) {
+    super::crash_point();
+    // SAFETY: moving only reads the addresses as keys.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_REQUEUE, 0, i32::MAX as usize, on.as_ptr()) };
 }
 
 #[repr(C)]
