@@ -82,8 +82,8 @@ json out '["format 99" in l["why"] for l in lines if l["byname"] == "skipped"] =
 [ ! -e "$file" ] && [ -e "$BYNAME_DIR/byname.v1.local.$(id -u)0" ]
 
 # Damage is found and named.
-byname lock damaged -- sh -c 'printf "\011" | dd of="$0" bs=1 seek=$((81 * 1048576 + 64)) conv=notrunc status=none; byname doctor > out; echo $? > doctor
+byname lock damaged -- sh -c 'printf "\143" | dd of="$0" bs=1 seek=$((81 * 1048576 + 64)) conv=notrunc status=none; byname doctor > out; echo $? > doctor
     byname --json doctor --check > json; echo $? > check; printf "\001" | dd of="$0" bs=1 seek=$((81 * 1048576 + 64)) conv=notrunc status=none' "$file"
 is "$(cat doctor check)" "$(printf '1\n1')"
-says out 'things cannot be, such as: objects 0: kind 9'
+says out 'things cannot be, such as: objects 0: kind 99'
 json json 'lines[0]["byname"] == "violation" and lines[0]["table"] == "objects" and lines[-1] == {"byname": "checked", "violations": len(lines) - 1}'
