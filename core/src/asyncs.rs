@@ -1,7 +1,8 @@
 //! Waits that occupy no thread.
 //!
 //! The record and the queues are those of any wait. The difference is who is woken: a grant sets the waiter's bit in the arena's `done`
-//! bitmap and rings the doorbell of its process, whose keeper calls the wait's `notify`. Time-outs are the keeper's too. The keeper
+//! bitmap and rings the doorbell of its process, whose keeper calls the wait's `notify`. Time-outs are the keeper's too, and the timers that are
+//! waited for: it looks at them when they are due, as a sleeping thread does for itself. The keeper
 //! only tells; the one who polls takes the grant (GRANTED → TAKEN), so that a process that dies in between gives it back.
 
 use crate::arena::layout::Waiter;
@@ -14,14 +15,16 @@ use crate::dispatch::wait::{Ended, Entered, Manner, Request};
 use crate::dispatch::word::Machine;
 use crate::error::{Error, Result};
 use crate::index;
+use crate::kinds;
 use crate::live::{self, Vitals};
 use crate::lock::{Guards, Lock};
 use crate::ops;
 use crate::owner;
 use crate::space::{Cx, Space};
-use crate::sys::clock::{self, Deadline};
+use crate::sys::clock::{self, Deadline, Due};
 use parking_lot::Mutex;
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -40,6 +43,8 @@ pub(crate) struct Asyncs(Lock<Registry>);
 struct Registry {
     waits: HashMap<u32, Arc<Pending>>,
     deadlines: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    /// The timers among what is waited for, and by how many waits.
+    timers: HashMap<ObjectRef, (Target, usize)>,
     chores: Vec<Chore>,
 }
 
@@ -52,6 +57,27 @@ struct Chore {
 }
 
 impl Registry {
+    fn begin(&mut self, pending: Arc<Pending>) {
+        for target in pending.timers() {
+            self.timers.entry(target.at).or_insert((*target, 0)).1 += 1;
+        }
+        self.waits.insert(pending.at.index, pending);
+    }
+
+    fn end(&mut self, pending: &Pending) {
+        if self.waits.remove(&pending.at.index).is_none() {
+            return;
+        }
+        for target in pending.timers() {
+            if let Entry::Occupied(mut timer) = self.timers.entry(target.at) {
+                timer.get_mut().1 -= 1;
+                if timer.get().1 == 0 {
+                    timer.remove();
+                }
+            }
+        }
+    }
+
     /// Deadlines of waits that ended early stay until they are many.
     fn forget_ended(&mut self) {
         if self.deadlines.len() > 2 * self.waits.len() + 64 {
@@ -110,7 +136,7 @@ impl Asyncs {
             record: cx.space.arena.waiter(at.index)?,
         });
         let mut registry = self.0.lock();
-        registry.waits.insert(at.index, pending.clone());
+        registry.begin(pending.clone());
         registry.forget_ended();
         let sooner = request.deadline.nanos().is_some_and(|due| {
             registry.deadlines.push(Reverse((due, at.index, at.generation)));
@@ -124,7 +150,7 @@ impl Asyncs {
             pending.drop_it(cx);
             return Err(error);
         }
-        if sooner {
+        if sooner || pending.timers().next().is_some() && !pending.is_decided() {
             grant::ring(cx.space, cx.space.me().slot);
         }
         Ok(pending)
@@ -132,6 +158,7 @@ impl Asyncs {
 
     /// The keeper's turn: tells the waits that were decided; gives the next deadline.
     pub(crate) fn turn(&self, cx: Cx) -> Result<Deadline> {
+        let tick = self.tick(cx);
         let decided = self.decided(cx)?;
         for pending in decided {
             pending.tell();
@@ -141,8 +168,20 @@ impl Asyncs {
             pending.end();
             pending.tell();
         }
+        let next = next.min(tick);
         let chores = self.do_chores(cx);
         Ok(if chores { next.min(Deadline::at(clock::now() + 1_000_000)) } else { next })
+    }
+
+    /// Looks at the timers that are waited for; when it is to be done again.
+    fn tick(&self, cx: Cx) -> Deadline {
+        let timers: Vec<Target> = self.0.lock().timers.values().map(|(target, _)| *target).collect();
+        let next = timers.into_iter().map(|target| match kinds::tick(cx.hurried(CHORE_NS), target) {
+            Ok(due) => due.map_or(Deadline::NEVER, Due::deadline),
+            Err(error) if lock::is_busy(&error) => Deadline::at(clock::now() + 1_000_000),
+            Err(_) => Deadline::NEVER, // it has ended, or is damaged: that is told to who waits, by others
+        });
+        next.fold(Deadline::NEVER, Deadline::min)
     }
 
     /// The waits whose time is up, and when the next one is due.
@@ -248,6 +287,10 @@ impl Pending {
         claim.generation() != self.at.generation || !claim.is_waiting()
     }
 
+    fn timers(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| target.machine.is_timed())
+    }
+
     /// Ends the wait from our side; false if it was decided.
     fn end(&self) -> bool {
         let ours = |claim: &Claim| claim.generation() == self.at.generation;
@@ -317,7 +360,7 @@ impl Pending {
     }
 
     fn take_out(&self) -> Option<Entered> {
-        self.space.asyncs.0.lock().waits.remove(&self.at.index);
+        self.space.asyncs.0.lock().end(self);
         self.entered.lock().take()
     }
 

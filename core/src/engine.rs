@@ -12,6 +12,7 @@ use crate::dispatch::word::{Family, Machine, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, Entry, Glance, Opened, right};
 use crate::index::{self, Blueprint};
+use crate::kinds;
 use crate::name::{self, Parsed};
 use crate::ops::{self, Taken};
 use crate::owner;
@@ -26,9 +27,11 @@ use std::sync::Arc;
 
 mod flags;
 mod look;
+mod timer;
 
 pub use flags::HandleFlags;
 pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
+pub use timer::{Due, Period, TimerState};
 
 // --- namespaces
 
@@ -377,6 +380,11 @@ pub enum Spec {
         /// Whether permits of a dead process come back.
         robust: bool,
     },
+    /// A timer, which is not set.
+    Timer {
+        /// Manual or auto.
+        reset: Reset,
+    },
 }
 
 impl Spec {
@@ -385,6 +393,7 @@ impl Spec {
             Spec::Mutex { .. } => Kind::Mutex,
             Spec::Event { .. } => Kind::Event,
             Spec::Semaphore { .. } => Kind::Semaphore,
+            Spec::Timer { .. } => Kind::Timer,
         }
     }
 
@@ -411,8 +420,14 @@ impl Spec {
             Spec::Semaphore { initial, maximum, robust } => {
                 (if robust { Machine::RobustSemaphore } else { Machine::Semaphore }, State::semaphore(initial as u32), maximum as u32)
             }
+            Spec::Timer { reset: Reset::Manual } => (Machine::ManualTimer, State::event(false), 0),
+            Spec::Timer { reset: Reset::Auto } => (Machine::AutoTimer, State::event(false), 0),
         };
-        Blueprint { machine, state, maximum, owned: owner.is_some(), annex: None }
+        let annex = match self {
+            Spec::Timer { .. } => Some(kinds::timer::FRESH),
+            _ => None,
+        };
+        Blueprint { machine, state, maximum, owned: owner.is_some(), annex }
     }
 }
 
@@ -938,8 +953,8 @@ impl HandleRef {
     fn grantable(self) -> Result<Opened> {
         let opened = self.0.open(right::SYNCHRONIZE)?;
         match Kind::of(opened.target.machine) {
-            Kind::Event => Err(wrong_kind(opened, Kind::Mutex)),
-            _ => Ok(opened),
+            Kind::Mutex | Kind::Semaphore => Ok(opened),
+            _ => Err(wrong_kind(opened, Kind::Mutex)),
         }
     }
 }
@@ -1126,8 +1141,8 @@ fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Space, Vec<Tar
 fn satisfied(cx: Cx, targets: &[Target], owning: &Owning, ended: Ended) -> Result<Outcome<Satisfied>> {
     let grant = |target: &Target, taken: Taken| -> Result<Option<Grant>> {
         match Kind::of(target.machine) {
-            Kind::Event => Ok(None),
-            _ => granted(cx, *target, owning.share(target.machine), taken).map(Some),
+            Kind::Mutex | Kind::Semaphore => granted(cx, *target, owning.share(target.machine), taken).map(Some),
+            _ => Ok(None),
         }
     };
     Ok(Outcome::Got(match ended {

@@ -21,7 +21,7 @@ use crate::arena::layout::{Process, RING_SEATS, SEATS, Table};
 use crate::arena::refs::ProcessRef;
 use crate::cell::private::Ordering;
 use crate::cell::{Word32, fence};
-use crate::dispatch::grant;
+use crate::dispatch::{grant, wait};
 use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles;
@@ -35,7 +35,7 @@ use crate::planted::{self, Planted};
 use crate::recover;
 use crate::refs;
 use crate::space::{self, Cx, SPACES_LOCK, Space};
-use crate::sys::clock::{self, Deadline};
+use crate::sys::clock::{self, Deadline, Exact};
 use crate::sys::robust::{OWNER_DIED, SeatList, WAITERS};
 use crate::sys::{code, fork, futex, process};
 use std::sync::{Once, mpsc};
@@ -162,7 +162,8 @@ fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Vec<ProcessRef> {
 /// The keeper's life.
 fn watch(cx: Cx) {
     let space = cx.space;
-    let mut round = Round { belt: 0, everything: true, not_yet: 0, damaged: vec![] };
+    Exact::for_good();
+    let mut round = Round { belt: 0, everything: true, not_yet: 0, damaged: vec![], wall: clock::offset() };
     loop {
         match turn(cx, &mut round) {
             Ok(true) => {}
@@ -187,7 +188,12 @@ struct Round {
     not_yet: u32,
     /// The dead that could not be buried, when to try again, and how long after that if it is in vain.
     damaged: Vec<(ProcessRef, u64, u64)>,
+    /// Where the wall clock stood, as seen from the monotonic one.
+    wall: i64,
 }
+
+/// A wall clock that moves by more than this between two looks has been set, or the machine was suspended.
+const STEP_NS: u64 = 1_000_000;
 
 impl Round {
     /// Whether it is to be passed over now.
@@ -231,6 +237,10 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
         }
         space.asyncs.look_at_all(cx, true);
         expire_children(space)?;
+        let wall = clock::offset();
+        if wall.abs_diff(std::mem::replace(&mut round.wall, wall)) > STEP_NS {
+            wait::rouse_own(space)?; // who sleeps until an instant of the wall clock
+        }
     }
     until = until.min(Deadline::at(round.belt));
     let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];

@@ -12,6 +12,7 @@ use crate::dispatch::lock::{self, Locked, Patience, Target};
 use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
+use crate::kinds;
 use crate::live::{self, Vitals};
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
@@ -130,6 +131,7 @@ fn try_take_slowly(cx: Cx, target: Target, owner: OwnerRef) -> Result<Option<Tak
     if target.machine == Machine::RobustSemaphore {
         index::return_permits_of_the_dead(cx, target)?;
     }
+    kinds::tick(cx, target)?;
     let mut patience = Patience::new(Deadline::NEVER);
     loop {
         let word = target.look()?;
@@ -352,7 +354,7 @@ fn change_and_serve(cx: Cx, target: Target, polite: bool, change: impl Fn(Word) 
 }
 
 /// Hands out, unlocks in order, wakes.
-fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
+pub(crate) fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
     let (cx, at) = (locked.cx, locked.target.at);
     let space = cx.space;
     let mut wakes = Wakes::default();
@@ -369,7 +371,7 @@ fn serve(mut locked: Locked, all: Option<AllLock>, polite: bool) -> Result<()> {
 
 /// A wait-all that could not be tried, because somebody who is stopped has another of its objects, is our keeper's to try again, and our reaper's if we
 /// die: what was signalled is signalled. Only who serves an object that our process does not hold, as a reaper does, must come back himself.
-fn or_later(cx: Cx, at: ObjectRef, served: Result<()>) -> Result<()> {
+pub(crate) fn or_later(cx: Cx, at: ObjectRef, served: Result<()>) -> Result<()> {
     match served {
         Err(error) if lock::is_busy(&error) && cx.space.asyncs.serve_later(cx, at) => Ok(()),
         other => other,
@@ -377,7 +379,7 @@ fn or_later(cx: Cx, at: ObjectRef, served: Result<()>) -> Result<()> {
 }
 
 /// Locks the object, and before it the wait-all lock where the object's waiters need it.
-fn lock_with_all(cx: Cx, target: Target) -> Result<(Option<AllLock>, Locked)> {
+pub(crate) fn lock_with_all(cx: Cx, target: Target) -> Result<(Option<AllLock>, Locked)> {
     loop {
         let all = if target.word().alls() { Some(take_all(cx)?) } else { None };
         let locked = lock::lock(cx, target)?;

@@ -14,14 +14,16 @@ mod handle;
 mod mutex;
 mod options;
 mod semaphore;
+mod timer;
 mod waits;
 
 pub use event::{Event, EventFuture};
 pub use future::WaitFuture;
 pub use handle::Pollable;
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
-pub use options::{EventOptions, MutexOptions, SemaphoreOptions};
+pub use options::{EventOptions, MutexOptions, SemaphoreOptions, TimerOptions};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
+pub use timer::{Timer, TimerFuture};
 pub use waits::{
     ByGrant, ByThread, Guard, Wait, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any,
     wait_any_async,

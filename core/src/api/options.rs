@@ -2,7 +2,7 @@
 //!
 //! Options are plain values: build one, keep it, use it for as many objects as you like.
 
-use super::{Event, Mutex, Semaphore};
+use super::{Event, Mutex, Semaphore, Timer};
 use crate::Result;
 use crate::engine::{Access, Handle, Kind, Namespace, Reset, Spec};
 use std::ops::{BitOr, BitOrAssign};
@@ -103,6 +103,7 @@ macro_rules! common_options {
 common_options!(MutexOptions, Mutex, ".unnamed()");
 common_options!(EventOptions, Event, ".unnamed(Reset::Manual)");
 common_options!(SemaphoreOptions, Semaphore, ".unnamed(1, 1)");
+common_options!(TimerOptions, Timer, ".unnamed(Reset::Manual)");
 
 /// How to make or open a [`Mutex`]; begins with [`Mutex::options`].
 ///
@@ -384,5 +385,78 @@ impl SemaphoreOptions {
 
     fn spec(self, initial: u32, maximum: u32) -> Spec {
         Spec::Semaphore { initial: i64::from(initial), maximum: i64::from(maximum), robust: self.robust }
+    }
+}
+
+/// How to make or open a [`Timer`]; begins with [`Timer::options`].
+///
+/// # Examples
+/// ```
+/// use byname::{Reset, Timer, TimerOptions};
+///
+/// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+/// let options: TimerOptions = Timer::options().namespace(&tests);
+/// let beat = options.create("beat", Reset::Auto)?;
+/// assert!(!options.open("beat")?.created());
+/// # drop(beat);
+/// # Ok::<(), byname::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct TimerOptions {
+    common: Common,
+}
+
+impl TimerOptions {
+    pub(super) const fn new() -> Self {
+        TimerOptions { common: Common::DEFAULT }
+    }
+
+    /// Makes the timer, or opens it if it exists; see [`Timer::create`].
+    ///
+    /// # Errors
+    /// As [`Timer::create`]; AccessDenied (5) for an [`access`](Self::access) mask that a timer does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// use byname::{Reset, Timer};
+    ///
+    /// let timer = Timer::options().namespace(&tests).create("beat", Reset::Manual)?;
+    /// assert!(!timer.is_signaled()?);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn create(self, name: &str, reset: Reset) -> Result<Timer> {
+        self.common.create(Some(name), Spec::Timer { reset }).map(Timer::over)
+    }
+
+    /// Opens an existing timer; see [`Timer::open`].
+    ///
+    /// # Errors
+    /// As [`Timer::open`]; AccessDenied (5) for an [`access`](Self::access) mask of 0, or with a bit that a timer does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// let missing = byname::Timer::options().namespace(&tests).open("nobody made this");
+    /// assert_eq!(missing.unwrap_err().win32(), 2);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn open(self, name: &str) -> Result<Timer> {
+        self.common.open(name, Kind::Timer).map(Timer::over)
+    }
+
+    /// Makes a timer without a name; see [`Timer::unnamed`].
+    ///
+    /// # Errors
+    /// As [`Timer::unnamed`].
+    ///
+    /// # Examples
+    /// ```
+    /// let timer = byname::Timer::options().unnamed(byname::Reset::Auto)?;
+    /// assert_eq!(timer.name(), None);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn unnamed(self, reset: Reset) -> Result<Timer> {
+        self.common.create(None, Spec::Timer { reset }).map(Timer::over)
     }
 }

@@ -293,6 +293,36 @@ impl Locked {
         Ok(())
     }
 
+    /// Has all who wait look at the object again: threads are poked, and of each process without a thread's wait the keeper is rung once.
+    pub(crate) fn rouse(&mut self, wakes: &mut Wakes) -> Result<()> {
+        let mut rung: Vec<ProcessRef> = Vec::new();
+        let mut next = self.target.record.head.load();
+        let mut steps = Bounded::new(self);
+        while let Some(index) = next.checked_sub(1) {
+            steps.step(self)?;
+            let node = self.node(index)?;
+            next = node.next.load();
+            let Some((at, waiter, mut claim)) = self.claim_of(node)? else { continue };
+            if waiter.flags.load() & WAITER_ASYNC != 0 {
+                if let Some(home) = live::process_of_waiter(self.cx.space, at.index).filter(|home| !rung.contains(home)) {
+                    rung.push(home);
+                    wakes.push(at);
+                }
+                continue;
+            }
+            while let Some(poked) = claim.poke().filter(|claim| claim.generation() == at.generation) {
+                match waiter.claim.cas(claim.0, poked.0) {
+                    Ok(()) => {
+                        wakes.push(at);
+                        break;
+                    }
+                    Err(met) => claim = Claim(met),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Releases a mutex that sleepers wait for: the front one is woken to compete, or handed the mutex when it has waited long.
     pub(crate) fn hand_out_politely(&mut self, all: Option<&AllLock>, wakes: &mut Wakes) -> Result<()> {
         let mut steps = Bounded::new(self);

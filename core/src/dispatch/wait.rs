@@ -15,17 +15,18 @@ use super::grant::WAITER_ASYNC;
 use super::lock::{self, NoLock, Target, node_kind};
 use super::spin;
 use super::word::Machine;
-use crate::arena::layout::{RING_SEATS, SEATS, Waiter};
+use crate::arena::layout::{RING_SEATS, SEATS, Table, Waiter};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::cell::Word32;
 use crate::error::{Error, ErrorKind, Result};
+use crate::kinds;
 use crate::live::{self, Vitals};
 use crate::ops::{self, Taken};
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
 use crate::pools::Wait;
-use crate::space::Cx;
-use crate::sys::clock::{self, Deadline};
+use crate::space::{Cx, Space};
+use crate::sys::clock::{self, Deadline, Due, Until};
 use crate::sys::futex::{self, Woken};
 use crate::sys::{process, robust};
 
@@ -35,7 +36,7 @@ pub(crate) type Interrupt<'a> = Option<&'a mut dyn FnMut() -> bool>;
 /// A blocked call that may be interrupted looks up this often.
 const SLICE_NS: u64 = 50_000_000;
 
-/// A thread that waits for a mutex looks after its owner this often, whatever the kernel told it.
+/// A thread that waits for a mutex or a timer looks after it this often, whatever it was told.
 const BELT_NS: u64 = 1_000_000_000;
 
 /// How a wait ended.
@@ -158,6 +159,7 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
         }
     } else {
         check_depths(request)?;
+        request.targets.iter().try_for_each(|target| kinds::tick(cx, *target).map(drop)).or_else(unless_busy)?;
         if !request.poll || request.targets.iter().all(|t| may_take(cx, *t, request.owner)) {
             return Ok(None); // only under the locks can all be had
         }
@@ -167,6 +169,11 @@ pub(crate) fn at_once(cx: Cx, request: Request<'_>) -> Result<Option<Ended>> {
     }
     calm(cx, request);
     Ok(Some(Ended::TimedOut))
+}
+
+/// Somebody who is stopped has the object: what is known of it holds.
+fn unless_busy(error: Error) -> Result<()> {
+    if lock::is_busy(&error) { Ok(()) } else { Err(error) }
 }
 
 /// A wait-all must not take what it can only keep in part: whether the caller may own its own mutexes once more is asked first, and cannot change
@@ -240,6 +247,18 @@ impl Manner {
             _ => all::node_kind_of(all),
         }
     }
+}
+
+/// Has every sleeping thread of this process look at its wait again.
+pub(crate) fn rouse_own(space: &'static Space) -> Result<()> {
+    for index in 0..space.arena.high_water(Table::Waiters) {
+        let waiter = space.arena.waiter(index)?;
+        let is_ours = live::process_of_waiter(space, index) == Some(space.me()) && waiter.flags.load() & WAITER_ASYNC == 0;
+        if is_ours && waiter.claim.update(|claim| Claim(claim).poke().map(|poked| poked.0)).is_ok() {
+            futex::wake(waiter.claim.low(), 1);
+        }
+    }
+    Ok(())
 }
 
 /// A wait that has its records.
@@ -364,9 +383,20 @@ impl Entered {
         }
     }
 
-    /// Looks after the mutexes among the objects: a poke is answered, a free one is handed out (whoever was poked for it may be stopped, or gone),
+    /// Looks at the clock for the timers among the objects, and after the mutexes: a poke is answered, a free one is handed out (whoever was poked for it may be stopped, or gone),
     /// a dead owner's is abandoned, an owner watched. True if the claim should be looked at again before sleeping.
     fn look(&self, cx: Cx, request: Request<'_>, poked: bool, watch: &mut Watch) -> Result<bool> {
+        for target in request.targets.iter().filter(|t| t.machine.is_timed()) {
+            watch.is_needed = true;
+            let due = match kinds::tick(cx.hurried(BLINK_NS), *target) {
+                Err(error) if lock::is_busy(&error) => Some(Due::monotonic(clock::now() + BLINK_NS)),
+                other => other?,
+            };
+            watch.due = due.map_or(watch.due, |due| Some(due.sooner(watch.due)));
+            if !self.claim().is_waiting() {
+                return Ok(true);
+            }
+        }
         for target in request.targets.iter().filter(|t| t.machine == Machine::Mutex) {
             watch.is_needed = true;
             let word = target.word();
@@ -473,8 +503,10 @@ struct Watch {
     cx: Cx,
     words: [Option<(&'static Word32, u32)>; WATCHED],
     len: usize,
-    /// A mutex is among the objects: look after it now and then, whatever the kernel tells.
+    /// A mutex or a timer is among the objects: look after it now and then, whatever we are told.
     is_needed: bool,
+    /// When the first of the timers among the objects is due.
+    due: Option<Due>,
     /// The seats we sit on: process slot and seat.
     seats: [(u32, usize); WATCHED / 2],
     seated: usize,
@@ -485,7 +517,7 @@ const WATCHED: usize = 16;
 
 impl Watch {
     fn new(cx: Cx) -> Watch {
-        Watch { cx, words: [None; WATCHED], len: 0, is_needed: false, seats: [(0, 0); WATCHED / 2], seated: 0 }
+        Watch { cx, words: [None; WATCHED], len: 0, is_needed: false, due: None, seats: [(0, 0); WATCHED / 2], seated: 0 }
     }
 
     /// Watches a living owner: a free seat of its process, and its thread's word.
@@ -537,8 +569,9 @@ impl Watch {
 
     /// Sleeps on the claim and the watched words; whoever finds a death wakes the others who sleep on it.
     fn sleep(self, record: &'static Waiter, claim: Claim, deadline: Deadline) -> Result<Woken> {
+        let until = self.due.map_or(Until::from(deadline), |due| Until::due(due, deadline));
         if self.len == 0 {
-            return Ok(futex::wait(record.claim.low(), claim.low(), deadline));
+            return Ok(futex::wait(record.claim.low(), claim.low(), until));
         }
         let mut words = [(record.claim.low(), claim.low()); WATCHED + 1];
         for (slot, word) in words[1..].iter_mut().zip(self.words.iter().flatten()) {
@@ -546,7 +579,7 @@ impl Watch {
         }
         // A death before the values were read is found here, one after it by the kernel's compare.
         let died = words[1..=self.len].iter().any(|(_, value)| robust::died(*value));
-        let woken = if died { Woken::Changed } else { futex::wait_many(&words[..=self.len], deadline) };
+        let woken = if died { Woken::Changed } else { futex::wait_many(&words[..=self.len], until) };
         words[1..=self.len].iter().for_each(|(word, _)| robust::pass_on(word));
         for &(slot, seat) in &self.seats[..self.seated] {
             if robust::died(self.cx.space.arena.process(slot)?.seats[seat].load() as u32) {

@@ -106,6 +106,12 @@ impl Machine {
         }
     }
 
+    /// Whether it is signalled by the clock, so that whoever looks has to look at that first (`kinds::tick`).
+    #[inline]
+    pub(crate) fn is_timed(self) -> bool {
+        matches!(self, Machine::ManualTimer | Machine::AutoTimer | Machine::Watchdog)
+    }
+
     /// What people call it.
     pub(crate) fn noun(self) -> &'static str {
         match self.family() {

@@ -97,7 +97,7 @@ impl HandleRef {
         Ok(SemaphoreState { available: state.count(), maximum: opened.target.record.maximum.load(), robust })
     }
 
-    fn look(self, kind: Kind) -> Result<(Opened, Sight)> {
+    pub(super) fn look(self, kind: Kind) -> Result<(Opened, Sight)> {
         let opened = self.of_kind(kind, right::QUERY)?;
         Ok((opened, look::look(opened.space, opened.target)?))
     }

@@ -1,13 +1,17 @@
-//! The kinds that are more than a word: what they keep in their annex, and the four moments at which the rest of the core asks for them.
+//! The kinds that are more than a word: what they keep in their annex, and the moments at which the rest of the core asks for them.
 //!
 //! An *annex* belongs to its object from [`build`] to [`bury`]. Between them its words change under the object's lock alone, unless a kind says
 //! otherwise at the top of its file.
 
-use crate::arena::layout::Object;
+pub(crate) mod timer;
+
+use crate::arena::layout::{Annex, Object};
 use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::dispatch::lock::{Locked, Target};
-use crate::error::Result;
+use crate::dispatch::word::Family;
+use crate::error::{Error, Result};
 use crate::space::{Cx, Space};
+use crate::sys::clock::Due;
 
 /// A new object, reserved for the caller and filled in, gets what it needs besides its record. Whoever dies here is followed by [`bury`].
 pub(crate) fn build(_cx: Cx, _target: Target) -> Result<()> {
@@ -20,11 +24,38 @@ pub(crate) fn bury(_space: &Space, _at: ObjectRef, _record: &Object) -> Result<(
 }
 
 /// Whoever had the object locked has died: what he left half done is finished, or undone. The state follows from the annex.
-pub(crate) fn mend(_locked: &mut Locked) -> Result<()> {
-    Ok(())
+pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
+    match locked.target.machine.family() {
+        Family::Timer => timer::mend(locked),
+        _ => Ok(()),
+    }
 }
 
 /// A process that held the object has died: nothing in the object speaks of it afterwards.
-pub(crate) fn settle(_cx: Cx, _dead: ProcessRef, _target: Target) -> Result<()> {
-    Ok(())
+pub(crate) fn settle(cx: Cx, _dead: ProcessRef, target: Target) -> Result<()> {
+    match target.machine.family() {
+        Family::Timer => timer::rouse(cx, target),
+        _ => Ok(()),
+    }
+}
+
+/// An object that is signalled by the clock is, if its time has come. When it is to be looked at next; `None`: when somebody is told.
+#[inline]
+pub(crate) fn tick(cx: Cx, target: Target) -> Result<Option<Due>> {
+    if target.machine.is_timed() { tick_timed(cx, target) } else { Ok(None) }
+}
+
+#[cold]
+fn tick_timed(cx: Cx, target: Target) -> Result<Option<Due>> {
+    match target.machine.family() {
+        Family::Timer => timer::tick(cx, target),
+        _ => Ok(None),
+    }
+}
+
+/// The annex of an object. Closed, if the object has ended; damage is told.
+pub(crate) fn annex(space: &Space, target: Target) -> Result<&'static Annex> {
+    let index = target.record.annex.load().checked_sub(1).ok_or_else(Error::closed)?;
+    let annex = space.arena.annex(index)?;
+    if ObjectRef::unpack(annex.owner.load()) == Some(target.at) { Ok(annex) } else { Err(Error::closed()) }
 }

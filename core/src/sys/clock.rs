@@ -1,13 +1,28 @@
-//! Time: one clock (CLOCK_MONOTONIC), one type for "until when".
+//! Time: CLOCK_MONOTONIC, one type for "until when"; and for timers CLOCK_REALTIME beside it.
 
 use crate::timeout::Timeout;
+use std::cell::Cell;
 
 /// Nanoseconds of CLOCK_MONOTONIC, which all processes of the machine share.
 pub(crate) fn now() -> u64 {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds since 1970 (CLOCK_REALTIME), which somebody may set; 0 before.
+pub(crate) fn wall() -> u64 {
+    read(libc::CLOCK_REALTIME)
+}
+
+fn read(clock: libc::clockid_t) -> u64 {
     let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `ts` is a valid place for the result, and the clock id always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut ts) };
-    ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64
+    unsafe { libc::clock_gettime(clock, &mut ts) };
+    (ts.tv_sec.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(ts.tv_nsec as u64)
+}
+
+/// How far the wall clock is before the monotonic one: it changes when somebody sets the clock, and when the machine was suspended.
+pub(crate) fn offset() -> i64 {
+    wall().wrapping_sub(now()) as i64
 }
 
 /// Until when a call may block: an absolute monotonic time, or for ever.
@@ -41,8 +56,156 @@ impl Deadline {
         self.0
     }
 
+    /// How long until then; `None` for ever.
+    fn left(self) -> Option<u64> {
+        self.0.map(|at| at.saturating_sub(now()))
+    }
+}
+
+/// An instant of one of the two clocks, as a word of the arena: bit 63 says that it is the wall clock's; 0 is no instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Due(u64);
+
+const WALL: u64 = 1 << 63;
+
+impl Due {
+    /// An instant that is too far for the clock is its last one.
+    pub(crate) fn monotonic(ns: u64) -> Due {
+        Due(ns.clamp(1, WALL - 1))
+    }
+
+    pub(crate) fn on_wall(ns: u64) -> Due {
+        Due(WALL | ns.min(WALL - 1))
+    }
+
+    pub(crate) fn unpack(word: u64) -> Option<Due> {
+        (word != 0).then_some(Due(word))
+    }
+
+    pub(crate) fn pack(self) -> u64 {
+        self.0
+    }
+
+    fn is_on_wall(self) -> bool {
+        self.0 & WALL != 0
+    }
+
+    fn clock_now(self) -> u64 {
+        if self.is_on_wall() { wall() } else { now() }
+    }
+
+    /// How long until then, in nanoseconds, as its clock goes now.
+    pub(crate) fn left(self) -> u64 {
+        (self.0 & !WALL).saturating_sub(self.clock_now())
+    }
+
+    pub(crate) fn passed(self) -> bool {
+        self.left() == 0
+    }
+
+    /// The first of the instants that follow this one, which has passed, at intervals of `period`, and are still to come; on the monotonic clock.
+    pub(crate) fn next(self, period: u64) -> Due {
+        let late = self.clock_now().saturating_sub(self.0 & !WALL) % period.max(1);
+        Due::monotonic(now().saturating_add(period - late))
+    }
+
+    /// The same instant for a sleep that minds the monotonic clock alone: wrong as soon as somebody sets the wall clock.
+    pub(crate) fn deadline(self) -> Deadline {
+        Deadline::at(now().saturating_add(self.left()))
+    }
+
+    /// The one that comes first.
+    pub(crate) fn sooner(self, other: Option<Due>) -> Due {
+        other.filter(|other| other.left() < self.left()).unwrap_or(self)
+    }
+}
+
+/// Until when a sleep lasts, and by which clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Until {
+    at: Option<u64>,
+    pub(super) clock: libc::clockid_t,
+    is_exact: bool,
+}
+
+impl From<Deadline> for Until {
+    fn from(deadline: Deadline) -> Until {
+        Until { at: deadline.0, clock: libc::CLOCK_MONOTONIC, is_exact: false }
+    }
+}
+
+impl Until {
+    /// Until `due`, to the microsecond, and no longer than until the deadline. A sleep until an instant of the wall clock ends as soon as the clock
+    /// is set beyond it, and lasts too long when it is set back.
+    pub(crate) fn due(due: Due, deadline: Deadline) -> Until {
+        let (left, limit) = (due.left(), deadline.left());
+        match limit {
+            Some(limit) if limit < left && !due.is_on_wall() => Until::from(deadline),
+            limit => {
+                let clock = if due.is_on_wall() { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
+                let at = due.0 & !WALL;
+                let at = limit.map_or(at, |limit| at.min(due.clock_now().saturating_add(limit)));
+                Until { at: Some(at), clock, is_exact: true }
+            }
+        }
+    }
+
     pub(super) fn timespec(self) -> Option<libc::timespec> {
-        self.0.map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 })
+        self.at.map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 })
+    }
+
+    pub(super) fn passed(self) -> bool {
+        self.at.is_some_and(|at| read(self.clock) >= at)
+    }
+
+    /// The same, but `ns` from now at most.
+    pub(super) fn within(self, ns: u64) -> Until {
+        let soon = read(self.clock).saturating_add(ns);
+        Until { at: Some(self.at.map_or(soon, |at| at.min(soon))), ..self }
+    }
+
+    /// To be held while one sleeps.
+    pub(super) fn exactly(self) -> Option<Exact> {
+        self.is_exact.then(Exact::new)
+    }
+}
+
+/// While it lives, sleeps of the calling thread end at their time, not up to 50 us after it (`timer_slack`).
+#[derive(Debug)]
+pub(crate) struct Exact(u64);
+
+thread_local! {
+    /// Whether the thread sleeps exactly for good.
+    static IS_EXACT: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Exact {
+    fn new() -> Exact {
+        if IS_EXACT.get() {
+            return Exact(1);
+        }
+        // SAFETY: both calls take numbers and concern the calling thread alone.
+        let before = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+        if before > 1 {
+            // SAFETY: as above.
+            unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+        }
+        Exact(u64::try_from(before).unwrap_or(1))
+    }
+
+    /// The calling thread is ours: it sleeps so for good.
+    pub(crate) fn for_good() {
+        std::mem::forget(Exact::new());
+        IS_EXACT.set(true);
+    }
+}
+
+impl Drop for Exact {
+    fn drop(&mut self) {
+        if self.0 > 1 {
+            // SAFETY: as in the constructor; it puts back what was there.
+            unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, self.0) };
+        }
     }
 }
 

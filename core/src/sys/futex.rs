@@ -3,7 +3,7 @@
 //! All waits here are *shared* (no private flag): the words cross processes. A sleeper gives the values that it saw;
 //! the kernel compares and sleeps in one step, so a wake between the look and the sleep is never lost.
 
-use super::clock::Deadline;
+use super::clock::Until;
 use super::errno;
 use crate::cell::Word32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,17 +23,23 @@ pub(crate) enum Woken {
 pub(crate) const MAX_WORDS: usize = 128;
 
 const FUTEX_WAIT_BITSET: i32 = 9;
+const FUTEX_CLOCK_REALTIME: i32 = 256;
 const FUTEX_WAKE: i32 = 1;
 const FUTEX_REQUEUE: i32 = 3;
 const FUTEX2_SIZE_U32: u32 = 2;
 
 /// Sleeps while `word` holds `value`.
-pub(crate) fn wait(word: &Word32, value: u32, deadline: Deadline) -> Woken {
-    let ts = deadline.timespec();
+pub(crate) fn wait(word: &Word32, value: u32, until: impl Into<Until>) -> Woken {
+    let until = until.into();
+    let ts = until.timespec();
     let ts_ptr = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
-    // SAFETY: the word outlives the call, the time-out is null or valid; FUTEX_WAIT_BITSET takes an absolute monotonic time.
-    let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAIT_BITSET, value, ts_ptr, std::ptr::null::<u32>(), u32::MAX) };
-    outcome(r)
+    let op = FUTEX_WAIT_BITSET | if until.clock == libc::CLOCK_REALTIME { FUTEX_CLOCK_REALTIME } else { 0 };
+    let exactly = until.exactly();
+    // SAFETY: the word outlives the call, the time-out is null or valid; FUTEX_WAIT_BITSET takes an absolute time of the clock that `op` says.
+    let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, value, ts_ptr, std::ptr::null::<u32>(), u32::MAX) };
+    let woken = outcome(r);
+    drop(exactly);
+    woken
 }
 
 /// Wakes up to `count` sleepers of `word`; says how many there were.
@@ -69,10 +75,11 @@ const RECHECK_NS: u64 = 5_000_000;
 /// Sleeps while every word holds the value beside it; at most [`MAX_WORDS`].
 ///
 /// Without `futex_waitv` it sleeps on the first word alone, for at most 5 ms, and reports a change.
-pub(crate) fn wait_many(words: &[(&Word32, u32)], deadline: Deadline) -> Woken {
+pub(crate) fn wait_many(words: &[(&Word32, u32)], until: impl Into<Until>) -> Woken {
     debug_assert!(!words.is_empty() && words.len() <= MAX_WORDS);
+    let until = until.into();
     if let [(word, value)] = words {
-        return wait(word, *value, deadline);
+        return wait(word, *value, until);
     }
     if !NO_WAITV.load(Ordering::Relaxed) {
         let mut list: [WaitV; MAX_WORDS] = [const { WaitV { val: 0, uaddr: 0, flags: FUTEX2_SIZE_U32, reserved: 0 } }; MAX_WORDS];
@@ -80,18 +87,21 @@ pub(crate) fn wait_many(words: &[(&Word32, u32)], deadline: Deadline) -> Woken {
             slot.val = u64::from(*value);
             slot.uaddr = word.as_ptr() as u64;
         }
-        let ts = deadline.timespec();
+        let ts = until.timespec();
         let ts_ptr = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
+        let exactly = until.exactly();
         // SAFETY: `list` holds `words.len()` filled entries whose words outlive the call; the time-out is null or valid.
-        let r = unsafe { libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), words.len(), 0, ts_ptr, libc::CLOCK_MONOTONIC) };
-        if r >= 0 || !matches!(errno(), libc::ENOSYS | libc::EPERM) {
-            return outcome(if r >= 0 { 0 } else { r });
+        let r = unsafe { libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), words.len(), 0, ts_ptr, until.clock) };
+        let is_known = r >= 0 || !matches!(errno(), libc::ENOSYS | libc::EPERM);
+        let woken = outcome(if r >= 0 { 0 } else { r });
+        drop(exactly);
+        if is_known {
+            return woken;
         }
         NO_WAITV.store(true, Ordering::Relaxed);
     }
-    let recheck = deadline.min(Deadline::at(super::clock::now() + RECHECK_NS));
-    match wait(words[0].0, words[0].1, recheck) {
-        Woken::TimedOut if !deadline.passed() => Woken::Changed,
+    match wait(words[0].0, words[0].1, until.within(RECHECK_NS)) {
+        Woken::TimedOut if !until.passed() => Woken::Changed,
         other => other,
     }
 }
@@ -100,7 +110,7 @@ pub(crate) fn wait_many(words: &[(&Word32, u32)], deadline: Deadline) -> Woken {
 #[cfg(feature = "cli")]
 pub(crate) fn has_wait_many() -> bool {
     let (a, b) = (Word32::new(0), Word32::new(0));
-    let _ = wait_many(&[(&a, 0), (&b, 1)], Deadline::at(0)); // the second word differs: it does not sleep
+    let _ = wait_many(&[(&a, 0), (&b, 1)], super::clock::Deadline::at(0)); // the second word differs: it does not sleep
     !NO_WAITV.load(Ordering::Relaxed)
 }
 
