@@ -321,8 +321,63 @@ export class Semaphore extends Lock {
   state(): { available: number; maximum: number; robust: boolean }
 }
 
+/**
+ * A timer: signaled when its time comes (contract 6). A manual-reset timer then lets everyone through until it is set anew, an
+ * auto-reset timer exactly one. It goes on when the process that set it ends, as long as any has it open.
+ *
+ * ```js
+ * import { Timer } from 'byname'
+ *
+ * const beat = new Timer('beat')
+ * beat.set({ due: 2, period: 5 }) // after 2 ms, then every 5 ms
+ * await beat.wait()
+ * await beat.wait()
+ * beat.cancel()
+ * ```
+ */
+export class Timer extends Handle {
+  /**
+   * Makes the timer `name`, not set, or opens it if it exists; then the options say nothing. Throws as that of {@link Mutex}.
+   *
+   * @param options.manualReset stays signaled until it is set anew; by default a satisfied wait resets it
+   */
+  constructor(name?: string | null, options?: OpenOptions & { manualReset?: boolean | undefined })
+  /** Opens an existing timer; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: OpenOptions): Timer
+  /**
+   * Sets it: not signaled until it is due, and due again after each period (contract 6.1). An earlier setting is over; who waits
+   * goes on waiting for the new time. The times are the first one and that plus whole periods, however late anybody looks; those
+   * that nobody waited for are one. It is never early.
+   *
+   * @param setting.due milliseconds from now, or a `Date`, which follows the wall clock when that is set; what has passed is at once
+   * @param setting.period the interval after that in milliseconds; 0, the default: once
+   * @throws `ERR_BYNAME_INVALID_ARGUMENT` for a time that is negative, NaN or infinite, an invalid date, a period of more than
+   *   2147483647 ms
+   */
+  set(setting: { due: number | Date; period?: number | undefined }): void
+  /** Stops it. Whether it is signaled stays as it is, and who waits goes on waiting (contract 6.2). */
+  cancel(): void
+  /** How many milliseconds are left until its time comes next; `null` if it does not. */
+  remaining(): number | null
+  /** All of its state at one instant; looking takes nothing and waits for nobody. `period` is in milliseconds; 0: once. */
+  state(): { signaled: boolean; manualReset: boolean; remaining: number | null; period: number }
+  /**
+   * Waits until it is signaled, without blocking the thread.
+   *
+   * @returns `false` after the time-out
+   * @throws (rejects) as {@link Mutex.acquire}
+   */
+  wait(options?: WaitOptions): Promise<boolean>
+  /**
+   * Waits until it is signaled, blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  waitSync(options?: TimeoutOptions): boolean
+}
+
 /** What can be waited for. */
-export type Waitable = Mutex | Event | Semaphore
+export type Waitable = Mutex | Event | Semaphore | Timer
 
 /**
  * A satisfied wait. Release it when it may have taken a mutex or a semaphore's unit: nothing else gives them back.

@@ -93,7 +93,7 @@ enum {
 /** The right to wait for an object (SYNCHRONIZE). */
 #define BYNAME_ACCESS_SYNCHRONIZE 0x00100000u
 
-/** The right to set an event or release a semaphore (EVENT_MODIFY_STATE, SEMAPHORE_MODIFY_STATE). */
+/** The right to set an event or a timer, or to release a semaphore (EVENT_MODIFY_STATE, TIMER_MODIFY_STATE, SEMAPHORE_MODIFY_STATE). */
 #define BYNAME_ACCESS_MODIFY_STATE 0x00000002u
 
 /** The right to look at the state (QUERY_STATE). */
@@ -129,6 +129,10 @@ enum {
 /** The defaults: all rights, own session, one unit free, room for as many as there can be, not robust. */
 #define BYNAME_SEMAPHORE_OPTIONS_INIT \
   { (uint32_t)sizeof(byname_semaphore_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 1, 0x7FFFFFFF, 0, 0 }
+
+/** The defaults: all rights, own session, auto reset. */
+#define BYNAME_TIMER_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_timer_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
 
 
 /**
@@ -177,6 +181,30 @@ enum byname_kind
    * A semaphore.
    */
   BYNAME_KIND_SEMAPHORE = 3,
+  /**
+   * A timer.
+   */
+  BYNAME_KIND_TIMER = 4,
+  /**
+   * A watchdog.
+   */
+  BYNAME_KIND_WATCHDOG = 5,
+  /**
+   * An end of a message queue.
+   */
+  BYNAME_KIND_QUEUE = 6,
+  /**
+   * A process.
+   */
+  BYNAME_KIND_PROCESS = 7,
+  /**
+   * A job.
+   */
+  BYNAME_KIND_JOB = 8,
+  /**
+   * A mapping.
+   */
+  BYNAME_KIND_MAPPING = 9,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -408,6 +436,54 @@ typedef struct {
    */
   bool robust;
 } byname_semaphore_state;
+
+/**
+ * How to create a timer. Begin with BYNAME_TIMER_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * Not zero: stays signaled until it is set anew. Zero: each satisfied wait resets it. Ignored where the timer exists.
+   */
+  uint32_t manual_reset;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+} byname_timer_options;
+
+/**
+ * Everything that a timer is at one instant.
+ */
+typedef struct {
+  /**
+   * How long until its time comes next, in nanoseconds; -1 if it does not.
+   */
+  int64_t remaining_ns;
+  /**
+   * At which intervals its time comes, in nanoseconds; 0: once.
+   */
+  int64_t period_ns;
+  /**
+   * Its time has come since it was set (and, if a wait resets it, nobody has waited since).
+   */
+  bool signaled;
+  /**
+   * It stays signaled until it is set anew; otherwise a satisfied wait resets it.
+   */
+  bool manual_reset;
+} byname_timer_state;
 
 /**
  * What a wait for several objects tells besides its status.
@@ -832,6 +908,109 @@ byname_status byname_semaphore_available(byname_handle h,
  */
 byname_status byname_semaphore_look(byname_handle h,
                                     byname_semaphore_state *state);
+
+/**
+ * Makes a timer, not set, or opens it if the name exists; byname_handle_created() tells which.
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a timer without a name
+ * @param options  NULL: the defaults (own session, all rights, auto reset)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87), _NAME_TOO_LONG (206), _INVALID_NAME (123, 161, 6),
+ *         _PATH_NOT_FOUND (3), _WRONG_KIND (6: the name is of another kind), _ACCESS_DENIED (5), _UNSUPPORTED (50),
+ *         _NO_SPACE, _LIMIT_REACHED, or a failure of the namespace. Contract 1.2, 6.
+ */
+byname_status byname_timer_create(const char *name, const byname_timer_options *options, byname_handle *out);
+
+/**
+ * Opens an existing timer.
+ *
+ * @param name     its name, as for byname_timer_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         and what byname_timer_create() says. Contract 1.2, 6.
+ */
+byname_status byname_timer_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Sets a timer to a time from now, and to every period after that.
+ *
+ * Until then it is not signaled, whatever it was; an earlier setting is over; who waits goes on waiting for the new time. The times are the
+ * due time and that plus whole periods, however late anybody looks; those that come while nobody waits are one. Never early.
+ *
+ * ```c
+ * byname_handle beat;
+ * if (BYNAME_FAILED(byname_timer_create("beat", NULL, &beat))) return 1;
+ * if (BYNAME_FAILED(byname_timer_set(beat, 2000000, 5000000))) return 1; // after 2 ms, then every 5 ms
+ * byname_timer_wait(beat, BYNAME_INFINITE); // or anybody else who opens "beat"
+ * byname_timer_wait(beat, BYNAME_INFINITE);
+ * byname_timer_cancel(beat);
+ * byname_handle_close(beat);
+ * ```
+ *
+ * @param h          a timer's handle with the right MODIFY_STATE
+ * @param due_ns     how long from now, in nanoseconds of the monotonic clock; 0: at once
+ * @param period_ns  the interval after that, 0 (once) to 2147483647000000
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time, or a period that is too long), _CLOSED (6), _WRONG_KIND (6),
+ *         _ACCESS_DENIED (5). Contract 6.1, T1 to T16.
+ */
+byname_status byname_timer_set(byname_handle h,
+                               int64_t due_ns,
+                               int64_t period_ns);
+
+/**
+ * Sets a timer to an instant of the wall clock, and to every period after that; otherwise as byname_timer_set().
+ *
+ * When the clock is set forward past the instant, it has come; when it is set back, it comes later. The times after the first are
+ * periods apart on the monotonic clock.
+ *
+ * @param h          a timer's handle with the right MODIFY_STATE
+ * @param unix_ns    when, in nanoseconds since 1970, UTC; what has passed is at once
+ * @param period_ns  the interval after that, 0 (once) to 2147483647000000
+ * @return what byname_timer_set() says. Contract 6.1, 6.4.
+ */
+byname_status byname_timer_set_at(byname_handle h,
+                                  int64_t unix_ns,
+                                  int64_t period_ns);
+
+/**
+ * Stops a timer: its time comes no more. Whether it is signaled stays as it is; who waits goes on waiting.
+ *
+ * @param h  a timer's handle with the right MODIFY_STATE
+ * @return BYNAME_OK, also if it was not set, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 6.2.
+ */
+byname_status byname_timer_cancel(byname_handle h);
+
+/**
+ * Waits until a timer is signaled; a satisfied wait resets an auto-reset timer. The same as byname_wait(), for timers only.
+ *
+ * @param h           a timer's handle with the right SYNCHRONIZE
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
+ *         _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 6, 10.6.
+ */
+byname_status byname_timer_wait(byname_handle h,
+                                int64_t timeout_ns);
+
+/**
+ * Tells how long it is until a timer's time comes next.
+ *
+ * @param h             a timer's handle with the right QUERY_STATE
+ * @param remaining_ns  receives the time in nanoseconds; -1 if none comes
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: remaining_ns is NULL).
+ */
+byname_status byname_timer_remaining(byname_handle h,
+                                     int64_t *remaining_ns);
+
+/**
+ * Looks at all of a timer's state at one instant, without taking it and without waiting for anybody.
+ *
+ * @param h      a timer's handle with the right QUERY_STATE
+ * @param state  receives the state
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+ */
+byname_status byname_timer_look(byname_handle h,
+                                byname_timer_state *state);
 
 /**
  * Waits for one object of any kind: a mutex is acquired, an auto-reset event is reset, a semaphore gives a unit.

@@ -381,6 +381,69 @@ private:
     }
 };
 
+/**
+ * A timer: signaled when its time comes. Contract 6.
+ *
+ * ```cpp
+ * byname::timer beat("beat", byname::reset_mode::automatic);
+ * beat.set(2ms, 5ms); // after 2 ms, then every 5 ms
+ * if (!beat.wait_for(2s)) return 1;
+ * beat.cancel();
+ * ```
+ */
+class timer : public object {
+public:
+    /** A timer without a name, for this process and its forked children. */
+    explicit timer(reset_mode mode) { make(nullptr, mode); }
+    /** Makes the timer, or opens it if it exists; then `mode` is ignored. */
+    timer(const std::string &name, reset_mode mode) { make(detail::c_name(name), mode); }
+    /** The same with rights or a namespace: begin with BYNAME_TIMER_OPTIONS_INIT. */
+    timer(const std::string &name, const byname_timer_options &options) {
+        check(byname_timer_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing timer; BYNAME_ERR_NOT_FOUND where there is none. */
+    static timer open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
+    static timer open(const std::string &name, const byname_open_options &options) {
+        timer opened{closed{}};
+        check(byname_timer_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    /** Sets it to this long from now, and to every period after that if there is one. */
+    void set(timeout due, timeout period = std::chrono::nanoseconds::zero()) {
+        check(byname_timer_set(handle_, due.count(), period.count()));
+    }
+    /** Sets it to an instant of the wall clock, which it follows, and to every period after that if there is one. */
+    void set_at(const std::chrono::system_clock::time_point &due, timeout period = std::chrono::nanoseconds::zero()) {
+        const auto since = due.time_since_epoch();
+        check(byname_timer_set_at(handle_, std::chrono::duration_cast<std::chrono::nanoseconds>(since).count(), period.count()));
+    }
+    /** Stops it; whether it is signaled stays as it is. */
+    void cancel() { check(byname_timer_cancel(handle_)); }
+    /** How long until its time comes next; nothing if it does not. */
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> remaining() const {
+        std::int64_t left = -1;
+        check(byname_timer_remaining(handle_, &left));
+        if (left < 0) return std::nullopt;
+        return std::chrono::nanoseconds(left);
+    }
+
+    /** Waits until it is signaled. */
+    void wait() { check(byname_timer_wait(handle_, BYNAME_INFINITE)); }
+    /** Waits within the time; false when it is over. */
+    [[nodiscard]] bool wait_for(timeout time) { return check(byname_timer_wait(handle_, time.count())) != BYNAME_TIMED_OUT; }
+
+private:
+    struct closed {};
+    explicit timer(closed) noexcept {}
+    void make(const char *name, reset_mode mode) {
+        byname_timer_options options = BYNAME_TIMER_OPTIONS_INIT;
+        options.manual_reset = mode == reset_mode::manual;
+        check(byname_timer_create(name, &options, &handle_));
+    }
+};
+
 /** One place in a wait for several objects: made from an object of any kind, which must outlive the wait's start. */
 class waitable {
 public:

@@ -11,7 +11,7 @@
 //! | `input.rs` | pointers, strings and arrays as C passes them |
 //! | `options.rs` | the options structs and how they grow |
 //! | `handle.rs` | what every handle can do |
-//! | `mutex.rs` `event.rs` `semaphore.rs` | the kinds |
+//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
 //! | `process.rs` | what concerns the whole process |
 // The names are those of C, so that this source and the header read alike.
@@ -27,6 +27,7 @@ mod options;
 mod process;
 mod semaphore;
 mod status;
+mod timer;
 mod wait;
 
 pub use event::*;
@@ -36,4 +37,5 @@ pub use options::*;
 pub use process::*;
 pub use semaphore::*;
 pub use status::*;
+pub use timer::*;
 pub use wait::*;

@@ -14,7 +14,7 @@ use std::ptr::null;
 
 /// The right to wait for an object (SYNCHRONIZE).
 pub const BYNAME_ACCESS_SYNCHRONIZE: u32 = 0x0010_0000;
-/// The right to set an event or release a semaphore (EVENT_MODIFY_STATE, SEMAPHORE_MODIFY_STATE).
+/// The right to set an event or a timer, or to release a semaphore (EVENT_MODIFY_STATE, TIMER_MODIFY_STATE, SEMAPHORE_MODIFY_STATE).
 pub const BYNAME_ACCESS_MODIFY_STATE: u32 = 0x0002;
 /// The right to look at the state (QUERY_STATE).
 pub const BYNAME_ACCESS_QUERY_STATE: u32 = 0x0001;
@@ -119,6 +119,22 @@ pub struct byname_semaphore_options {
     pub reserved: u32,
 }
 
+/// How to create a timer. Begin with BYNAME_TIMER_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_timer_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// Not zero: stays signaled until it is set anew. Zero: each satisfied wait resets it. Ignored where the timer exists.
+    pub manual_reset: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
 const NAMESPACE: byname_namespace = byname_namespace { session: null(), boundary: null(), alias: null(), profile: 0, reserved: 0 };
 
 /// The largest `struct_size` that is taken for a struct of a newer version and not for rubbish.
@@ -162,6 +178,7 @@ options!(byname_open_options {} reserved []);
 options!(byname_mutex_options { initially_owned: 0, reserved: 0 } reserved [reserved]);
 options!(byname_event_options { manual_reset: 0, initially_set: 0 } reserved []);
 options!(byname_semaphore_options { initial: 1, maximum: i32::MAX as i64, robust: 0, reserved: 0 } reserved [reserved]);
+options!(byname_timer_options { manual_reset: 0, reserved: 0 } reserved [reserved]);
 
 /// Reads an options struct; NULL is the defaults.
 ///
@@ -253,6 +270,12 @@ impl byname_semaphore_options {
     }
 }
 
+impl byname_timer_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Timer { reset: if self.manual_reset != 0 { Reset::Manual } else { Reset::Auto } }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +301,7 @@ mod tests {
             last_end::<byname_mutex_options>(),
             last_end::<byname_event_options>(),
             last_end::<byname_semaphore_options>(),
+            last_end::<byname_timer_options>(),
         ] {
             assert_eq!(end, size);
         }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 /// In the order in which a reader of the header meets them.
-const SOURCES: &[&str] = &["status", "options", "handle", "mutex", "event", "semaphore", "wait", "process"];
+const SOURCES: &[&str] = &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "wait", "process"];
 
 const ABOUT: &str = "\
 /*
@@ -60,6 +60,10 @@ const MACROS: &str = "\
 /** The defaults: all rights, own session, one unit free, room for as many as there can be, not robust. */
 #define BYNAME_SEMAPHORE_OPTIONS_INIT \\
   { (uint32_t)sizeof(byname_semaphore_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 1, 0x7FFFFFFF, 0, 0 }
+
+/** The defaults: all rights, own session, auto reset. */
+#define BYNAME_TIMER_OPTIONS_INIT \\
+  { (uint32_t)sizeof(byname_timer_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
 ";
 
 /// Constants that cbindgen would print in decimal.
@@ -68,7 +72,7 @@ const CONSTANTS: &[(&str, u32, &str)] = &[
     (
         "BYNAME_ACCESS_MODIFY_STATE",
         BYNAME_ACCESS_MODIFY_STATE,
-        "The right to set an event or release a semaphore (EVENT_MODIFY_STATE, SEMAPHORE_MODIFY_STATE).",
+        "The right to set an event or a timer, or to release a semaphore (EVENT_MODIFY_STATE, TIMER_MODIFY_STATE, SEMAPHORE_MODIFY_STATE).",
     ),
     ("BYNAME_ACCESS_QUERY_STATE", BYNAME_ACCESS_QUERY_STATE, "The right to look at the state (QUERY_STATE)."),
     ("BYNAME_ACCESS_ALL", BYNAME_ACCESS_ALL, "Every right (MAXIMUM_ALLOWED), the default."),

@@ -36,13 +36,13 @@ const acquired = (lock, news) => (news === undefined ? newest(lock) : news && gr
 /** The slot on the desk, as a list of one. */
 const alone = desk.subarray(0, 1)
 
-/** Starts a wait for an event. */
-function startWait(event, timeout) {
-  ask(event)
+/** Starts a wait for an object that gives no grant. */
+function startWait(object, timeout) {
+  ask(object)
   return addon.start(alone, false, timeout)
 }
 
-const happened = (event, news) => news !== null
+const happened = (object, news) => news !== null
 
 /** What a mutex and a semaphore have in common: they are acquired, and an acquisition is a grant. */
 class Lock extends Handle {
@@ -185,4 +185,4 @@ class Semaphore extends Lock {
   }
 }
 
-module.exports = { Access, Event, Lock, Mutex, Semaphore }
+module.exports = { Access, Event, Lock, Mutex, Semaphore, happened, opened, placed, startWait }

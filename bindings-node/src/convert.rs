@@ -1,14 +1,20 @@
 //! Arguments that more than one function takes.
 
 use crate::fault::Fault;
-use crate::js::{Js, Value};
+use crate::js::{Js, Reply, Value};
 use byname::engine::Access;
 use byname::{Error, Timeout};
+use std::time::Duration;
 
 /// A time-out in milliseconds; `Infinity` waits for ever.
 #[inline]
 pub(crate) fn timeout<'s>(js: Js<'s>, value: Value<'s>) -> Result<Timeout, Fault> {
     Ok(Timeout::from_millis(js.number(value)?)?)
+}
+
+/// A time in milliseconds, for JavaScript.
+pub(crate) fn millis(js: Js<'_>, time: Duration) -> Reply<'_> {
+    js.make_number(time.as_secs_f64() * 1e3)
 }
 
 /// An object's name, or `undefined` for none.

@@ -14,7 +14,7 @@ pub(crate) fn handle<'s>(js: Js<'s>, state: &State, slot: Value<'s>) -> Result<H
     Ok(state.handle(js.int(slot)?))
 }
 
-fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access]: [Value<'s>; 3], spec: Spec) -> Reply<'s> {
+pub(crate) fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access]: [Value<'s>; 3], spec: Spec) -> Reply<'s> {
     let name = convert::name(js, name)?;
     let made = chosen(js, state, namespace)?.create(name.as_deref(), spec, convert::access(js, access)?)?;
     js.make_int(state.adopt(made))

@@ -17,6 +17,7 @@ mod mailbox;
 mod namespaces;
 mod slab;
 mod state;
+mod timers;
 mod waits;
 
 use js::{Js, natives};
@@ -69,6 +70,12 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "mutexState" => handles::mutex_state,
         "eventState" => handles::event_state,
         "semaphoreState" => handles::semaphore_state,
+
+        "createTimer" => timers::create_timer,
+        "setTimer" => timers::set,
+        "setTimerAt" => timers::set_at,
+        "cancelTimer" => timers::cancel,
+        "timerState" => timers::look,
 
         "tryAcquire" => grants::try_acquire,
         "acquire" => grants::acquire,

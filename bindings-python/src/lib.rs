@@ -22,6 +22,7 @@ mod process;
 mod semaphore;
 mod state;
 mod time;
+mod timer;
 mod wait;
 
 use pyo3::prelude::*;
@@ -48,7 +49,9 @@ mod _byname {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
-    use crate::state::{EventState, MutexState, SemaphoreState};
+    use crate::state::{EventState, MutexState, SemaphoreState, TimerState};
+    #[pymodule_export]
+    use crate::timer::Timer;
     #[pymodule_export]
     use crate::wait::{WaitResult, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async};
 

@@ -71,6 +71,35 @@ state! {
     }
 }
 
+state! {
+    /// Everything that a timer is at one instant.
+    ///
+    /// >>> import byname
+    /// >>> byname.Timer(manual_reset=True).state
+    /// TimerState(signaled=False, manual_reset=True, remaining=None, period=0.0)
+    TimerState {
+        /// Whether its time had come since it was set (and, if it resets itself, nobody had waited since).
+        signaled: bool,
+        /// Whether it stays signaled until it is set anew.
+        manual_reset: bool,
+        /// How many seconds were left until its time came next, or None if it did not.
+        remaining: Option<f64>,
+        /// At which intervals its time came, in seconds; 0: once.
+        period: f64,
+    }
+}
+
+impl From<engine::TimerState> for TimerState {
+    fn from(seen: engine::TimerState) -> TimerState {
+        TimerState {
+            signaled: seen.signaled,
+            manual_reset: seen.reset == Reset::Manual,
+            remaining: seen.remaining.map(|left| left.as_secs_f64()),
+            period: seen.period.as_secs_f64(),
+        }
+    }
+}
+
 impl From<engine::MutexState> for MutexState {
     fn from(seen: engine::MutexState) -> MutexState {
         MutexState { owner: seen.owner.map(|owner| (owner.pid, owner.tid)), depth: seen.depth, abandoned: seen.abandoned }

@@ -1,6 +1,7 @@
 //! Times: float seconds, `None` for ever. `Timeout` has the rules; here is only what Python can pass.
 
 use crate::error::OrRaise;
+use byname::engine::{Due, Period};
 use byname::{Error, Timeout};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
@@ -9,7 +10,28 @@ use pyo3::types::{PyBool, PyFloat};
 /// The time-out of a call that has only a `timeout` parameter.
 pub(crate) fn timeout(value: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
     let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(Timeout::INFINITE) };
-    Timeout::from_secs(seconds(value)?).or_raise()
+    Timeout::from_secs(seconds("timeout", "a number of seconds, or None to wait for ever", value)?).or_raise()
+}
+
+/// When a timer is due: seconds from now, or an aware datetime.
+pub(crate) fn due(value: &Bound<'_, PyAny>) -> PyResult<Due> {
+    let datetime = value.py().import("datetime")?;
+    if !value.is_instance(&datetime.getattr("datetime")?)? {
+        return Due::after_secs(seconds("due", "a number of seconds from now, or an aware datetime", value)?).or_raise();
+    }
+    if value.call_method0("utcoffset")?.is_none() {
+        return Err(Error::invalid_argument("due is a datetime without a time zone, which says no instant; pass an aware one")).or_raise();
+    }
+    let epoch = datetime.getattr("datetime")?.call_method1("fromtimestamp", (0, datetime.getattr("timezone")?.getattr("utc")?))?;
+    let since = value.sub(epoch)?;
+    let part = |name: &str| since.getattr(name)?.extract::<i64>();
+    let seconds = part("days")? * 86_400 + part("seconds")?;
+    Ok(Due::at_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(part("microseconds")? * 1000)))
+}
+
+/// The interval of a timer, in seconds.
+pub(crate) fn period(value: &Bound<'_, PyAny>) -> PyResult<Period> {
+    Period::from_secs(seconds("period", "a number of seconds", value)?).or_raise()
 }
 
 /// The time-out of `acquire(blocking=True, timeout=None)`, as the locks of `threading` have it.
@@ -43,9 +65,8 @@ fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-fn seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    let wrong_type =
-        || PyTypeError::new_err(format!("timeout must be a number of seconds, or None to wait for ever, not {}", type_name(value)));
+fn seconds(what: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let wrong_type = || PyTypeError::new_err(format!("{what} must be {expected}, not {}", type_name(value)));
     if value.is_instance_of::<PyBool>() {
         return Err(wrong_type());
     }
