@@ -5,7 +5,7 @@ from collections import Counter
 from urllib.parse import unquote
 
 #: The operations that make or open an object.
-MAKERS = ("mutex", "event", "semaphore", "open")
+MAKERS = ("mutex", "event", "semaphore", "timer", "open")
 
 
 def operations(what: list[str]) -> list[list[str]]:
@@ -48,7 +48,7 @@ def words(what: list[str], prefix: str) -> list[str]:
 
 def made(kind: str, options: list[str]) -> str | None:
     """What an object that is made with these words stays for its life, as a look at its state shows it."""
-    if kind == "event":
+    if kind in ("event", "timer"):
         return "manual" if "manual" in options else "auto"
     if kind == "semaphore":
         return options[1] + (" robust" if "robust" in options else "")

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE = 4096, WORDS = 160, OBJECTS = 256, THREADS = 64, NANOS_PER_MILLI = 1000000 };
@@ -171,6 +172,12 @@ static void make(const struct command *c, char *out, size_t size) {
         how.initially_set = (uint32_t)option(c, 5, "set");
         byname_status status = byname_event_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_EVENT, made);
+    } else if (VERB(c)[0] == 't') {
+        byname_timer_options how = BYNAME_TIMER_OPTIONS_INIT;
+        how.access = access_of(c, 5);
+        how.manual_reset = (uint32_t)option(c, 5, "manual");
+        byname_status status = byname_timer_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_TIMER, made);
     } else {
         byname_semaphore_options how = BYNAME_SEMAPHORE_OPTIONS_INIT;
         how.access = access_of(c, 7);
@@ -183,15 +190,23 @@ static void make(const struct command *c, char *out, size_t size) {
 }
 
 static byname_kind kind_of(const char *word) {
-    return word[0] == 'm' ? BYNAME_KIND_MUTEX : word[0] == 'e' ? BYNAME_KIND_EVENT : BYNAME_KIND_SEMAPHORE;
+    switch (word[0]) {
+    case 'm': return BYNAME_KIND_MUTEX;
+    case 'e': return BYNAME_KIND_EVENT;
+    case 't': return BYNAME_KIND_TIMER;
+    default: return BYNAME_KIND_SEMAPHORE;
+    }
 }
 
 static byname_status open_as(byname_kind kind, const char *name, uint32_t access, byname_handle *opened) {
     byname_open_options how = BYNAME_OPEN_OPTIONS_INIT;
     how.access = access;
-    return kind == BYNAME_KIND_MUTEX ? byname_mutex_open(name, &how, opened)
-           : kind == BYNAME_KIND_EVENT ? byname_event_open(name, &how, opened)
-                                       : byname_semaphore_open(name, &how, opened);
+    switch (kind) {
+    case BYNAME_KIND_MUTEX: return byname_mutex_open(name, &how, opened);
+    case BYNAME_KIND_EVENT: return byname_event_open(name, &how, opened);
+    case BYNAME_KIND_TIMER: return byname_timer_open(name, &how, opened);
+    default: return byname_semaphore_open(name, &how, opened);
+    }
 }
 
 static void open_existing(const struct command *c, char *out, size_t size) {
@@ -228,12 +243,33 @@ static void tell_state(char *out, size_t size, struct object object) {
         byname_status status = byname_event_look(object.id, &state);
         if (BYNAME_FAILED(status)) tell(out, size, status);
         else snprintf(out, size, "%s %s", state.manual_reset ? "manual" : "auto", state.set ? "set" : "unset");
+    } else if (object.kind == BYNAME_KIND_TIMER) {
+        byname_timer_state state;
+        byname_status status = byname_timer_look(object.id, &state);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else snprintf(out, size, "%s %s", state.manual_reset ? "manual" : "auto", state.signaled ? "set" : "unset");
     } else {
         byname_semaphore_state state;
         byname_status status = byname_semaphore_look(object.id, &state);
         if (BYNAME_FAILED(status)) tell(out, size, status);
         else snprintf(out, size, "%" PRIu32 "/%" PRIu32 "%s", state.available, state.maximum, state.robust ? " robust" : "");
     }
+}
+
+/* `arm t MS [PERIOD]`, and `arm-at`, so many milliseconds after now on the wall clock. */
+static byname_status arm(const struct command *c, byname_handle h) {
+    int64_t due = timeout_of(c->words[4]), period = c->count > 5 ? timeout_of(c->words[5]) : 0;
+    struct timespec now;
+    if (strcmp(VERB(c), "arm") == 0) return byname_timer_set(h, due, period);
+    clock_gettime(CLOCK_REALTIME, &now);
+    return byname_timer_set_at(h, now.tv_sec * INT64_C(1000000000) + now.tv_nsec + due, period);
+}
+
+static void tell_remaining(char *out, size_t size, byname_handle h) {
+    int64_t left = 0;
+    byname_status status = byname_timer_remaining(h, &left);
+    tell(out, size, status);
+    if (!BYNAME_FAILED(status)) snprintf(out, size, left < 0 ? "none" : "some");
 }
 
 static byname_status put_flag(byname_handle h, uint32_t flag, const char *word) {
@@ -263,6 +299,7 @@ static void acquire(const struct command *c, char *out, size_t size) {
     struct object target = find(c->words[3]);
     int64_t limit = timeout_of(c->words[4]);
     tell(out, size, target.kind == BYNAME_KIND_EVENT ? byname_event_wait(target.id, limit)
+                    : target.kind == BYNAME_KIND_TIMER   ? byname_timer_wait(target.id, limit)
                     : target.kind == BYNAME_KIND_SEMAPHORE ? byname_semaphore_acquire(target.id, limit, NULL)
                                                            : byname_mutex_lock(target.id, limit, NULL));
 }
@@ -342,7 +379,10 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "child") == 0) leave_child(out, size);
     else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);
-    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0) make(c, out, size);
+    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0) make(c, out, size);
+    else if (strcmp(verb, "arm") == 0 || strcmp(verb, "arm-at") == 0) tell(out, size, arm(c, h));
+    else if (strcmp(verb, "cancel") == 0) tell(out, size, byname_timer_cancel(h));
+    else if (strcmp(verb, "remaining") == 0) tell_remaining(out, size, h);
     else if (strcmp(verb, "open") == 0) open_existing(c, out, size);
     else if (strcmp(verb, "close") == 0) tell(out, size, byname_handle_close(h));
     else if (strcmp(verb, "acquire") == 0) acquire(c, out, size);

@@ -3,9 +3,10 @@
 // `tests/README.md` describes the protocol. A named thread is a chain of promises here, and what it acquires is the
 // grants it keeps: in Node the grant owns.
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Access, Event, Mutex, Semaphore, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Mutex, Semaphore, Timer, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
-const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore }
+const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer }
+const ONLY_WAITED_FOR = ['event', 'timer']
 const objects = new Map() // by handle
 const grants = new Map() // by thread and handle: a stack
 const released = new Map() // by thread and handle: the last one given back
@@ -41,7 +42,7 @@ function got(thread, handle, grant) {
 
 // Keeps the grants that a wait took; whether there was an abandoned mutex among them.
 function keep(thread, handles, result) {
-  const holders = handles.filter((handle) => kindOf(handle) !== 'event')
+  const holders = handles.filter((handle) => !ONLY_WAITED_FOR.includes(kindOf(handle)))
   holders.forEach((handle, at) => stack(`${thread} ${handle}`).push(result.grants[at]))
   return result.abandoned
 }
@@ -57,6 +58,7 @@ function make(kind, handle, name, options, thread) {
     mutex: () => ({ initiallyOwned: options.includes('owned') }),
     event: () => ({ manualReset: options.includes('manual'), initial: options.includes('set') }),
     semaphore: () => ({ initial: Number(options[0]), maximum: Number(options[1]), robust: options.includes('robust') }),
+    timer: () => ({ manualReset: options.includes('manual') }),
   }[kind]()
   const made = new KINDS[kind](name, { ...extra, ...access(options) })
   objects.set(handle, made)
@@ -68,6 +70,7 @@ function make(kind, handle, name, options, thread) {
 function state(object) {
   const seen = object.state()
   if (object instanceof Event) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.set ? 'set' : 'unset'}`
+  if (object instanceof Timer) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.signaled ? 'set' : 'unset'}`
   if (object instanceof Semaphore) return `${seen.available}/${seen.maximum}${seen.robust ? ' robust' : ''}`
   if (seen.owner === null && seen.depth === 0) return seen.abandoned ? 'abandoned' : 'free'
   return `${seen.owner?.pid} ${seen.owner?.tid} ${seen.depth}${seen.abandoned ? ' abandoned' : ''}`
@@ -119,11 +122,16 @@ const COMMANDS = {
   mutex: (thread, handle, name, ...options) => make('mutex', handle, name, options, thread),
   event: (thread, handle, name, ...options) => make('event', handle, name, options),
   semaphore: (thread, handle, name, ...options) => make('semaphore', handle, name, options),
+  timer: (thread, handle, name, ...options) => make('timer', handle, name, options),
   open: (thread, kind, handle, name, ...options) => (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
   close: done('close'),
   set: done('set'),
   reset: done('reset'),
   pulse: done('pulse'),
+  arm: (thread, handle, due, period = 0) => (object(handle).set({ due: Number(due), period: Number(period) }), 'ok'),
+  'arm-at': (thread, handle, due, period = 0) => (object(handle).set({ due: new Date(Date.now() + Number(due)), period: Number(period) }), 'ok'),
+  cancel: done('cancel'),
+  remaining: (thread, handle) => (object(handle).remaining() === null ? 'none' : 'some'),
   state: (thread, handle) => state(object(handle)),
   exists: (thread, kind, name) => exists(kind, name),
   protect: (thread, handle, word) => ((object(handle).protected = word === 'on'), 'ok'),
@@ -145,7 +153,7 @@ const COMMANDS = {
 const WAITS = {
   async acquire(thread, handle, limit) {
     const target = object(handle)
-    if (kindOf(handle) === 'event') return got(thread, handle, limit === '0' ? target.waitSync({ timeout: 0 }) : await target.wait(timeout(limit)))
+    if (ONLY_WAITED_FOR.includes(kindOf(handle))) return got(thread, handle, limit === '0' ? target.waitSync({ timeout: 0 }) : await target.wait(timeout(limit)))
     return got(thread, handle, limit === '0' ? target.tryAcquire() : await target.acquire(timeout(limit)))
   },
   async 'wait-any'(thread, limit, ...handles) {

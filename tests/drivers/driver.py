@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 import threading
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, unquote_to_bytes
 
 import byname
@@ -15,7 +16,8 @@ import byname
 objects = {}  # by handle
 permits = {}  # by handle: the semaphore grants not yet released
 threads = {}  # by name: (Thread, Queue)
-KINDS = {"mutex": byname.Mutex, "event": byname.Event, "semaphore": byname.Semaphore}
+KINDS = {"mutex": byname.Mutex, "event": byname.Event, "semaphore": byname.Semaphore, "timer": byname.Timer}
+ONLY_WAITED_FOR = (byname.Event, byname.Timer)
 
 
 def say(number, text):
@@ -31,7 +33,7 @@ def got(handle, acquired):
     if not acquired:
         return "timeout"
     held = objects[handle]
-    if isinstance(held, byname.Event):
+    if isinstance(held, ONLY_WAITED_FOR):
         return "ok"
     if isinstance(held, byname.Semaphore):
         permits.setdefault(handle, []).append(acquired)
@@ -41,7 +43,7 @@ def got(handle, acquired):
 
 def acquire(handle, limit):
     held = objects[handle]
-    if isinstance(held, byname.Event):
+    if isinstance(held, ONLY_WAITED_FOR):
         return got(handle, held.wait(seconds(limit)))
     again = isinstance(held, byname.Mutex) and holds(held)
     said = got(handle, held.acquire(blocking=False) if limit == "0" else held.acquire(timeout=seconds(limit)))
@@ -60,7 +62,7 @@ def holds(mutex):
 
 def keep(handles, result):
     """Keeps the permits that a wait took, for `release`; the words that tell of abandonment."""
-    holders = [handle for handle in handles if not isinstance(objects[handle], byname.Event)]
+    holders = [handle for handle in handles if not isinstance(objects[handle], ONLY_WAITED_FOR)]
     for handle, grant in zip(holders, result.grants, strict=True):
         if isinstance(objects[handle], byname.Semaphore):
             permits.setdefault(handle, []).append(grant)
@@ -101,6 +103,8 @@ def make(kind, handle, name, *options):
         extra = {"initial": int(options[0]), "maximum": int(options[1]), "robust": "robust" in options}
     elif kind == "event":
         extra = {"manual_reset": "manual" in options, "initial": "set" in options}
+    elif kind == "timer":
+        extra = {"manual_reset": "manual" in options}
     else:
         extra = {"initially_owned": "owned" in options}
     objects[handle] = made = KINDS[kind](name, **extra, **access(options))
@@ -126,11 +130,23 @@ def state(handle):
     seen = objects[handle].state
     if isinstance(seen, byname.EventState):
         return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.set else 'unset'}"
+    if isinstance(seen, byname.TimerState):
+        return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.signaled else 'unset'}"
     if isinstance(seen, byname.SemaphoreState):
         return f"{seen.available}/{seen.maximum}{' robust' if seen.robust else ''}"
     if seen.owner is None and seen.depth == 0:
         return "abandoned" if seen.abandoned else "free"
     return f"{seen.owner[0]} {seen.owner[1]} {seen.depth}{' abandoned' if seen.abandoned else ''}"
+
+
+def arm(handle, due, period="0"):
+    objects[handle].set(float(due) / 1000, float(period) / 1000)
+    return "ok"
+
+
+def arm_at(handle, due, period="0"):
+    objects[handle].set(datetime.now(timezone.utc) + timedelta(milliseconds=float(due)), period=float(period) / 1000)
+    return "ok"
 
 
 def flag(handle, name, word):
@@ -213,6 +229,10 @@ COMMANDS = {
     "set": done(byname.Event.set),
     "reset": done(byname.Event.reset),
     "pulse": done(byname.Event.pulse),
+    "arm": arm,
+    "arm-at": arm_at,
+    "cancel": done(byname.Timer.cancel),
+    "remaining": lambda handle: "none" if objects[handle].remaining() is None else "some",
     "state": state,
     "exists": exists,
     "protect": lambda handle, word: flag(handle, "protected", word),

@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Wait, Waitable,
+    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Timer, Wait, Waitable,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
@@ -15,12 +15,14 @@ use std::os::unix::process::CommandExt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 /// An open object. A thread that waits has its own reference: Rust closes nothing that is in use.
 enum Object {
     Mutex(Mutex),
     Event(Event),
     Semaphore(Semaphore),
+    Timer(Timer),
 }
 
 /// What the whole process has open.
@@ -151,6 +153,14 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         ("semaphore", [handle, _, initial, maximum, options @ ..]) => {
             make_semaphore(handle, name(1), number(initial)?, number(maximum)?, options)
         }
+        ("timer", [handle, _, reset, options @ ..]) => make_timer(handle, name(1), reset, options),
+        ("arm", [handle, due, period @ ..]) => done(find(handle)?.timer()?.set(millis(due)?, millis(period.first().unwrap_or(&"0"))?)),
+        ("arm-at", [handle, due, period @ ..]) => {
+            let at = SystemTime::now() + millis(due)?;
+            done(find(handle)?.timer()?.set_at(at, millis(period.first().unwrap_or(&"0"))?))
+        }
+        ("cancel", [handle]) => done(find(handle)?.timer()?.cancel()),
+        ("remaining", [handle]) => Ok(find(handle)?.timer()?.remaining()?.map_or("none", |_| "some").into()),
         ("open", [kind, handle, name, options @ ..]) => open(kind, handle, name, options),
         ("close", [handle]) => close(handle),
         ("acquire", [handle, limit]) => acquire(handle, limit),
@@ -189,6 +199,7 @@ impl Object {
             Object::Mutex(mutex) => mutex,
             Object::Event(event) => event,
             Object::Semaphore(semaphore) => semaphore,
+            Object::Timer(timer) => timer,
         }
     }
 
@@ -205,6 +216,11 @@ impl Object {
     fn semaphore(&self) -> Result<&Semaphore, Failure> {
         let Object::Semaphore(semaphore) = self else { return Err(Failure::Fault("no semaphore".into())) };
         Ok(semaphore)
+    }
+
+    fn timer(&self) -> Result<&Timer, Failure> {
+        let Object::Timer(timer) = self else { return Err(Failure::Fault("no timer".into())) };
+        Ok(timer)
     }
 }
 
@@ -244,11 +260,19 @@ fn make_semaphore(handle: &str, name: Option<&str>, initial: u32, maximum: u32, 
     Ok(keep(handle, made.created(), Object::Semaphore(made)))
 }
 
+fn make_timer(handle: &str, name: Option<&str>, reset: &str, options: &[&str]) -> Answer {
+    let how = Timer::options().access(access(options)?);
+    let reset = if reset == "manual" { Reset::Manual } else { Reset::Auto };
+    let made = name.map_or_else(|| how.unnamed(reset), |name| how.create(name, reset))?;
+    Ok(keep(handle, made.created(), Object::Timer(made)))
+}
+
 fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
     let access = access(options)?;
     let opened = match kind {
         "mutex" => Object::Mutex(Mutex::options().access(access).open(name)?),
         "event" => Object::Event(Event::options().access(access).open(name)?),
+        "timer" => Object::Timer(Timer::options().access(access).open(name)?),
         _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
     };
     Ok(keep(handle, false, opened))
@@ -265,6 +289,7 @@ fn close(handle: &str) -> Answer {
         Some(Object::Mutex(mutex)) => mutex.close(),
         Some(Object::Event(event)) => event.close(),
         Some(Object::Semaphore(semaphore)) => semaphore.close(),
+        Some(Object::Timer(timer)) => timer.close(),
         None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
     })
 }
@@ -279,6 +304,7 @@ fn acquire(handle: &str, limit: &str) -> Answer {
             abandoned
         }),
         Object::Event(event) => event.wait_for(timeout(limit)?)?.map(|()| false),
+        Object::Timer(timer) => timer.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
@@ -311,6 +337,10 @@ fn state(handle: &str) -> Answer {
             let EventState { set, reset, .. } = event.state()?;
             format!("{} {}", if reset == Reset::Manual { "manual" } else { "auto" }, if set { "set" } else { "unset" })
         }
+        Object::Timer(timer) => {
+            let seen = timer.state()?;
+            format!("{} {}", if seen.reset == Reset::Manual { "manual" } else { "auto" }, if seen.signaled { "set" } else { "unset" })
+        }
         Object::Semaphore(semaphore) => {
             let SemaphoreState { available, maximum, robust, .. } = semaphore.state()?;
             format!("{available}/{maximum}{}", if robust { " robust" } else { "" })
@@ -334,6 +364,7 @@ macro_rules! on_handle {
             Object::Mutex($handle) => $call,
             Object::Event($handle) => $call,
             Object::Semaphore($handle) => $call,
+            Object::Timer($handle) => $call,
         }
     };
 }
@@ -459,6 +490,10 @@ fn timeout(word: &str) -> Result<Timeout, Failure> {
         "inf" => Ok(Timeout::INFINITE),
         _ => Ok(Timeout::from_millis(word.parse().map_err(|_| Failure::Fault(format!("no time {word}")))?)?),
     }
+}
+
+fn millis(word: &str) -> Result<Duration, Failure> {
+    number(word).map(Duration::from_millis)
 }
 
 fn number<T: std::str::FromStr>(word: &str) -> Result<T, Failure> {
