@@ -6,7 +6,7 @@ from fractions import Fraction
 import byname
 import pytest
 
-KINDS = [byname.Mutex, byname.Event, byname.Semaphore]
+KINDS = [byname.Mutex, byname.Event, byname.Semaphore, byname.Timer]
 BAD_NAMES = [
     ("a\0b", byname.InvalidNameError, 123),
     ("\0", byname.InvalidNameError, 123),

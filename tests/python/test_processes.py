@@ -95,7 +95,7 @@ def test_errors_cross_processes(start, name):
         pool.join()
 
 
-@pytest.mark.parametrize("kind", [byname.Mutex, byname.Event, byname.Semaphore])
+@pytest.mark.parametrize("kind", [byname.Mutex, byname.Event, byname.Semaphore, byname.Timer])
 def test_pickling(kind, name, elsewhere):
     for namespace in None, elsewhere:
         handle = kind(name, namespace=namespace)

@@ -460,6 +460,19 @@ class Semaphore(Handle):
 
 @final
 class Timer(Handle):
+    """A timer that processes share by name: signaled when its time comes.
+
+    With `manual_reset=True` it then lets everybody pass until it is set anew; otherwise it lets one wait pass, which resets it.
+    `Timer(name, …)` makes it, not set, or opens it if it exists: `created` tells. It goes on when the process that set it
+    ends, as long as anybody has it open. `with` closes the handle at the end.
+
+    >>> import byname
+    >>> beat = byname.Timer("beat")
+    >>> beat.set(0.002, period=0.005)
+    >>> beat.wait(), beat.wait()
+    (True, True)
+    >>> beat.cancel()
+    """
     def __new__(
         cls,
         name: str | None = None,
@@ -469,27 +482,98 @@ class Timer(Handle):
         access: SupportsIndex = ...,
     ) -> Self: ...
     @staticmethod
-    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Timer: ...
-    def set(self, due: SupportsFloat | SupportsIndex | datetime, period: SupportsFloat | SupportsIndex = 0) -> None: ...
-    def cancel(self) -> None: ...
-    def remaining(self) -> float | None: ...
+    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Timer:
+        """Opens an existing timer; raises NotFoundError if there is none of that name (contract 1.2, 6).
+
+        >>> import byname
+        >>> with byname.Timer("beat") as made, byname.Timer.open("beat") as found:
+        ...     made.set(0)
+        ...     found.created, found.wait(0)
+        (False, True)
+        """
+    def set(self, due: SupportsFloat | SupportsIndex | datetime, period: SupportsFloat | SupportsIndex = 0) -> None:
+        """Sets it: not signaled until `due`, and again `period` seconds after that, and so on, if `period` is not 0 (contract 6.1).
+
+        `due` is a number of seconds from now, or an aware datetime, which follows the wall clock when that is set; what has passed
+        is at once. An earlier setting is over; who waits goes on waiting for the new time. The times are `due` and that plus
+        whole periods, however late anybody looks; those that nobody waited for are one. It is never early.
+
+        Raises InvalidArgumentError for a time that is negative, NaN or infinite, a datetime without a time zone, a period of more
+        than 2147483.647 seconds.
+
+        >>> import byname
+        >>> from datetime import datetime, timedelta, timezone
+        >>> timer = byname.Timer(manual_reset=True)
+        >>> timer.set(datetime.now(timezone.utc) + timedelta(milliseconds=5))
+        >>> timer.wait()
+        True
+        """
+    def cancel(self) -> None:
+        """Stops it: its time comes no more. Whether it is signaled stays as it is, and who waits goes on waiting (contract 6.2).
+
+        >>> import byname
+        >>> timer = byname.Timer()
+        >>> timer.set(60)
+        >>> timer.cancel()
+        >>> timer.remaining() is None
+        True
+        """
+    def remaining(self) -> float | None:
+        """How many seconds are left until its time comes next; None if it does not.
+
+        >>> import byname
+        >>> timer = byname.Timer()
+        >>> timer.set(60)
+        >>> 59 < timer.remaining() <= 60
+        True
+        """
     @property
-    def state(self) -> TimerState: ...
-    def wait(self, timeout: _Timeout = None) -> bool: ...
-    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]: ...
+    def state(self) -> TimerState:
+        """All of its state at one instant, as a TimerState. Looking takes nothing and waits for nobody."""
+    def wait(self, timeout: _Timeout = None) -> bool:
+        """Waits until it is signaled: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+
+        Raises InvalidArgumentError for a time that is negative or NaN. Contract 6, 10.6.
+
+        >>> import byname
+        >>> timer = byname.Timer()
+        >>> timer.set(0)
+        >>> timer.wait(), timer.wait(timeout=0.01)
+        (True, False)
+        """
+    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
+        """Waits without blocking the thread: True, or False when `timeout` seconds are up. A cancelled wait consumes
+        nothing.
+
+        >>> import asyncio, byname
+        >>> timer = byname.Timer()
+        >>> timer.set(0.001)
+        >>> asyncio.run(timer.wait_async())
+        True
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class TimerState:
+    """Everything that a timer is at one instant.
+
+    >>> import byname
+    >>> byname.Timer(manual_reset=True).state
+    TimerState(signaled=False, manual_reset=True, remaining=None, period=0.0)
+    """
     @property
-    def signaled(self) -> bool: ...
+    def signaled(self) -> bool:
+        """Whether its time had come since it was set (and, if it resets itself, nobody had waited since)."""
     @property
-    def manual_reset(self) -> bool: ...
+    def manual_reset(self) -> bool:
+        """Whether it stays signaled until it is set anew."""
     @property
-    def remaining(self) -> float | None: ...
+    def remaining(self) -> float | None:
+        """How many seconds were left until its time came next, or None if it did not."""
     @property
-    def period(self) -> float: ...
+    def period(self) -> float:
+        """At which intervals its time came, in seconds; 0: once."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
