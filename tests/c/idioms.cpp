@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 static_assert(!std::is_copy_constructible_v<byname::mutex> && std::is_nothrow_move_constructible_v<byname::mutex>, "move-only");
 static_assert(!std::is_copy_assignable_v<byname::event> && std::is_nothrow_move_assignable_v<byname::event>, "move-only");
 static_assert(!std::is_copy_constructible_v<byname::semaphore> && std::is_nothrow_move_assignable_v<byname::semaphore>, "move-only");
+static_assert(!std::is_copy_constructible_v<byname::timer> && std::is_nothrow_move_assignable_v<byname::timer>, "move-only");
 static_assert(std::is_nothrow_destructible_v<byname::mutex> && noexcept(std::declval<const byname::mutex &>().handle()), "neither throws");
 static_assert(noexcept(std::declval<const byname::error &>().win32()), "an error in the hand throws no other");
 static_assert(std::is_base_of_v<std::exception, byname::error>, "a standard exception");
@@ -181,6 +182,32 @@ static void events() {
     CHECK(throws(BYNAME_ERR_ACCESS_DENIED, 5, [&] { weak.set(); }));
 }
 
+static void timers() {
+    byname::timer manual(byname::reset_mode::manual), beat("beat", byname::reset_mode::automatic);
+    auto again = byname::timer::open("beat");
+    CHECK(!again.created() && !again.remaining());
+    beat.set(2ms, 3ms);
+    again.wait();
+    CHECK(again.wait_for(1h));
+    again.cancel();
+    CHECK(!beat.remaining());
+    manual.set(1h);
+    CHECK(!manual.wait_for(0ns) && *manual.remaining() <= 1h);
+    manual.set_at(std::chrono::system_clock::now() + 2ms);
+    manual.wait();
+    CHECK(manual.wait_for(0ns));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { manual.set(-1ms); }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { manual.set(byname::forever); }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { manual.set(1ms, 1000h); }));
+    CHECK(manual.wait_for(0ns)); // nothing changed
+    manual.set(0ns);
+    CHECK(byname::wait_any({beat, manual})->index == 1);
+    byname_timer_options options = BYNAME_TIMER_OPTIONS_INIT;
+    options.access = BYNAME_ACCESS_SYNCHRONIZE;
+    byname::timer weak("weak timer", options);
+    CHECK(throws(BYNAME_ERR_ACCESS_DENIED, 5, [&] { weak.set(1ms); }));
+}
+
 static void semaphores() {
     byname::semaphore s("units", 1, 3);
     CHECK(s.release(2) == 1 && s.available() == 3);
@@ -239,5 +266,5 @@ static void durations() {
 }
 
 TESTS(T(standard_locks), T(locks_of_two_do_not_deadlock), T(locks_move_and_let_go_on_exceptions), T(a_condition_variable_takes_it),
-      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(semaphores), T(waits),
+      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(semaphores), T(waits),
       T(names_are_whole), T(durations))

@@ -61,6 +61,15 @@ async function main(): Promise<void> {
   after.release()
   bracketed.close()
   if (fence < 1n || none !== null || !set || same !== event) throw new Error('wrong outcome')
+  const timer = new Timer('types timer', { manualReset: true })
+  timer.set({ due: 0, period: 5 })
+  timer.set({ due: new Date(0) })
+  const left: number | null = timer.remaining()
+  const { signaled }: { signaled: boolean } = timer.state()
+  // @ts-expect-error a due time is needed
+  if (left === 7) timer.set({ period: 5 })
+  if (!signaled || !(await timer.wait())) throw new Error('wrong outcome of a timer')
+  timer.close()
   event.close()
   semaphore.close()
   console.log('${head.includes('require') ? 'CommonJS' : 'ESM'}: types fit and the program runs')
@@ -77,7 +86,7 @@ if (!existsSync(join(work, 'node_modules', 'typescript'))) {
 rmSync(join(work, 'node_modules', 'byname'), { force: true })
 symlinkSync(bindings, join(work, 'node_modules', 'byname'))
 
-const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, waitAll, waitAnySync'
+const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, Timer, waitAll, waitAnySync'
 const types = 'ErrorCode, WaitResult'
 writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
 writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event`))
