@@ -7,11 +7,12 @@ mod api_support;
 use api_support::{SHORT, poll_once, watchdog};
 use byname::engine::usage;
 use byname::{
-    Event, Mutex, MutexGrant, Namespace, Reset, Semaphore, Wait, Waitable, Won, wait_all, wait_all_async, wait_any, wait_any_async,
+    Event, Mutex, MutexGrant, Namespace, Reset, Semaphore, Timer, Wait, Waitable, Won, wait_all, wait_all_async, wait_any, wait_any_async,
 };
 use std::any::Any;
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 
 /// An object of some kind, not signalled when it is made.
 trait Subject: Send + Sync {
@@ -38,6 +39,8 @@ const KINDS: &[Kind] = &[
         make: |here| Box::new(Semaphore::options().namespace(here).robust().unnamed(0, 1).unwrap()),
         consumes: true,
     },
+    Kind { name: "manual timer", make: |here| Box::new(Timer::options().namespace(here).unnamed(Reset::Manual).unwrap()), consumes: false },
+    Kind { name: "auto timer", make: |here| Box::new(Timer::options().namespace(here).unnamed(Reset::Auto).unwrap()), consumes: true },
 ];
 
 /// A mutex that a grant owns until it is signalled.
@@ -150,6 +153,21 @@ fn wait_while(here: &Namespace, way: Way, objects: &[&dyn Waitable], signal: imp
                 }
             }
         }
+    }
+}
+
+impl Subject for Timer {
+    fn object(&self) -> &dyn Waitable {
+        self
+    }
+    fn signal(&self) {
+        self.set(Duration::from_micros(300), Duration::ZERO).unwrap();
+        while self.remaining().unwrap().is_some() {
+            thread::yield_now();
+        }
+    }
+    fn is_signalled(&self) -> bool {
+        self.is_signaled().unwrap()
     }
 }
 

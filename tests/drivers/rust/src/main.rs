@@ -6,7 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Timer, Wait, Waitable,
+    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Timer, Wait,
+    Waitable,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
