@@ -160,11 +160,13 @@ cancel-c: build ## COUNT time-outs (default a million) that race with the grant,
 cancel-node: build ## cancellations that race with the grant in Node, COUNT of them (default a million)
 	CANCELLATIONS=$(COUNT) $(NO_LITTER) node --test tests/node/cancel.test.mjs
 
+LOOM := RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom"
 .PHONY: loom loom-deep
 loom: ## the word machines under the model checker: every operation against every other, with planted bugs
-	RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom"
+	$(LOOM) --no-run
+	bash tools/apart.sh "$$($(LOOM) --no-run --message-format json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')"
 loom-deep: ## the same with DEPTH more preemptions (default 1) and every three operations: hours
-	DEPTH=$(DEPTH) RUSTFLAGS="--cfg loom" cargo test --locked --release -p byname --lib --target-dir "$(TARGET)/loom" -- --nocapture
+	DEPTH=$(DEPTH) $(LOOM) -- --nocapture
 
 .PHONY: crash
 crash: ## processes die before each of their writes, alone and in twos; SHORT=1 fewer twos, ALL=1 all (hours), SEED=n, ONLY=word some
