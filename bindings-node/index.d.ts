@@ -281,6 +281,62 @@ export class Event extends Handle {
 }
 
 /**
+ * Another process, of which nothing is known but that it ends some day (contract 10.1). {@link Process.open} makes one.
+ *
+ * It is signalled when the process has ended, all its threads included, and stays so: "this event, or that process is gone" is one
+ * {@link waitAny}. It need not use byname, be a child, or belong to the same user. What is opened is the process and not its number, so
+ * that a later process of that number is never taken for it.
+ *
+ * ```js
+ * import { Process } from 'byname'
+ * import { spawn } from 'node:child_process'
+ *
+ * const child = spawn('sh', ['-c', 'exit 3'])
+ * const process = Process.open(child.pid)
+ * await process.wait()
+ * console.log(process.exitCode) // 3
+ * ```
+ */
+export class Process extends Handle {
+  private constructor()
+  /**
+   * Opens the process `pid` of the caller's own PID namespace. One that has ended and was not reaped yet is signalled from the
+   * beginning.
+   *
+   * @param options.access SYNCHRONIZE to wait, 0x0400 for the exit code, 0x0001 to terminate
+   * @throws `ERR_BYNAME_INVALID_ARGUMENT` where no process has that number; `ERR_BYNAME_UNSUPPORTED` before Linux 5.3
+   */
+  static open(pid: number, options?: OpenOptions): Process
+  /** The number by which it was opened. */
+  readonly pid: number
+  /**
+   * How it ended; `null` while it runs. The status that it gave; 128 and the number of the signal that ended it, as a shell says it; or the
+   * code of {@link Process.terminate}. Nothing is reaped.
+   *
+   * @throws `ERR_BYNAME_UNSUPPORTED` where it was no child, has been reaped, and the kernel is older than Linux 6.15
+   */
+  readonly exitCode: number | null
+  /**
+   * Kills it at once, by SIGKILL. This handle tells `code` as the exit code afterwards; its parent, and everybody else, sees the signal.
+   *
+   * @throws `ERR_BYNAME_ACCESS_DENIED` if it has ended or is another user's
+   */
+  terminate(code: number): void
+  /**
+   * Waits until it has ended, without blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  wait(options?: WaitOptions): Promise<boolean>
+  /**
+   * Waits until it has ended, blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  waitSync(options?: TimeoutOptions): boolean
+}
+
+/**
  * A counter of units, each acquisition takes one (contract 5).
  *
  * ```js

@@ -13,6 +13,7 @@
 //! | `handle.rs` | what every handle can do |
 //! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
+//! | `processes.rs` | other processes, as objects |
 //! | `process.rs` | what concerns the whole process |
 // The names are those of C, so that this source and the header read alike.
 #![allow(non_camel_case_types)]
@@ -25,6 +26,7 @@ mod input;
 mod mutex;
 mod options;
 mod process;
+mod processes;
 mod semaphore;
 mod status;
 mod timer;
@@ -35,6 +37,7 @@ pub use handle::*;
 pub use mutex::*;
 pub use options::*;
 pub use process::*;
+pub use processes::*;
 pub use semaphore::*;
 pub use status::*;
 pub use timer::*;

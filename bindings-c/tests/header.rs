@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 /// In the order in which a reader of the header meets them.
-const SOURCES: &[&str] = &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "wait", "process"];
+const SOURCES: &[&str] = &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "processes", "wait", "process"];
 
 const ABOUT: &str = "\
 /*

@@ -44,6 +44,15 @@ function startWait(object, timeout) {
 
 const happened = (object, news) => news !== null
 
+/** Waits for a handle whose waits take nothing. */
+function wait(handle, options) {
+  return pend(handle, options, startWait, happened)
+}
+
+function waitSync(handle, options) {
+  return waitEvent(handle[SLOT], timeoutOf(options))
+}
+
 /** What a mutex and a semaphore have in common: they are acquired, and an acquisition is a grant. */
 class Lock extends Handle {
   acquire(options) {
@@ -146,11 +155,11 @@ class Event extends Handle {
   }
 
   wait(options) {
-    return pend(this, options, startWait, happened)
+    return wait(this, options)
   }
 
   waitSync(options) {
-    return waitEvent(this[SLOT], timeoutOf(options))
+    return waitSync(this, options)
   }
 }
 
@@ -185,4 +194,4 @@ class Semaphore extends Lock {
   }
 }
 
-module.exports = { Access, Event, Lock, Mutex, Semaphore, happened, opened, placed, startWait }
+module.exports = { Access, Event, Lock, Mutex, Semaphore, happened, opened, placed, startWait, wait, waitSync }

@@ -15,6 +15,7 @@ mod handles;
 mod js;
 mod mailbox;
 mod namespaces;
+mod processes;
 mod slab;
 mod state;
 mod timers;
@@ -76,6 +77,11 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "setTimerAt" => timers::set_at,
         "cancelTimer" => timers::cancel,
         "timerState" => timers::look,
+
+        "openProcess" => processes::open,
+        "processId" => processes::pid,
+        "exitCode" => processes::exit_code,
+        "terminateProcess" => processes::terminate,
 
         "tryAcquire" => grants::try_acquire,
         "acquire" => grants::acquire,

@@ -42,6 +42,37 @@ parameters! {
     maximum: "maximum" = count -> i64;
     n: "n" = count -> i64;
     access: "access" = mask -> Access;
+    pid: "pid" = pid_of -> i64;
+    code: "code" = code_of -> u32;
+}
+
+/// A process's number: any int. One beyond 64 bits is no process, either.
+fn pid_of(what: &str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    integer(what, value, "no process has such a number")
+}
+
+/// An exit code.
+fn code_of(what: &str, value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    let range = "an exit code is 0 to 4294967295";
+    let code = integer(what, value, range)?;
+    u32::try_from(code).map_err(|_| Error::invalid_argument(format!("{what} is {code}; {range}"))).or_raise()
+}
+
+/// An int that is no bool; `range` is what to say to one beyond 64 bits.
+fn integer(what: &str, value: &Bound<'_, PyAny>, range: &str) -> PyResult<i64> {
+    if value.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err(format!("{what} must be an int, not bool")));
+    }
+    value.extract::<i64>().or_else(|error| {
+        let py = value.py();
+        if error.is_instance_of::<PyOverflowError>(py) {
+            Err(Error::invalid_argument(format!("{what} is {}; {range}", value.str()?))).or_raise()
+        } else if error.is_instance_of::<PyTypeError>(py) {
+            Err(PyTypeError::new_err(format!("{what} must be an int, not {}", type_name(value))))
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// An access mask: an int, as byname.Access is. What it may ask for is the core's to say.

@@ -50,7 +50,7 @@ impl Handle {
         Handle::made(py, namespace, |namespace| namespace.open(name.as_deref(), kind, access))
     }
 
-    fn made(
+    pub(crate) fn made(
         py: Python<'_>,
         namespace: Option<&Bound<'_, Namespace>>,
         make: impl FnOnce(engine::Namespace) -> byname::Result<engine::Handle> + Send,

@@ -19,6 +19,7 @@ mod handle;
 mod mutex;
 mod namespace;
 mod process;
+mod processes;
 mod semaphore;
 mod state;
 mod time;
@@ -46,6 +47,8 @@ mod _byname {
     use crate::namespace::{Namespace, usage};
     #[pymodule_export]
     use crate::process::leave_sigbus_alone;
+    #[pymodule_export]
+    use crate::processes::Process;
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]

@@ -19,7 +19,7 @@ use crate::owner;
 use crate::refs;
 use crate::space::{self, Cx, Space};
 use crate::sys::clock::{self, Deadline};
-use crate::sys::process;
+use crate::sys::process as system;
 use crate::timeout::Timeout;
 pub use crate::watch::Pollable;
 use std::path::Path;
@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 mod flags;
 mod look;
+mod process;
 mod timer;
 
 pub use flags::HandleFlags;
@@ -470,8 +471,23 @@ impl Access {
         (Access::ALL.0, right::QUERY | right::MODIFY | right::SYNCHRONIZE),
     ];
 
+    /// The bits of one kind and what they give: processes and jobs have numbers of their own (contract 12.4).
+    fn bits(kind: Kind) -> &'static [(u32, u32)] {
+        const SYNCHRONIZE: (u32, u32) = (0x0010_0000, right::SYNCHRONIZE);
+        match kind {
+            Kind::Process => &[(1, right::TERMINATE), (0x100, right::ASSIGN), (0x400, right::QUERY), (0x1000, right::QUERY), SYNCHRONIZE],
+            Kind::Job => &[(1, right::ASSIGN), (2, right::MODIFY), (4, right::QUERY), (8, right::TERMINATE), SYNCHRONIZE],
+            _ => &Access::RIGHTS,
+        }
+    }
+
     fn rights(self, kind: Kind) -> Result<u32> {
-        let specific = if kind == Kind::Mutex { 1 } else { 3 };
+        let specific = match kind {
+            Kind::Mutex => 1,
+            Kind::Process => 0xffff,
+            Kind::Job => 0x3f,
+            _ => 3,
+        };
         let defined = 0x001f_0000 | specific | Access::ALL.0 | 0xf000_0000;
         if self.0 & 0x0100_0000 != 0 {
             return Err(Error::new(
@@ -491,8 +507,13 @@ impl Access {
                 ),
             ));
         }
-        let asked = Access::RIGHTS.iter().chain(&Access::GENERIC).filter(|(bit, _)| self.0 & bit != 0);
+        let asked = Access::bits(kind).iter().chain(&Access::GENERIC).filter(|(bit, _)| self.0 & bit != 0);
         let rights = asked.fold(0, |rights, (_, gives)| rights | gives);
+        // The generic right to change is all of a kind's rights to change.
+        let change = right::MODIFY | right::TERMINATE | right::ASSIGN;
+        let writes = self.0 & (0x5000_0000 | Access::ALL.0) != 0;
+        let defined = Access::bits(kind).iter().fold(0, |rights, (_, gives)| rights | gives);
+        let rights = if writes { rights | change & defined } else { rights };
         Ok(if kind == Kind::Mutex { rights & !right::MODIFY } else { rights })
     }
 }
@@ -674,8 +695,8 @@ impl HandleRef {
 
     /// What the handle may do, as a mask that makes another one like it.
     pub fn access(self) -> Result<Access> {
-        let rights = self.0.open(0)?.rights;
-        let given = Access::RIGHTS.iter().filter(|(_, right)| rights & right != 0);
+        let Opened { rights, target, .. } = self.0.open(0)?;
+        let given = Access::bits(Kind::of(target.machine)).iter().filter(|(_, right)| rights & right != 0);
         Ok(Access(given.fold(Access::READ_CONTROL, |mask, (bit, _)| mask | bit)))
     }
 
@@ -1325,7 +1346,7 @@ impl Owning {
     fn new(cx: Cx, by: By) -> Result<Owning> {
         match by {
             By::Thread => Ok(Owning::Thread(cx.op)),
-            By::Grant { bound } => owner::new_grant(cx, if bound { process::tid() } else { 0 }).map(Owning::Own),
+            By::Grant { bound } => owner::new_grant(cx, if bound { system::tid() } else { 0 }).map(Owning::Own),
         }
     }
 

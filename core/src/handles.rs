@@ -4,7 +4,7 @@
 //! error and never a use after free. The tag says everything that a call checks, in one load:
 //! ```text
 //!  63           32 31 24 23        12 11      8 7          0
-//! |  generation   |  -  | object gen | machine | right bits |     0 in the low half = closed
+//! | generation | more right bits | object gen | machine | right bits |     0 in the low half = closed
 //! ```
 
 use crate::arena::layout::Object;
@@ -33,10 +33,14 @@ pub(crate) mod right {
     pub(crate) const PROTECTED: u32 = 64;
     /// Children that byname starts get the handle.
     pub(crate) const INHERITED: u32 = 128;
+    /// Ending a process, or all of a job.
+    pub(crate) const TERMINATE: u32 = 1 << 24;
+    /// Putting a process into a job: the job's right, and the process's.
+    pub(crate) const ASSIGN: u32 = 1 << 25;
     /// What may change while the handle is open.
     pub(crate) const CHANGEABLE: u32 = PROTECTED | INHERITED;
     /// Their place in a tag.
-    pub(super) const ALL: u32 = 0xff;
+    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN;
 }
 
 /// One entry of the table.
@@ -178,6 +182,8 @@ impl Entry {
     fn denied(self, rights: u32) -> Error {
         let what = match rights {
             right::SYNCHRONIZE => "SYNCHRONIZE, which waits need",
+            right::TERMINATE => "TERMINATE, which ending its processes needs",
+            right::ASSIGN => "ASSIGN_PROCESS or SET_QUOTA, which putting a process into a job needs",
             right::MODIFY => "MODIFY_STATE, which changing the object needs",
             _ => "QUERY_STATE, which looking at the object needs",
         };

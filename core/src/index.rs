@@ -272,6 +272,9 @@ fn leave_set(cx: Cx, at: ObjectRef) -> Result<()> {
     if target.machine == Machine::RobustSemaphore {
         close_account(cx, target, cx.space.me())?;
     }
+    if target.machine == Machine::Process {
+        kinds::process::forget(cx.space, at);
+    }
     withdraw(cx, cx.space.me(), at)
 }
 

@@ -26,6 +26,7 @@ use crate::dispatch::{grant, wait};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles;
 use crate::index;
+use crate::kinds;
 use crate::live::{self, EXPECTED_SEAT, process_state};
 use crate::lock::Guards;
 use crate::ops;
@@ -385,6 +386,7 @@ unsafe extern "C" fn before_fork() {
         guards.take(&space.unjoined);
         space.arena.hold(&mut guards);
     }
+    kinds::process::hold(&mut guards);
     if !guards.keep() {
         // A fork from a thread's last destructors: the child gets no place, and says so.
         for space in space::all() {
@@ -427,6 +429,7 @@ unsafe extern "C" fn after_fork_in_child() {
             }
         }
     }
+    kinds::process::renew();
 }
 
 /// A child that does not come is dead at once: its place is marked, if its keeper did not get so far that the kernel does that, and those who bury

@@ -72,7 +72,7 @@ mod watch;
 #[cfg(not(loom))]
 pub use api::{
     AcquireFuture, ByGrant, ByThread, Event, EventFuture, EventOptions, Guard, LockFuture, Mutex, MutexGrant, MutexGuard, MutexOptions,
-    Permit, Pollable, Semaphore, SemaphoreOptions, Timer, TimerFuture, TimerOptions, Wait, WaitFuture, Waitable, Won, signal_and_wait,
+    Permit, Pollable, Process, ProcessFuture, Semaphore, SemaphoreOptions, Timer, TimerFuture, TimerOptions, Wait, WaitFuture, Waitable, Won, signal_and_wait,
     signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async,
 };
 #[cfg(not(loom))]

@@ -13,6 +13,7 @@ mod future;
 mod handle;
 mod mutex;
 mod options;
+mod process;
 mod semaphore;
 mod timer;
 mod waits;
@@ -22,6 +23,7 @@ pub use future::WaitFuture;
 pub use handle::Pollable;
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
 pub use options::{EventOptions, MutexOptions, SemaphoreOptions, TimerOptions};
+pub use process::{Process, ProcessFuture};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
 pub use timer::{Timer, TimerFuture};
 pub use waits::{

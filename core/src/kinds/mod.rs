@@ -3,6 +3,7 @@
 //! An *annex* belongs to its object from [`build`] to [`bury`]. Between them its words change under the object's lock alone, unless a kind says
 //! otherwise at the top of its file.
 
+pub(crate) mod process;
 pub(crate) mod timer;
 
 use crate::arena::layout::{Annex, Object};

@@ -15,6 +15,7 @@ pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod guess;
 pub(crate) mod memory;
+pub(crate) mod pidfd;
 pub(crate) mod process;
 pub(crate) mod robust;
 pub(crate) mod thread;

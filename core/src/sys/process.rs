@@ -89,6 +89,17 @@ pub(crate) fn look(pid: u32) -> Option<Seen> {
     Seen::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// The wait status of a process of our own PID namespace that has ended and was not reaped; `None` where /proc does not tell it to us.
+pub(crate) fn zombie_status(pid: u32) -> Option<i32> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    // To others than its user and root it says 0.
+    (fields.next()? == "Z" && (euid() == 0 || euid() == owner)).then(|| fields.next_back()?.parse().ok()).flatten()
+}
+
 impl Seen {
     fn parse(stat: &[u8]) -> Option<Seen> {
         let stat = String::from_utf8_lossy(stat); // a name is any bytes
