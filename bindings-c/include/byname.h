@@ -162,6 +162,26 @@ enum {
 #define BYNAME_HANDLE_PROTECT_FROM_CLOSE 2
 
 /**
+ * The right to end a process (PROCESS_TERMINATE).
+ */
+#define BYNAME_ACCESS_PROCESS_TERMINATE 1
+
+/**
+ * The right to put a process into a job (PROCESS_SET_QUOTA).
+ */
+#define BYNAME_ACCESS_PROCESS_SET_QUOTA 256
+
+/**
+ * The right to ask for a process's exit code (PROCESS_QUERY_INFORMATION).
+ */
+#define BYNAME_ACCESS_PROCESS_QUERY 1024
+
+/**
+ * The exit code of a process that runs (STILL_ACTIVE).
+ */
+#define BYNAME_STILL_ACTIVE 259
+
+/**
  * The kinds of objects.
  */
 enum byname_kind
@@ -1011,6 +1031,61 @@ byname_status byname_timer_remaining(byname_handle h,
  */
 byname_status byname_timer_look(byname_handle h,
                                 byname_timer_state *state);
+
+/**
+ * Opens any process as an object without a name, which is signalled when the process has ended, all its threads included, and stays
+ * so. It need not use byname, be a child, or belong to the same user. A later process of that number is never taken for it.
+ *
+ * ```c
+ * byname_handle process;
+ * if (BYNAME_FAILED(byname_process_open((int64_t)getpid(), NULL, &process))) return 1;
+ * if (byname_wait(process, 0, NULL) == BYNAME_TIMED_OUT) puts("it runs");
+ * byname_handle_close(process);
+ * ```
+ *
+ * @param pid      its number in the caller's own PID namespace
+ * @param options  NULL: the defaults (own session, all rights); objects of one wait must be of one session
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: no process has that number, or it is a thread's), _ACCESS_DENIED (5: access),
+ *         _LIMIT_REACHED (no descriptor or thread is left), _UNSUPPORTED (50: before Linux 5.3). Contract 10.1.
+ */
+byname_status byname_process_open(int64_t pid,
+                                  const byname_open_options *options,
+                                  byname_handle *out);
+
+/**
+ * Tells the number by which a process was opened.
+ *
+ * @param h    a process's handle
+ * @param pid  receives the number
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _INVALID_ARGUMENT (87: pid is NULL).
+ */
+byname_status byname_process_pid(byname_handle h, uint32_t *pid);
+
+/**
+ * Tells how a process ended: the status that it gave (0 to 255), 128 and the number of the signal that ended it, or the code of
+ * byname_process_terminate(). Nothing is reaped.
+ *
+ * @param h        a process's handle with the right BYNAME_ACCESS_PROCESS_QUERY
+ * @param running  receives whether it runs; may be NULL
+ * @param code     receives the code; BYNAME_STILL_ACTIVE while it runs
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: code is NULL), _UNSUPPORTED (50:
+ *         it was no child, has been reaped, and the kernel is older than Linux 6.15).
+ */
+byname_status byname_process_exit_code(byname_handle h,
+                                       bool *running,
+                                       uint32_t *code);
+
+/**
+ * Kills a process at once, by SIGKILL. byname_process_exit_code() of this handle and its copies tells `code` afterwards; its parent, and
+ * everybody else, sees the signal.
+ *
+ * @param h     a process's handle with the right BYNAME_ACCESS_PROCESS_TERMINATE
+ * @param code  the exit code that byname tells
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5: no right, another user's, or it has ended).
+ */
+byname_status byname_process_terminate(byname_handle h,
+                                       uint32_t code);
 
 /**
  * Waits for one object of any kind: a mutex is acquired, an auto-reset event is reset, a semaphore gives a unit.

@@ -229,7 +229,5 @@ fn handles(objs: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Handle>>> {
 }
 
 fn handle<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, Handle>> {
-    value
-        .cast::<Handle>()
-        .map_err(|_| PyTypeError::new_err(format!("{what} must be a handle of byname, not {}", time::type_name(value))))
+    value.cast::<Handle>().map_err(|_| PyTypeError::new_err(format!("{what} must be a handle of byname, not {}", time::type_name(value))))
 }

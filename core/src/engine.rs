@@ -26,11 +26,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod flags;
+mod job;
 mod look;
 mod process;
 mod timer;
 
 pub use flags::HandleFlags;
+pub use job::{JobAccounting, JobLimits};
 pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
 pub use timer::{Due, Period, TimerState};
 
@@ -184,7 +186,8 @@ impl Namespace {
         let leaf = self.leaf(cx, name)?;
         let rights = access.rights(spec.kind())?;
         let owning = if spec.is_owned() { Some(Owning::new(cx, by)?) } else { None };
-        let made = index::create(cx, leaf, spec.blueprint(owning.as_ref().map(|o| o.owner(cx))));
+        let what = spec.blueprint(owning.as_ref().map(|o| o.owner(cx)));
+        let made = if spec.kind() == Kind::Job { kinds::job::create(cx, leaf, what) } else { index::create(cx, leaf, what) };
         let owning = owning.filter(|owning| {
             let keep = matches!(made, Ok((_, true)));
             if !keep {
@@ -226,6 +229,9 @@ impl Namespace {
             .leaf(cx, Some(name))?
             .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6))?;
         let target = index::open(cx, leaf, |machine| is(Kind::of(machine)))?;
+        if target.machine == Machine::Job {
+            kinds::job::open(cx, leaf, target)?;
+        }
         let entry = access
             .rights(Kind::of(target.machine))
             .and_then(|rights| handles::insert(space, target, rights | prefix(Some(name))))
@@ -381,6 +387,11 @@ pub enum Spec {
         /// Whether permits of a dead process come back.
         robust: bool,
     },
+    /// A job, without processes and limits.
+    Job {
+        /// Whether its processes are killed when the last handle to it is closed.
+        kill_on_close: bool,
+    },
     /// A timer, which is not set.
     Timer {
         /// Manual or auto.
@@ -394,6 +405,7 @@ impl Spec {
             Spec::Mutex { .. } => Kind::Mutex,
             Spec::Event { .. } => Kind::Event,
             Spec::Semaphore { .. } => Kind::Semaphore,
+            Spec::Job { .. } => Kind::Job,
             Spec::Timer { .. } => Kind::Timer,
         }
     }
@@ -421,10 +433,12 @@ impl Spec {
             Spec::Semaphore { initial, maximum, robust } => {
                 (if robust { Machine::RobustSemaphore } else { Machine::Semaphore }, State::semaphore(initial as u32), maximum as u32)
             }
+            Spec::Job { .. } => (Machine::Job, State::event(false), 0),
             Spec::Timer { reset: Reset::Manual } => (Machine::ManualTimer, State::event(false), 0),
             Spec::Timer { reset: Reset::Auto } => (Machine::AutoTimer, State::event(false), 0),
         };
         let annex = match self {
+            Spec::Job { kill_on_close } => Some(kinds::job::fresh(kill_on_close)),
             Spec::Timer { .. } => Some(kinds::timer::FRESH),
             _ => None,
         };

@@ -93,7 +93,7 @@ kinds! {
         means: "The buffer is smaller than what must be written to it.", cure: "Pass a larger buffer." }
     NoSpace { win32: [8, 14, 112, 1455], c: -17 "BYNAME_ERR_NO_SPACE", py: "NoSpaceError" ["MemoryError"], node: "ERR_BYNAME_NO_SPACE",
         means: "The file system of the namespace, or memory, is full.", cure: "Free space in /dev/shm (containers often have 64 MiB), or point BYNAME_DIR elsewhere." }
-    LimitReached { win32: [1450, 4, 587], c: -18 "BYNAME_ERR_LIMIT_REACHED", py: "LimitReachedError" ["OSError"], node: "ERR_BYNAME_LIMIT_REACHED",
+    LimitReached { win32: [1450, 4, 587, 1816], c: -18 "BYNAME_ERR_LIMIT_REACHED", py: "LimitReachedError" ["OSError"], node: "ERR_BYNAME_LIMIT_REACHED",
         means: "A table, a counter or a resource limit is exhausted.", cure: "The message names the limit." }
     VersionMismatch { win32: [13], c: -19 "BYNAME_ERR_VERSION_MISMATCH", py: "VersionMismatchError" ["OSError"], node: "ERR_BYNAME_VERSION_MISMATCH",
         means: "The namespace was made by a byname of another format version.", cure: "Upgrade all programs that share it, or separate them by BYNAME_SESSION." }

@@ -272,9 +272,7 @@ fn leave_set(cx: Cx, at: ObjectRef) -> Result<()> {
     if target.machine == Machine::RobustSemaphore {
         close_account(cx, target, cx.space.me())?;
     }
-    if target.machine == Machine::Process {
-        kinds::process::forget(cx.space, at);
-    }
+    kinds::forget(cx.space, target);
     withdraw(cx, cx.space.me(), at)
 }
 
@@ -322,7 +320,6 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
             return Ok(());
         }
         // First: who finds the record DYING does it again.
-        kinds::bury(cx.space, at, record)?;
         kinds::bury(cx.space, at, record)?;
         free_extras(cx.space, at, record)?;
         if record.life.cas(life.0, life.free().0).is_ok() {
@@ -730,6 +727,7 @@ pub(crate) fn abolish(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> 
     let seat = cx.space.arena.process(process.slot)?.seats[0].load();
     if life.sole() == Some(process.slot) && (seat >> 32) as u32 == process.generation {
         refs::clear_bit(cx.space, process, at.index)?;
+        kinds::bury(cx.space, at, record)?;
         free_extras(cx.space, at, record)?;
         if record.life.cas(life.0, life.free().0).is_ok() {
             cx.space.arena.header().live_objects.add(u64::MAX);

@@ -386,7 +386,7 @@ unsafe extern "C" fn before_fork() {
         guards.take(&space.unjoined);
         space.arena.hold(&mut guards);
     }
-    kinds::process::hold(&mut guards);
+    kinds::hold(&mut guards);
     if !guards.keep() {
         // A fork from a thread's last destructors: the child gets no place, and says so.
         for space in space::all() {

@@ -11,6 +11,7 @@
 mod event;
 mod future;
 mod handle;
+mod job;
 mod mutex;
 mod options;
 mod process;
@@ -21,8 +22,9 @@ mod waits;
 pub use event::{Event, EventFuture};
 pub use future::WaitFuture;
 pub use handle::Pollable;
+pub use job::{Job, JobFuture};
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
-pub use options::{EventOptions, MutexOptions, SemaphoreOptions, TimerOptions};
+pub use options::{EventOptions, JobOptions, MutexOptions, SemaphoreOptions, TimerOptions};
 pub use process::{Process, ProcessFuture};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
 pub use timer::{Timer, TimerFuture};

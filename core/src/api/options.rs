@@ -2,7 +2,7 @@
 //!
 //! Options are plain values: build one, keep it, use it for as many objects as you like.
 
-use super::{Event, Mutex, Semaphore, Timer};
+use super::{Event, Job, Mutex, Semaphore, Timer};
 use crate::Result;
 use crate::engine::{Access, Handle, Kind, Namespace, Reset, Spec};
 use std::ops::{BitOr, BitOrAssign};
@@ -103,6 +103,7 @@ macro_rules! common_options {
 common_options!(MutexOptions, Mutex, ".unnamed()");
 common_options!(EventOptions, Event, ".unnamed(Reset::Manual)");
 common_options!(SemaphoreOptions, Semaphore, ".unnamed(1, 1)");
+common_options!(JobOptions, Job, ".unnamed()");
 common_options!(TimerOptions, Timer, ".unnamed(Reset::Manual)");
 
 /// How to make or open a [`Mutex`]; begins with [`Mutex::options`].
@@ -293,6 +294,97 @@ impl EventOptions {
 
     fn spec(self, reset: Reset) -> Spec {
         Spec::Event { reset, initially_set: self.initially_set }
+    }
+}
+
+/// How to make or open a [`Job`]; begins with [`Job::options`].
+///
+/// # Examples
+/// ```
+/// use byname::{Job, JobOptions, Namespace};
+///
+/// let tests = Namespace::session(&format!("doc-{}", std::process::id()))?;
+/// let options: JobOptions = Job::options().namespace(&tests);
+/// let build = options.kill_on_close().create("build")?;
+/// assert!(options.open("build")?.limits()?.kill_on_close);
+/// # Ok::<(), byname::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct JobOptions {
+    common: Common,
+    kill_on_close: bool,
+}
+
+impl JobOptions {
+    pub(super) const fn new() -> Self {
+        JobOptions { common: Common::DEFAULT, kill_on_close: false }
+    }
+
+    /// Has the job's processes killed when the last handle to it is closed, also by the death of its process (contract 8.6, JL8, JL9); says
+    /// nothing where the job exists already.
+    ///
+    /// # Examples
+    /// ```
+    /// let job = byname::Job::options().kill_on_close().unnamed()?;
+    /// let mut child = job.spawn(std::process::Command::new("sleep").arg("1000"))?;
+    /// drop(job);
+    /// assert!(!child.wait()?.success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn kill_on_close(mut self) -> Self {
+        self.kill_on_close = true;
+        self
+    }
+
+    /// Makes the job, or opens it if it exists; see [`Job::create`].
+    ///
+    /// # Errors
+    /// As [`Job::create`]; AccessDenied (5) for an [`access`](Self::access) mask that a job does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// let job = byname::Job::options().namespace(&tests).create("build")?;
+    /// assert!(job.created());
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn create(self, name: &str) -> Result<Job> {
+        self.common.create(Some(name), self.spec()).map(Job::over)
+    }
+
+    /// Opens an existing job; see [`Job::open`].
+    ///
+    /// # Errors
+    /// As [`Job::open`]; AccessDenied (5) for an [`access`](Self::access) mask of 0, or with a bit that a job does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// let missing = byname::Job::options().namespace(&tests).open("nobody made this");
+    /// assert_eq!(missing.unwrap_err().win32(), 2);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn open(self, name: &str) -> Result<Job> {
+        self.common.open(name, Kind::Job).map(Job::over)
+    }
+
+    /// Makes a job without a name; see [`Job::unnamed`].
+    ///
+    /// # Errors
+    /// As [`Job::unnamed`].
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(byname::Job::options().unnamed()?.name(), None);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn unnamed(self) -> Result<Job> {
+        self.common.create(None, self.spec()).map(Job::over)
+    }
+
+    fn spec(self) -> Spec {
+        Spec::Job { kill_on_close: self.kill_on_close }
     }
 }
 

@@ -215,6 +215,12 @@ impl Arena {
         self.file.lock().ino
     }
 
+    /// The device and the number of the arena's file.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        let file = self.file.lock();
+        (file.dev, file.ino)
+    }
+
     /// For a fork.
     pub(crate) fn hold(&'static self, guards: &mut Guards) {
         guards.take(&self.file);

@@ -38,15 +38,16 @@ impl HandleRef {
     }
 
     /// How the process ended; `None` while it runs. A status as it gave it, 128 and the signal's number where one ended it, and the code of
-    /// [`Self::terminate_process`] where that did. Unsupported where the kernel tells nobody but the parent.
+    /// [`Self::terminate_process`], or of the job's, where that did. Unsupported where the kernel tells nobody but the parent.
     pub fn exit_code(self) -> Result<Option<u32>> {
         let opened = self.of_kind(Kind::Process, right::QUERY)?;
         let process = process::descriptor(opened.space, opened.target.at)?;
         match process.end(self.process_id()?) {
             End::Alive => Ok(None),
             End::Told { how: How::By(status), .. } => Ok(Some(status.into())),
-            End::Told { how: How::Signal(signal), .. } => {
-                let ours = if i32::from(signal) == KILL { code_in(annex_word(&opened, TERMINATED)?.load()) } else { None };
+            End::Told { how: How::Signal(signal), cgroup } => {
+                let own = code_in(annex_word(&opened, TERMINATED)?.load());
+                let ours = own.or_else(|| kinds::job::code_of(opened.space, cgroup)).filter(|_| i32::from(signal) == KILL);
                 Ok(Some(ours.unwrap_or(128 + u32::from(signal))))
             }
             End::Untold => Err(Error::new(
@@ -66,15 +67,17 @@ impl HandleRef {
             return Err(denied("the process has ended already"));
         }
         // Asked first: what is not allowed must leave no code behind.
-        process.signal(0).and_then(|()| {
-            let _ = annex_word(&opened, TERMINATED).map(|word| word.cas(0, code_word(code)));
-            process.signal(KILL)
-        })
-        .map_err(|errno| match errno {
-            code::ESRCH => denied("the process has ended already"),
-            code::EPERM => denied("the process is another user's; it may be waited for, not ended").with_errno(errno),
-            _ => opened.blame(Error::system("cannot kill the process", errno)),
-        })
+        process
+            .signal(0)
+            .and_then(|()| {
+                let _ = annex_word(&opened, TERMINATED).map(|word| word.cas(0, code_word(code)));
+                process.signal(KILL)
+            })
+            .map_err(|errno| match errno {
+                code::ESRCH => denied("the process has ended already"),
+                code::EPERM => denied("the process is another user's; it may be waited for, not ended").with_errno(errno),
+                _ => opened.blame(Error::system("cannot kill the process", errno)),
+            })
     }
 }
 
@@ -87,7 +90,7 @@ pub(super) fn annex_word(opened: &Opened, word: usize) -> Result<&'static crate:
 mod tests {
     use super::*;
     use crate::Timeout;
-    use crate::engine::{HandleFlags, Mode, Outcome, By, wait};
+    use crate::engine::{By, HandleFlags, Mode, Outcome, wait};
     use std::process::{Child, Command, Stdio};
 
     fn sleeper() -> (Child, Handle) {
@@ -135,7 +138,8 @@ mod tests {
         assert!(watcher.access().unwrap().0 & 1 == 0 && watcher.flags().unwrap() == HandleFlags::NONE);
         assert_eq!(session.open_process(me, Access::ALL).unwrap().access().unwrap().0 & 0x1501, 0x1501);
         assert_eq!(watcher.set().unwrap_err().kind(), ErrorKind::WrongKind);
-        let event = session.create(None, crate::engine::Spec::Event { reset: crate::Reset::Auto, initially_set: false }, Access::ALL).unwrap();
+        let event =
+            session.create(None, crate::engine::Spec::Event { reset: crate::Reset::Auto, initially_set: false }, Access::ALL).unwrap();
         assert_eq!(event.exit_code().unwrap_err().kind(), ErrorKind::WrongKind);
         assert_eq!(watcher.try_grant(By::Thread).unwrap_err().kind(), ErrorKind::WrongKind);
     }

@@ -3,25 +3,48 @@
 //! An *annex* belongs to its object from [`build`] to [`bury`]. Between them its words change under the object's lock alone, unless a kind says
 //! otherwise at the top of its file.
 
+pub(crate) mod job;
 pub(crate) mod process;
 pub(crate) mod timer;
 
 use crate::arena::layout::{Annex, Object};
 use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::dispatch::lock::{Locked, Target};
-use crate::dispatch::word::Family;
+use crate::dispatch::word::{Family, Machine};
 use crate::error::{Error, Result};
+use crate::lock::Guards;
 use crate::space::{Cx, Space};
 use crate::sys::clock::Due;
 
 /// A new object, reserved for the caller and filled in, gets what it needs besides its record. Whoever dies here is followed by [`bury`].
-pub(crate) fn build(_cx: Cx, _target: Target) -> Result<()> {
-    Ok(())
+pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
+    match target.machine.family() {
+        Family::Job => job::build(cx, target),
+        _ => Ok(()),
+    }
 }
 
 /// The object ends, or was never finished: what [`build`] made goes. Any number may do it at once, and again.
-pub(crate) fn bury(_space: &Space, _at: ObjectRef, _record: &Object) -> Result<()> {
-    Ok(())
+pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> {
+    match Machine::from_code(record.kind.load()).map(Machine::family) {
+        Some(Family::Job) => job::bury(space, at, record),
+        _ => Ok(()),
+    }
+}
+
+/// This process has left the holder set, or is about to: what it keeps for the object goes.
+pub(crate) fn forget(space: &'static Space, target: Target) {
+    match target.machine.family() {
+        Family::Process => process::forget(space, target.at),
+        Family::Job => job::forget(space, target.at),
+        _ => {}
+    }
+}
+
+/// For a fork: what this module keeps is locked.
+pub(crate) fn hold(guards: &mut Guards) {
+    process::hold(guards);
+    job::hold(guards);
 }
 
 /// Whoever had the object locked has died: what he left half done is finished, or undone. The state follows from the annex.

@@ -79,7 +79,9 @@ pub(crate) fn find(pid: i64) -> Result<(PidFd, [u64; ANNEX_WORDS])> {
     let process = PidFd::open(number).map_err(|errno| match errno {
         code::ESRCH => none(),
         code::EINVAL | code::ENOENT => Error::invalid_argument(format!("{pid} is a thread, not a process; pass the process's id")),
-        code::ENOSYS => Error::new(ErrorKind::Unsupported, "this kernel has no descriptors of processes; it takes Linux 5.3").with_errno(errno),
+        code::ENOSYS => {
+            Error::new(ErrorKind::Unsupported, "this kernel has no descriptors of processes; it takes Linux 5.3").with_errno(errno)
+        }
         _ => Error::system(&format!("cannot open process {pid}"), errno),
     })?;
     let cannot_read = |errno| Error::system("cannot read in /proc", errno);

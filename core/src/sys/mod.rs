@@ -4,6 +4,7 @@
 //! monotonic deadlines, and never set a private futex flag. If you type `libc::` elsewhere, you are in the wrong folder.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is the door
 
+pub(crate) mod cgroup;
 #[cfg(feature = "cli")]
 pub(crate) mod child;
 pub(crate) mod clock;

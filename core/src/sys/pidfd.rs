@@ -105,7 +105,8 @@ impl PidFd {
         for _ in 0..3 {
             let info = self.info();
             let cgroup = info.as_ref().filter(|info| info.mask & INFO_CGROUP != 0).map_or(0, |info| info.cgroup);
-            let told = self.of_child().or_else(|| info.filter(|info| info.mask & INFO_EXIT != 0).map(|info| How::of_status(info.exit_status)));
+            let told =
+                self.of_child().or_else(|| info.filter(|info| info.mask & INFO_EXIT != 0).map(|info| How::of_status(info.exit_status)));
             // Not our child and not reaped yet: /proc says it. Only if it still is not reaped was it this process's entry.
             let told = told.or_else(|| process::zombie_status(pid).filter(|_| self.signal(0).is_ok()).map(How::of_status));
             if let Some(how) = told {

@@ -1,0 +1,230 @@
+//! Jobs and processes through the Rust API: contract 8, 10.1. Where this user can make no control group of version 2, jobs are Unsupported, and say so.
+
+use byname::engine::usage;
+use byname::{Access, ErrorKind, Event, Job, JobLimits, Namespace, Process, Reset, wait_any};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+fn here() -> Namespace {
+    Namespace::session(&format!("jobs-{}", std::process::id())).unwrap()
+}
+
+/// `None`, with a word why, where there are no jobs.
+fn job(kill_on_close: bool) -> Option<Job> {
+    let options = Job::options().namespace(&here());
+    let options = if kill_on_close { options.kill_on_close() } else { options };
+    match options.unnamed() {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            eprintln!("skipped: {error}");
+            None
+        }
+        made => Some(made.unwrap()),
+    }
+}
+
+fn sleeper() -> Command {
+    let mut command = Command::new("sleep");
+    command.arg("1000");
+    command
+}
+
+fn process(pid: u32) -> Process {
+    Process::open_in(&here(), pid, Access::ALL).unwrap()
+}
+
+fn cgroup_of(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap().lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_member_and_what_it_forks_are_counted_and_terminated_with_the_code() {
+    let Some(job) = job(false) else { return };
+    // A daemon: its parent ends, and it has a session of its own.
+    let mut child =
+        job.spawn(Command::new("sh").args(["-c", "(setsid sleep 1000 & echo $!); exec sleep 1000"]).stdout(Stdio::piped())).unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let daemon = process(line.trim().parse().unwrap());
+    let mut expected = [child.id(), daemon.pid()];
+    expected.sort_unstable();
+    assert_eq!(job.pids().unwrap(), expected);
+    assert!(job.contains(daemon.pid()).unwrap() && !job.contains(std::process::id()).unwrap());
+    assert_eq!(job.accounting().unwrap().active_processes, 2);
+    assert!(job.wait_for(Duration::ZERO).unwrap().is_none());
+    let leader = process(child.id());
+    job.terminate(123).unwrap();
+    daemon.wait().unwrap();
+    leader.wait().unwrap();
+    assert_eq!(leader.exit_code().unwrap(), Some(123));
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    assert_eq!(daemon.exit_code().unwrap(), Some(123), "whoever has reaped it");
+    job.wait().unwrap();
+    assert!(job.pids().unwrap().is_empty());
+    let mut late = job.spawn(&mut Command::new("true")).unwrap();
+    assert!(late.wait().unwrap().success());
+    assert!(job.wait_for(Duration::ZERO).unwrap().is_some(), "JL4: still signalled");
+}
+
+#[test]
+fn a_job_that_becomes_empty_is_not_signalled() {
+    let Some(job) = job(false) else { return };
+    let mut child = job.spawn(&mut Command::new("true")).unwrap();
+    child.wait().unwrap();
+    assert!(job.wait_for(Duration::ZERO).unwrap().is_none());
+    let spent = job.accounting().unwrap();
+    assert_eq!((spent.active_processes, spent.total_processes), (0, 1));
+    assert!(spent.user_time + spent.system_time > Duration::ZERO);
+}
+
+#[test]
+fn what_may_not_be_assigned_is_refused_and_moved_nowhere() {
+    let (Some(job), Some(other)) = (job(true), job(true)) else { return };
+    let mut child = sleeper().spawn().unwrap();
+    let before = cgroup_of(child.id());
+    assert_eq!(job.assign(0).unwrap_err().win32(), 87);
+    let watcher = Job::options().namespace(&here()).create("watched").unwrap();
+    let watcher = Job::options().namespace(&here()).access(Access(0x0004)).open(&watcher.name().unwrap()).unwrap();
+    for denied in [watcher.assign(child.id()), watcher.terminate(1), watcher.set_limits(JobLimits::default())] {
+        assert_eq!(denied.unwrap_err().win32(), 5);
+    }
+    assert_eq!(cgroup_of(child.id()), before);
+    job.assign(child.id()).unwrap();
+    assert_eq!(job.assign(child.id()).unwrap_err().win32(), 5, "J4");
+    assert_eq!(other.assign(child.id()).unwrap_err().win32(), 5, "J5");
+    job.terminate(1).unwrap();
+    process(child.id()).wait().unwrap();
+    assert_eq!(other.assign(child.id()).unwrap_err().win32(), 5, "J2");
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_limit_of_processes_kills_whoever_is_assigned_beyond_it() {
+    let Some(job) = job(true) else { return };
+    for limits in [JobLimits { active_processes: Some(0), ..JobLimits::default() }, JobLimits { memory: Some(1), ..JobLimits::default() }] {
+        assert_eq!(job.set_limits(limits).unwrap_err().win32(), 87);
+    }
+    let limits = JobLimits { active_processes: Some(1), kill_on_close: true, ..JobLimits::default() };
+    match job.set_limits(limits) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
+        set => set.unwrap(),
+    }
+    assert_eq!(job.limits().unwrap(), limits);
+    let mut first = job.spawn(&mut sleeper()).unwrap();
+    let mut second = sleeper().spawn().unwrap();
+    let full = job.assign(second.id()).unwrap_err();
+    assert_eq!((full.win32(), full.kind()), (1816, ErrorKind::LimitReached));
+    assert_eq!(second.wait().unwrap().signal(), Some(9));
+    assert_eq!(job.spawn(&mut sleeper()).unwrap_err().win32(), 1816);
+    let spent = job.accounting().unwrap();
+    assert_eq!((spent.active_processes, spent.total_processes, spent.terminated_processes), (1, 2, 1));
+    job.set_limits(JobLimits { kill_on_close: true, ..JobLimits::default() }).unwrap();
+    let mut third = job.spawn(&mut sleeper()).unwrap();
+    job.close().unwrap();
+    for child in [&mut first, &mut third] {
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+}
+
+#[test]
+fn without_the_flag_the_processes_run_on_and_the_name_is_gone() {
+    if job(false).is_none() {
+        return;
+    }
+    let job = Job::options().namespace(&here()).create("left").unwrap();
+    let mut child = job.spawn(&mut sleeper()).unwrap();
+    let group = cgroup_of(child.id());
+    job.close().unwrap();
+    assert_eq!(Job::options().namespace(&here()).open("left").unwrap_err().win32(), 2);
+    let next = Job::options().namespace(&here()).create("left").unwrap();
+    assert!(next.created() && next.pids().unwrap().is_empty());
+    assert_eq!(cgroup_of(child.id()), group, "JL7");
+    assert_eq!(next.assign(child.id()).unwrap_err().win32(), 5, "it still is in that job");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(Job::options().namespace(&here()).unnamed().unwrap()); // sweeps
+}
+
+/// Runs the test of that name in a process of its own, which has the job and is killed.
+fn holder(role: &str) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", role);
+    command.env("BYNAME_SESSION", format!("jobs-alone-{}-{role}", std::process::id()));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_role_for_other_tests() {
+    let Ok(role) = std::env::var("BYNAME_TEST_ROLE") else { return };
+    let job = Job::options().kill_on_close().create("doomed").unwrap();
+    let member = job.spawn(&mut sleeper()).unwrap();
+    if role == "member" {
+        job.assign(std::process::id()).unwrap();
+    }
+    println!("\nmember {}", member.id());
+    std::io::stdout().flush().unwrap();
+    let _ = std::io::stdin().read_line(&mut String::new());
+    if role == "closes" {
+        job.close().unwrap();
+    }
+    std::process::exit(0);
+}
+
+/// JL8, JL9: no other process has the namespace, so that the guard alone can do it.
+#[test]
+fn the_last_holders_death_kills_however_it_comes() {
+    if job(false).is_none() {
+        return;
+    }
+    for role in ["killed", "closes", "exits", "member"] {
+        let mut child = holder(role);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let pid = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("member ").map(str::to_owned)).expect("a member");
+        let member = process(pid.parse().unwrap());
+        let group = cgroup_of(member.pid()).split_once("::").unwrap().1.to_owned();
+        assert!(member.wait_for(Duration::ZERO).unwrap().is_none());
+        match role {
+            "killed" | "member" => child.kill().unwrap(),
+            _ => drop(child.stdin.take()),
+        }
+        member.wait().unwrap();
+        child.wait().unwrap();
+        let place = mounted().join(group.trim_start_matches('/'));
+        while place.exists() {
+            std::thread::yield_now(); // the guard removes it
+        }
+    }
+}
+
+fn mounted() -> std::path::PathBuf {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let line = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap();
+    line.split(' ').nth(4).unwrap().into()
+}
+
+#[test]
+fn an_event_or_the_end_of_a_process_is_one_wait() {
+    let news = Event::options().namespace(&here()).unnamed(Reset::Auto).unwrap();
+    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let end = process(child.id());
+    news.set().unwrap();
+    assert_eq!(wait_any(&[&end, &news], None).unwrap().won().unwrap().index(), 1);
+    drop(child.stdin.take());
+    assert_eq!(wait_any(&[&news, &end], None).unwrap().won().unwrap().index(), 1);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(end.exit_code().unwrap(), Some(0));
+}
+
+#[test]
+fn nothing_is_left_of_closed_processes() {
+    let here = Namespace::session(&format!("jobs-usage-{}", std::process::id())).unwrap();
+    let open = || Process::open_in(&here, std::process::id(), Access::ALL).unwrap();
+    drop(open());
+    let before = usage(&here).objects;
+    let many: Vec<Process> = (0..100).map(|_| open()).collect();
+    assert_eq!(usage(&here).objects, before + 100);
+    drop(many);
+    assert_eq!(usage(&here).objects, before);
+}
