@@ -28,12 +28,15 @@ use std::sync::Arc;
 mod flags;
 mod job;
 mod look;
+mod mapping;
 mod process;
 mod timer;
 
 pub use flags::HandleFlags;
 pub use job::{JobAccounting, JobLimits};
 pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
+pub(crate) use mapping::hold_views;
+pub use mapping::{Backing, MappingSpec, MappingState, Protect, Share, View, unmap, view_at};
 pub use timer::{Due, Period, TimerState};
 
 // --- namespaces
@@ -500,6 +503,7 @@ impl Access {
             Kind::Mutex => 1,
             Kind::Process => 0xffff,
             Kind::Job => 0x3f,
+            Kind::Mapping => Access::MAP_SPECIFIC,
             _ => 3,
         };
         let defined = 0x001f_0000 | specific | Access::ALL.0 | 0xf000_0000;
@@ -520,6 +524,9 @@ impl Access {
                     kind.noun()
                 ),
             ));
+        }
+        if kind == Kind::Mapping {
+            return Ok(self.map_rights());
         }
         let asked = Access::bits(kind).iter().chain(&Access::GENERIC).filter(|(bit, _)| self.0 & bit != 0);
         let rights = asked.fold(0, |rights, (_, gives)| rights | gives);
@@ -710,6 +717,9 @@ impl HandleRef {
     /// What the handle may do, as a mask that makes another one like it.
     pub fn access(self) -> Result<Access> {
         let Opened { rights, target, .. } = self.0.open(0)?;
+        if target.machine == Machine::Mapping {
+            return Ok(Access(Access::READ_CONTROL | Access::of_map_rights(rights)));
+        }
         let given = Access::bits(Kind::of(target.machine)).iter().filter(|(_, right)| rights & right != 0);
         Ok(Access(given.fold(Access::READ_CONTROL, |mask, (bit, _)| mask | bit)))
     }
@@ -1005,7 +1015,12 @@ impl Opened {
     fn blame(&self, error: Error) -> Error {
         let is_ours = matches!(
             error.kind(),
-            ErrorKind::NotOwner | ErrorKind::TooManyPosts | ErrorKind::WouldDeadlock | ErrorKind::LimitReached | ErrorKind::InvalidArgument
+            ErrorKind::NotOwner
+                | ErrorKind::TooManyPosts
+                | ErrorKind::WouldDeadlock
+                | ErrorKind::LimitReached
+                | ErrorKind::InvalidArgument
+                | ErrorKind::Disconnected
         );
         if is_ours { error.about(&index::describe(self.space, self.target)) } else { error }
     }

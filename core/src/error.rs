@@ -73,7 +73,7 @@ kinds! {
         means: "The name breaks the grammar of names.", cure: "See the grammar in docs/semantics.md: at most one known prefix, then a leaf without backslash and NUL." }
     NameTooLong { win32: [206], c: -7 "BYNAME_ERR_NAME_TOO_LONG", py: "NameTooLongError" ["ValueError"], node: "ERR_BYNAME_NAME_TOO_LONG",
         means: "The name is longer than 260 UTF-16 code units.", cure: "Shorten it; the prefix counts." }
-    InvalidArgument { win32: [87], c: -8 "BYNAME_ERR_INVALID_ARGUMENT", py: "InvalidArgumentError" ["ValueError"], node: "ERR_BYNAME_INVALID_ARGUMENT",
+    InvalidArgument { win32: [87, 193, 487, 1006], c: -8 "BYNAME_ERR_INVALID_ARGUMENT", py: "InvalidArgumentError" ["ValueError"], node: "ERR_BYNAME_INVALID_ARGUMENT",
         means: "An argument is outside its range.", cure: "The message names the argument and its range." }
     Misaligned { win32: [1132], c: -9 "BYNAME_ERR_MISALIGNED", py: "MisalignedError" ["ValueError"], node: "ERR_BYNAME_MISALIGNED",
         means: "An offset is not a multiple of 64 KiB.", cure: "Round it down and add the difference to the length." }

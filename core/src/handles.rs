@@ -15,6 +15,7 @@ use crate::dispatch::lock::Target;
 use crate::dispatch::word::{Machine, OBJECT_GEN_BITS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
+use crate::kinds;
 use crate::lock::{Guards, Lock};
 use crate::space::Space;
 use std::collections::VecDeque;
@@ -39,8 +40,10 @@ pub(crate) mod right {
     pub(crate) const ASSIGN: u32 = 1 << 25;
     /// What may change while the handle is open.
     pub(crate) const CHANGEABLE: u32 = PROTECTED | INHERITED;
+    /// A mapping's bytes may be run.
+    pub(crate) const EXECUTE: u32 = 1 << 26;
     /// Their place in a tag.
-    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN;
+    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN | EXECUTE;
 }
 
 /// One entry of the table.
@@ -180,6 +183,12 @@ impl Entry {
 
     #[cold]
     fn denied(self, rights: u32) -> Error {
+        if let Ok(opened) = self.open(0)
+            && opened.target.machine == Machine::Mapping
+            && rights == right::SYNCHRONIZE
+        {
+            return kinds::mapping::not_waitable().about(&index::describe(opened.space, opened.target));
+        }
         let what = match rights {
             right::SYNCHRONIZE => "SYNCHRONIZE, which waits need",
             right::TERMINATE => "TERMINATE, which ending its processes needs",

@@ -726,8 +726,8 @@ pub(crate) fn abolish(cx: Cx, process: ProcessRef, at: ObjectRef) -> Result<()> 
     // The life was read before the slot: a record that the slot's next process is making is not the dead one's.
     let seat = cx.space.arena.process(process.slot)?.seats[0].load();
     if life.sole() == Some(process.slot) && (seat >> 32) as u32 == process.generation {
+        kinds::bury(cx.space, at, record)?; // while the bit still leads here whoever goes on after us
         refs::clear_bit(cx.space, process, at.index)?;
-        kinds::bury(cx.space, at, record)?;
         free_extras(cx.space, at, record)?;
         if record.life.cas(life.0, life.free().0).is_ok() {
             cx.space.arena.header().live_objects.add(u64::MAX);

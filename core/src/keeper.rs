@@ -23,6 +23,7 @@ use crate::cell::private::Ordering;
 use crate::cell::{Word32, fence};
 use crate::dispatch::word::Machine;
 use crate::dispatch::{grant, wait};
+use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles;
 use crate::index;
@@ -374,11 +375,13 @@ unsafe extern "C" fn before_fork() {
     let mut guards = Guards::default();
     guards.take(&SPACES_LOCK);
     handles::hold(&mut guards);
+    engine::hold_views(&mut guards);
     for space in space::all() {
         space.watches.hold(&mut guards);
         space.references.lock_all(&mut guards);
         space.asyncs.hold(&mut guards);
         guards.take(&space.pools);
+        guards.take(&space.files);
         space.vacancies.hold(&mut guards);
         let child = space.check().and_then(|()| expect_child(space).map_err(unjoined));
         space.child.store(child.as_ref().map_or(0, |child| child.pack()), Ordering::Release);

@@ -12,6 +12,7 @@ use crate::dispatch::spin::Evidence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
 use crate::keeper;
+use crate::kinds::mapping::Files;
 use crate::lock::Lock;
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
@@ -35,6 +36,7 @@ pub(crate) struct Space {
     pub(crate) asyncs: Asyncs,
     pub(crate) watches: Watches,
     pub(crate) vacancies: Vacancies,
+    pub(crate) files: Lock<Files>,
     pub(crate) evidence: Evidence,
     pub(crate) all_holder: SeenHolder,
     /// In how many holder sets we stay for an owner's sake (`index.rs`): who releases then looks whether it may leave.
@@ -63,6 +65,7 @@ impl Space {
             asyncs: Asyncs::default(),
             watches: Watches::default(),
             vacancies: Vacancies::default(),
+            files: Lock::default(),
             evidence: Evidence::default(),
             all_holder: SeenHolder::default(),
             keeps: AtomicU32::new(0),

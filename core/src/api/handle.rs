@@ -34,8 +34,43 @@ impl AsFd for Pollable {
     }
 }
 
-/// The handle's own methods; `$make` is a way to make an unnamed one, `$named` a named one, for the examples.
+/// The handle's own methods, of a kind that can be waited for; `$make` is a way to make an unnamed one, `$named` a named one, for the examples.
 macro_rules! handle_methods {
+    ($Type:ident, $make:literal, $named:literal) => {
+        $crate::api::handle::any_handle_methods!($Type, $make, $named);
+
+        impl $Type {
+            /// Makes a file descriptor for a loop of one's own (epoll and the like); see [`Pollable`](crate::Pollable).
+            ///
+            /// # Errors
+            /// AccessDenied (5) without SYNCHRONIZE; LimitReached (1450) when the process has no descriptor left; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            /// use std::os::fd::AsFd;
+            ///
+            #[doc = concat!("let pollable = ", $make, "?.pollable()?;")]
+            /// let _for_epoll = pollable.as_fd();
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn pollable(&self) -> $crate::Result<$crate::Pollable> {
+                self.handle.pollable().map($crate::api::Pollable)
+            }
+        }
+
+        impl $crate::api::waits::Sealed for $Type {
+            fn handle(&self) -> $crate::engine::HandleRef {
+                self.handle.by_ref()
+            }
+        }
+
+        impl $crate::api::Waitable for $Type {}
+    };
+}
+
+/// Those of any kind.
+macro_rules! any_handle_methods {
     ($Type:ident, $make:literal, $named:literal) => {
         impl $Type {
             /// Wraps a handle that is known to be of this kind.
@@ -207,34 +242,8 @@ macro_rules! handle_methods {
             pub fn close(self) -> $crate::Result<()> {
                 $crate::engine::HandleRef::from_id(self.handle.into_id()).close()
             }
-
-            /// Makes a file descriptor for a loop of one's own (epoll and the like); see [`Pollable`](crate::Pollable).
-            ///
-            /// # Errors
-            /// AccessDenied (5) without SYNCHRONIZE; LimitReached (1450) when the process has no descriptor left; NamespaceLost (1167).
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
-            /// use std::os::fd::AsFd;
-            ///
-            #[doc = concat!("let pollable = ", $make, "?.pollable()?;")]
-            /// let _for_epoll = pollable.as_fd();
-            /// # Ok::<(), byname::Error>(())
-            /// ```
-            pub fn pollable(&self) -> $crate::Result<$crate::Pollable> {
-                self.handle.pollable().map($crate::api::Pollable)
-            }
         }
-
-        impl $crate::api::waits::Sealed for $Type {
-            fn handle(&self) -> $crate::engine::HandleRef {
-                self.handle.by_ref()
-            }
-        }
-
-        impl $crate::api::Waitable for $Type {}
     };
 }
 
-pub(super) use handle_methods;
+pub(super) use {any_handle_methods, handle_methods};

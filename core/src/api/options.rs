@@ -30,16 +30,16 @@ impl BitOrAssign for Access {
 
 /// What all kinds have in common.
 #[derive(Debug, Clone, Copy)]
-struct Common {
+pub(super) struct Common {
     /// `None` is [`Namespace::local`], looked up when the object is made: options can be built where nothing may fail.
-    namespace: Option<Namespace>,
-    access: Access,
+    pub(super) namespace: Option<Namespace>,
+    pub(super) access: Access,
 }
 
 impl Common {
-    const DEFAULT: Common = Common { namespace: None, access: Access::ALL };
+    pub(super) const DEFAULT: Common = Common { namespace: None, access: Access::ALL };
 
-    fn namespace(self) -> Result<Namespace> {
+    pub(super) fn namespace(self) -> Result<Namespace> {
         self.namespace.map_or_else(Namespace::local, Ok)
     }
 
@@ -47,14 +47,14 @@ impl Common {
         self.namespace()?.create(name, spec, self.access)
     }
 
-    fn open(self, name: &str, kind: Kind) -> Result<Handle> {
+    pub(super) fn open(self, name: &str, kind: Kind) -> Result<Handle> {
         self.namespace()?.open(Some(name), kind, self.access)
     }
 }
 
 /// The options that every kind has; `$make` is the kind's own `create`, for the examples.
 macro_rules! common_options {
-    ($Options:ident, $Type:ident, $make:literal) => {
+    ($Options:ty, $Type:ident, $make:literal) => {
         impl $Options {
             /// Makes or opens the object in `namespace` instead of [`Namespace::local`].
             ///
@@ -99,6 +99,8 @@ macro_rules! common_options {
         }
     };
 }
+
+pub(super) use common_options;
 
 common_options!(MutexOptions, Mutex, ".unnamed()");
 common_options!(EventOptions, Event, ".unnamed(Reset::Manual)");

@@ -47,6 +47,12 @@ pub(crate) fn create(arena: &Arena, at: ObjectRef, size: u64, reserved: u64) -> 
     }
 }
 
+/// Makes an object's file of what it is to hold.
+pub(crate) fn create_of(arena: &Arena, at: ObjectRef, content: &[u8]) -> Result<()> {
+    let file = create(arena, at, content.len() as u64, content.len() as u64)?;
+    file.write_at(content, 0).map_err(|errno| cannot("write to", &path(arena, at), errno))
+}
+
 /// Opens an object's file, which must be as long as the object says.
 pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
     let path = path(arena, at);

@@ -4,6 +4,7 @@
 //! otherwise at the top of its file.
 
 pub(crate) mod job;
+pub(crate) mod mapping;
 pub(crate) mod process;
 pub(crate) mod timer;
 
@@ -20,6 +21,7 @@ use crate::sys::clock::Due;
 pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
     match target.machine.family() {
         Family::Job => job::build(cx, target),
+        Family::Mapping => mapping::build(cx, target),
         _ => Ok(()),
     }
 }
@@ -28,6 +30,7 @@ pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
 pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> {
     match Machine::from_code(record.kind.load()).map(Machine::family) {
         Some(Family::Job) => job::bury(space, at, record),
+        Some(Family::Mapping) => mapping::bury(space, at),
         _ => Ok(()),
     }
 }
@@ -37,6 +40,7 @@ pub(crate) fn forget(space: &'static Space, target: Target) {
     match target.machine.family() {
         Family::Process => process::forget(space, target.at),
         Family::Job => job::forget(space, target.at),
+        Family::Mapping => mapping::leave(space, target.at),
         _ => {}
     }
 }
@@ -56,9 +60,10 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
 }
 
 /// A process that held the object has died: nothing in the object speaks of it afterwards.
-pub(crate) fn settle(cx: Cx, _dead: ProcessRef, target: Target) -> Result<()> {
+pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     match target.machine.family() {
         Family::Timer => timer::rouse(cx, target),
+        Family::Mapping => mapping::settle(cx, dead, target),
         _ => Ok(()),
     }
 }

@@ -126,6 +126,29 @@ impl File {
         self.0
     }
 
+    /// Opens a program's own file, wherever its path leads.
+    pub(crate) fn open_as_asked(path: &Path, write: bool) -> Result<File, i32> {
+        let path = c_path(path)?;
+        let access = if write { libc::O_RDWR } else { libc::O_RDONLY };
+        // SAFETY: the path is a valid C string.
+        check(unsafe { libc::open(path.as_ptr(), access | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) }).map(File)
+    }
+
+    /// A descriptor of our own, closed on exec, for the file of the program's descriptor `fd`; EBADF if it is none.
+    pub(crate) fn copied(fd: i32) -> Result<File, i32> {
+        // SAFETY: a number that is no descriptor is an error; ours is another one.
+        check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }).map(|copy| File(copy).moved_up())
+    }
+
+    /// Whether the descriptor was opened for reading, and for writing.
+    pub(crate) fn opened_for(&self) -> Result<(bool, bool), i32> {
+        // SAFETY: the descriptor is ours.
+        let flags = check(unsafe { libc::fcntl(self.0, libc::F_GETFL) })?;
+        let access = flags & libc::O_ACCMODE;
+        let is_bare = flags & libc::O_PATH != 0;
+        Ok((!is_bare && access != libc::O_WRONLY, !is_bare && access != libc::O_RDONLY))
+    }
+
     pub(crate) fn stat(&self) -> Result<Stat, i32> {
         // SAFETY: all zeros is a valid `stat`.
         let mut s: libc::stat = unsafe { std::mem::zeroed() };
