@@ -1,5 +1,5 @@
 /*
- * byname: Windows-style named mutexes, events and semaphores for Linux, shared by every language.
+ * byname: Windows-style named mutexes, events, semaphores and memory for Linux, shared by every language.
  *
  * Made from the sources of the library; do not edit.
  *
@@ -56,7 +56,7 @@ enum {
   BYNAME_ERR_INVALID_NAME = -6,
   /** The name is longer than 260 UTF-16 code units. (206) Shorten it; the prefix counts. */
   BYNAME_ERR_NAME_TOO_LONG = -7,
-  /** An argument is outside its range. (87) The message names the argument and its range. */
+  /** An argument is outside its range. (87, 193, 487, 1006) The message names the argument and its range. */
   BYNAME_ERR_INVALID_ARGUMENT = -8,
   /** An offset is not a multiple of 64 KiB. (1132) Round it down and add the difference to the length. */
   BYNAME_ERR_MISALIGNED = -9,
@@ -76,7 +76,7 @@ enum {
   BYNAME_ERR_BUFFER_TOO_SMALL = -16,
   /** The file system of the namespace, or memory, is full. (8, 14, 112, 1455) Free space in /dev/shm (containers often have 64 MiB), or point BYNAME_DIR elsewhere. */
   BYNAME_ERR_NO_SPACE = -17,
-  /** A table, a counter or a resource limit is exhausted. (1450, 4, 587) The message names the limit. */
+  /** A table, a counter or a resource limit is exhausted. (1450, 4, 587, 1816) The message names the limit. */
   BYNAME_ERR_LIMIT_REACHED = -18,
   /** The namespace was made by a byname of another format version. (13) Upgrade all programs that share it, or separate them by BYNAME_SESSION. */
   BYNAME_ERR_VERSION_MISMATCH = -19,
@@ -101,6 +101,42 @@ enum {
 
 /** Every right (MAXIMUM_ALLOWED), the default. */
 #define BYNAME_ACCESS_ALL 0x02000000u
+
+/** Views of a mapping that read (FILE_MAP_READ). */
+#define BYNAME_ACCESS_MAP_READ 0x00000004u
+
+/** Views of a mapping that write (FILE_MAP_WRITE). */
+#define BYNAME_ACCESS_MAP_WRITE 0x00000002u
+
+/** Views of a mapping whose writer keeps what he writes (FILE_MAP_COPY). */
+#define BYNAME_ACCESS_MAP_COPY 0x00000001u
+
+/** Views of a mapping that can be executed (FILE_MAP_EXECUTE). */
+#define BYNAME_ACCESS_MAP_EXECUTE 0x00000020u
+
+/** Views read, or copy on write (PAGE_READONLY). */
+#define BYNAME_PROTECT_READONLY 0x00000002u
+
+/** Views write, too (PAGE_READWRITE), the default. */
+#define BYNAME_PROTECT_READWRITE 0x00000004u
+
+/** As READONLY (PAGE_WRITECOPY). */
+#define BYNAME_PROTECT_WRITECOPY 0x00000008u
+
+/** As READONLY, and views may be executed (PAGE_EXECUTE_READ). */
+#define BYNAME_PROTECT_EXECUTE_READ 0x00000020u
+
+/** As READWRITE, and views may be executed (PAGE_EXECUTE_READWRITE). */
+#define BYNAME_PROTECT_EXECUTE_READWRITE 0x00000040u
+
+/** As WRITECOPY, and views may be executed (PAGE_EXECUTE_WRITECOPY). */
+#define BYNAME_PROTECT_EXECUTE_WRITECOPY 0x00000080u
+
+/** Or-ed to a protection: memory comes when a page is touched, and SIGBUS if there is none left then (SEC_RESERVE). */
+#define BYNAME_PROTECT_RESERVE 0x04000000u
+
+/** Or-ed to a protection: all of the memory is there at once, the default (SEC_COMMIT). */
+#define BYNAME_PROTECT_COMMIT 0x08000000u
 
 /** Wait for ever. */
 #define BYNAME_INFINITE ((int64_t)-1)
@@ -133,6 +169,10 @@ enum {
 /** The defaults: all rights, own session, auto reset. */
 #define BYNAME_TIMER_OPTIONS_INIT \
   { (uint32_t)sizeof(byname_timer_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
+
+/** The defaults: all rights, own session, memory that is read and written; no size yet. */
+#define BYNAME_MAPPING_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_mapping_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, -1, BYNAME_PROTECT_READWRITE }
 
 
 /**
@@ -504,6 +544,58 @@ typedef struct {
    */
   bool manual_reset;
 } byname_timer_state;
+
+/**
+ * How to create a mapping. Begin with BYNAME_MAPPING_OPTIONS_INIT, and set its size.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_MAP_ bits that the handle shall have; BYNAME_ACCESS_ALL by default.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * Bytes; 0: those of the file. Checked, then ignored where the mapping exists.
+   */
+  uint64_t size;
+  /**
+   * The descriptor of a file that is open as the protection needs it; -1, the default: memory.
+   */
+  int file;
+  /**
+   * A BYNAME_PROTECT_ constant, READWRITE by default, and attributes. Checked, then ignored where the mapping exists.
+   */
+  uint32_t protect;
+} byname_mapping_options;
+
+/**
+ * What a mapping is, but for its bytes.
+ */
+typedef struct {
+  /**
+   * Its bytes: of memory whole pages of 4096, of a file what was asked for.
+   */
+  uint64_t size;
+  /**
+   * How many changes were published.
+   */
+  uint64_t version;
+  /**
+   * Protection and attributes, BYNAME_PROTECT_ bits, as its maker asked for.
+   */
+  uint32_t protect;
+  /**
+   * It shows a file.
+   */
+  bool has_file;
+} byname_mapping_state;
 
 /**
  * What a wait for several objects tells besides its status.
@@ -1031,6 +1123,170 @@ byname_status byname_timer_remaining(byname_handle h,
  */
 byname_status byname_timer_look(byname_handle h,
                                 byname_timer_state *state);
+
+/**
+ * Makes a mapping, or opens it if the name exists, with the size, protection and file that it has; byname_handle_created() tells which.
+ *
+ * Memory is there as a whole, zeros, or the call fails with BYNAME_ERR_NO_SPACE: touching it cannot fail later. (Unless
+ * BYNAME_PROTECT_RESERVE asks for that.) A file's descriptor may be closed afterwards. Others find the file by its path, or through
+ * this process.
+ *
+ * ```c
+ * byname_mapping_options options = BYNAME_MAPPING_OPTIONS_INIT;
+ * byname_handle board;
+ * void *bytes;
+ * size_t length;
+ * options.size = 65536;
+ * if (BYNAME_FAILED(byname_mapping_create("board", &options, &board))) return 1;
+ * if (BYNAME_FAILED(byname_mapping_map(board, BYNAME_ACCESS_MAP_WRITE, 0, 0, NULL, &bytes, &length))) return 1;
+ * ((char *)bytes)[length - 1] = 'x'; // seen by everybody who has mapped "board"
+ * byname_handle_close(board);        // the view stays
+ * byname_mapping_unmap(bytes);
+ * ```
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a mapping without a name
+ * @param options  size, file, protection; NULL has no size, which is BYNAME_ERR_INVALID_ARGUMENT (87)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87: size, protection or attributes; 1006: the file is empty; 193: SEC_IMAGE),
+ *         _NO_SPACE (1455: memory; 112: the file cannot grow; 8: nor may it), _CLOSED (6: no descriptor), _ACCESS_DENIED (5: the
+ *         descriptor is not open for that; 1314: large pages), _WRONG_KIND (6: the name, or no regular file), and what
+ *         byname_event_create() says. Contract 7.1.
+ */
+byname_status byname_mapping_create(const char *name,
+                                    const byname_mapping_options *options,
+                                    byname_handle *out);
+
+/**
+ * Opens an existing mapping.
+ *
+ * @param name     its name, as for byname_mapping_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights); access has BYNAME_ACCESS_MAP_ bits
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         _ACCESS_DENIED (5), and what byname_event_create() says. Contract 1.2, 7.2.
+ */
+byname_status byname_mapping_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Maps bytes of a mapping: a view, which stays when the handle is closed, until byname_mapping_unmap().
+ *
+ * A store to a view that only reads, and a touch of a page of a file that somebody has truncated, end the process with a signal.
+ *
+ * @param h        a mapping's handle with the right that the view needs
+ * @param access   BYNAME_ACCESS_MAP_READ (or 0), _WRITE (which reads, too) or _COPY (what is written stays the view's own), with _EXECUTE
+ * @param offset   where it begins, a multiple of 65536
+ * @param length   how many bytes; 0: up to the end
+ * @param base     where it shall be mapped, a multiple of 65536; NULL: anywhere
+ * @param address  receives its first byte
+ * @param mapped   receives its length; may be NULL
+ * @return BYNAME_OK, or BYNAME_ERR_MISALIGNED (1132), _ACCESS_DENIED (5: the end, the right or the protection), _INVALID_ARGUMENT (487: something
+ *         is at base; 87: access, or address is NULL), _NO_SPACE (8: no addresses), _CLOSED (6), _WRONG_KIND (6), _SYSTEM (31: a file
+ *         that is no longer where it was). Contract 7.3.
+ */
+byname_status byname_mapping_map(byname_handle h,
+                                 uint32_t access,
+                                 uint64_t offset,
+                                 uint64_t length,
+                                 void *base,
+                                 void **address,
+                                 size_t *mapped);
+
+/**
+ * Unmaps a view.
+ *
+ * @param address  the address that byname_mapping_map() gave, or any inside the view
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (487: no view is there). Contract 7.4.
+ */
+byname_status byname_mapping_unmap(const void *address);
+
+/**
+ * Writes what was changed in a view to its file. Of memory there is nothing to do.
+ *
+ * @param address  an address in a view
+ * @param length   how many bytes from there on; 0: up to the view's end
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (487: no view is there; 87: it ends before), _SYSTEM (31). Contract 7.4.
+ */
+byname_status byname_mapping_flush(const void *address,
+                                   size_t length);
+
+/**
+ * Looks at what a mapping is, but for its bytes.
+ *
+ * @param h      a mapping's handle
+ * @param state  receives the state
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _INVALID_ARGUMENT (87: state is NULL).
+ */
+byname_status byname_mapping_look(byname_handle h, byname_mapping_state *state);
+
+/**
+ * Begins a change of the bytes: byname_mapping_read_whole() waits, in all processes, until byname_mapping_end_change(). For
+ * one writer; several need a mutex among them. Ours, not Windows'.
+ *
+ * @param h          a mapping's handle with the right MAP_WRITE
+ * @param abandoned  receives whether the writer before died in the middle of a change; may be NULL
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_OWNER (288: another thread is at it), _WOULD_DEADLOCK (1131: this one is), _CLOSED (6), _WRONG_KIND (6),
+ *         _ACCESS_DENIED (5).
+ */
+byname_status byname_mapping_begin_change(byname_handle h,
+                                          bool *abandoned);
+
+/**
+ * Ends the change that the calling thread began: one more version, and every byname_mapping_changed() event is set.
+ *
+ * @param h  a mapping's handle with the right MAP_WRITE
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_OWNER (288: it began none), _CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5).
+ */
+byname_status byname_mapping_end_change(byname_handle h);
+
+/**
+ * Publishes what was written before: a change that begins and ends at once.
+ *
+ * @param h  a mapping's handle with the right MAP_WRITE
+ * @return what byname_mapping_begin_change() says.
+ */
+byname_status byname_mapping_publish(byname_handle h);
+
+/**
+ * Gives an auto-reset event, one for each process, that every published change sets, and the death of a writer in the middle
+ * of one. Ours, not Windows'.
+ *
+ * ```c
+ * byname_mapping_options options = BYNAME_MAPPING_OPTIONS_INIT;
+ * byname_handle board, changed;
+ * options.size = 65536;
+ * if (BYNAME_FAILED(byname_mapping_create("watched board", &options, &board))) return 1;
+ * if (BYNAME_FAILED(byname_mapping_changed(board, &changed))) return 1;
+ * byname_mapping_publish(board); // or somebody else does
+ * if (byname_event_wait(changed, BYNAME_INFINITE) == BYNAME_OK) puts("something is new");
+ * byname_handle_close(changed);
+ * byname_handle_close(board);
+ * ```
+ *
+ * @param h    a mapping's handle with the right MAP_READ; no changes are told of after the process has closed its last one
+ * @param out  receives the event's handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED.
+ */
+byname_status byname_mapping_changed(byname_handle h,
+                                     byname_handle *out);
+
+/**
+ * Copies bytes out of a view of this mapping as they were between two changes. Waits for a writer who is at it.
+ *
+ * @param h           the mapping's handle with the right MAP_READ
+ * @param from        where in a view of it
+ * @param buffer      receives the bytes; not inside a view. It holds anything unless the call returns BYNAME_OK
+ * @param size        how many
+ * @param timeout_ns  how long to wait, in nanoseconds; BYNAME_INFINITE waits for ever
+ * @param version     receives the version that they had; may be NULL
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_DISCONNECTED (109: the writer died in the middle: they are whole again after the next
+ *         change), _INVALID_ARGUMENT (487: no view is there; 87: it ends before, or buffer is NULL), _CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5).
+ */
+byname_status byname_mapping_read_whole(byname_handle h,
+                                        const void *from,
+                                        void *buffer,
+                                        size_t size,
+                                        int64_t timeout_ns,
+                                        uint64_t *version);
 
 /**
  * Opens any process as an object without a name, which is signalled when the process has ended, all its threads included, and stays

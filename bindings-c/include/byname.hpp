@@ -444,6 +444,89 @@ private:
     }
 };
 
+/** Mapped bytes of a mapping; unmaps itself, and outlives the mapping's handles. Move-only; one that was moved from is empty. */
+class view {
+public:
+    view(view &&other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    view &operator=(view &&other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    view(const view &) = delete;
+    view &operator=(const view &) = delete;
+    ~view() {
+        if (data_) byname_mapping_unmap(data_);
+    }
+
+    /** The first byte. Other processes write to these bytes at any time; a store to a view that only reads ends this one. */
+    [[nodiscard]] void *data() const noexcept { return data_; }
+    /** How many bytes. */
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /** Writes what was changed to the file. */
+    void flush() { check(byname_mapping_flush(data_, 0)); }
+
+private:
+    friend class mapping;
+    view(void *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    void *data_;
+    std::size_t size_;
+};
+
+/**
+ * Memory, or a file's bytes, that processes share by a name; it cannot be waited for. Contract 7.
+ *
+ * ```cpp
+ * byname::mapping board("board", 65536);
+ * byname::view bytes = board.map(BYNAME_ACCESS_MAP_WRITE);
+ * static_cast<char *>(bytes.data())[bytes.size() - 1] = 'x'; // seen by everybody who has mapped "board"
+ * ```
+ */
+class mapping : public object {
+public:
+    /** Memory without a name, for this process and its forked children. */
+    explicit mapping(std::uint64_t size) { make(nullptr, size); }
+    /** Makes memory, or opens the mapping if it exists; then the size is checked and ignored. */
+    mapping(const std::string &name, std::uint64_t size) { make(detail::c_name(name), size); }
+    /** The same with a file, a protection, rights or a namespace: begin with BYNAME_MAPPING_OPTIONS_INIT. */
+    mapping(const std::string &name, const byname_mapping_options &options) {
+        check(byname_mapping_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing mapping; BYNAME_ERR_NOT_FOUND where there is none. */
+    static mapping open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
+    static mapping open(const std::string &name, const byname_open_options &options) {
+        mapping opened{closed{}};
+        check(byname_mapping_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    /** Maps bytes from an offset on, a multiple of 65536; a length of 0 is up to the end. `access` is a BYNAME_ACCESS_MAP_ constant. */
+    [[nodiscard]] view map(std::uint32_t access, std::uint64_t offset = 0, std::uint64_t length = 0) const {
+        void *address = nullptr;
+        std::size_t mapped = 0;
+        check(byname_mapping_map(handle_, access, offset, length, nullptr, &address, &mapped));
+        return view(address, mapped);
+    }
+    /** How many bytes, which protection, how many published changes. */
+    [[nodiscard]] byname_mapping_state look() const {
+        byname_mapping_state state{};
+        check(byname_mapping_look(handle_, &state));
+        return state;
+    }
+    /** Publishes what was written: one more version. */
+    void publish() { check(byname_mapping_publish(handle_)); }
+
+private:
+    struct closed {};
+    explicit mapping(closed) noexcept {}
+    void make(const char *name, std::uint64_t size) {
+        byname_mapping_options options = BYNAME_MAPPING_OPTIONS_INIT;
+        options.size = size;
+        check(byname_mapping_create(name, &options, &handle_));
+    }
+};
+
 /** One place in a wait for several objects: made from an object of any kind, which must outlive the wait's start. */
 class waitable {
 public:

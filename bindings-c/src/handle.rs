@@ -4,7 +4,7 @@ use crate::input::Out;
 use crate::options::{Options, byname_open_options, read};
 use crate::status::{Failure, OK, byname_status, guard};
 use byname::ErrorKind;
-use byname::engine::{Access, HandleFlags, HandleRef, Kind, Spec};
+use byname::engine::{Access, Handle, HandleFlags, HandleRef, Kind, Namespace, Spec};
 use std::ffi::{c_char, c_int};
 
 /// A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
@@ -223,7 +223,7 @@ pub unsafe extern "C" fn byname_handle_fd(h: byname_handle, fd: *mut c_int) -> b
     })
 }
 
-/// The body of every `byname_*_create`.
+/// The body of every `byname_*_create` whose object needs no more than a [`Spec`].
 ///
 /// # Safety
 /// - `name` is NULL or NUL-terminated, `options` as for `options::read`, `out` is NULL or valid for writing.
@@ -231,15 +231,33 @@ pub(crate) unsafe fn create<T: Options>(
     name: *const c_char,
     options: *const T,
     out: *mut byname_handle,
-    parts: impl FnOnce(&T) -> (crate::byname_namespace, Spec, u32),
+    parts: impl Fn(&T) -> (crate::byname_namespace, Spec, u32),
+) -> byname_status {
+    let make = |options: &T, namespace: Namespace, name: Option<&str>| {
+        let (_, spec, access) = parts(options);
+        namespace.create(name, spec, Access(access))
+    };
+    // SAFETY: this function's contract.
+    unsafe { create_by(name, options, out, |options| parts(options).0, make) }
+}
+
+/// The body of every `byname_*_create`.
+///
+/// # Safety
+/// - `name` is NULL or NUL-terminated, `options` as for `options::read`, `out` is NULL or valid for writing.
+pub(crate) unsafe fn create_by<T: Options>(
+    name: *const c_char,
+    options: *const T,
+    out: *mut byname_handle,
+    namespace: impl FnOnce(&T) -> crate::byname_namespace,
+    make: impl FnOnce(&T, Namespace, Option<&str>) -> byname::Result<Handle>,
 ) -> byname_status {
     guard(|| {
         // SAFETY: this function's contract, for each pointer.
         let (out, options, name) = unsafe { (Out::required(out, "out")?, read(options)?, crate::input::name(name)?) };
-        let (namespace, spec, access) = parts(&options);
         // SAFETY: the strings inside the options are NULL or NUL-terminated by the header's contract of inputs.
-        let namespace = unsafe { namespace.attach() }?;
-        out.write(byname_handle { id: namespace.create(name, spec, Access(access))?.into_id() });
+        let namespace = unsafe { namespace(&options).attach() }?;
+        out.write(byname_handle { id: make(&options, namespace, name)?.into_id() });
         Ok(OK)
     })
 }

@@ -11,7 +11,7 @@
 //! | `input.rs` | pointers, strings and arrays as C passes them |
 //! | `options.rs` | the options structs and how they grow |
 //! | `handle.rs` | what every handle can do |
-//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` | the kinds |
+//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
 //! | `processes.rs` | other processes, as objects |
 //! | `process.rs` | what concerns the whole process |
@@ -23,6 +23,7 @@
 mod event;
 mod handle;
 mod input;
+mod mapping;
 mod mutex;
 mod options;
 mod process;
@@ -34,6 +35,7 @@ mod wait;
 
 pub use event::*;
 pub use handle::*;
+pub use mapping::*;
 pub use mutex::*;
 pub use options::*;
 pub use process::*;

@@ -6,9 +6,9 @@
 
 use crate::input::text;
 use crate::status::Failure;
-use byname::engine::{Access, Namespace, Profile, Reset, Spec};
+use byname::engine::{Access, Backing, MappingSpec, Namespace, Profile, Protect, Reset, Spec};
 use byname::{Error, ErrorKind, MAX_NAME_UTF16};
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::mem::offset_of;
 use std::ptr::null;
 
@@ -20,6 +20,31 @@ pub const BYNAME_ACCESS_MODIFY_STATE: u32 = 0x0002;
 pub const BYNAME_ACCESS_QUERY_STATE: u32 = 0x0001;
 /// Every right (MAXIMUM_ALLOWED), the default.
 pub const BYNAME_ACCESS_ALL: u32 = 0x0200_0000;
+/// Views of a mapping that read (FILE_MAP_READ).
+pub const BYNAME_ACCESS_MAP_READ: u32 = 0x0004;
+/// Views of a mapping that write (FILE_MAP_WRITE).
+pub const BYNAME_ACCESS_MAP_WRITE: u32 = 0x0002;
+/// Views of a mapping whose writer keeps what he writes (FILE_MAP_COPY).
+pub const BYNAME_ACCESS_MAP_COPY: u32 = 0x0001;
+/// Views of a mapping that can be executed (FILE_MAP_EXECUTE).
+pub const BYNAME_ACCESS_MAP_EXECUTE: u32 = 0x0020;
+
+/// Views read, or copy on write (PAGE_READONLY).
+pub const BYNAME_PROTECT_READONLY: u32 = 0x02;
+/// Views write, too (PAGE_READWRITE), the default.
+pub const BYNAME_PROTECT_READWRITE: u32 = 0x04;
+/// As READONLY (PAGE_WRITECOPY).
+pub const BYNAME_PROTECT_WRITECOPY: u32 = 0x08;
+/// As READONLY, and views may be executed (PAGE_EXECUTE_READ).
+pub const BYNAME_PROTECT_EXECUTE_READ: u32 = 0x20;
+/// As READWRITE, and views may be executed (PAGE_EXECUTE_READWRITE).
+pub const BYNAME_PROTECT_EXECUTE_READWRITE: u32 = 0x40;
+/// As WRITECOPY, and views may be executed (PAGE_EXECUTE_WRITECOPY).
+pub const BYNAME_PROTECT_EXECUTE_WRITECOPY: u32 = 0x80;
+/// Or-ed to a protection: memory comes when a page is touched, and SIGBUS if there is none left then (SEC_RESERVE).
+pub const BYNAME_PROTECT_RESERVE: u32 = 0x0400_0000;
+/// Or-ed to a protection: all of the memory is there at once, the default (SEC_COMMIT).
+pub const BYNAME_PROTECT_COMMIT: u32 = 0x0800_0000;
 
 /// One name space for all kinds (contract 0.3), the default.
 pub const BYNAME_PROFILE_DESKTOP: u32 = 0;
@@ -34,6 +59,12 @@ const _: () = {
     assert!(BYNAME_ACCESS_MODIFY_STATE == Access::MODIFY_STATE.0);
     assert!(BYNAME_ACCESS_QUERY_STATE == Access::QUERY_STATE.0);
     assert!(BYNAME_ACCESS_ALL == Access::ALL.0);
+    assert!(BYNAME_ACCESS_MAP_READ == Access::MAP_READ.0 && BYNAME_ACCESS_MAP_WRITE == Access::MAP_WRITE.0);
+    assert!(BYNAME_ACCESS_MAP_COPY == Access::MAP_COPY.0 && BYNAME_ACCESS_MAP_EXECUTE == Access::MAP_EXECUTE.0);
+    assert!(BYNAME_PROTECT_READONLY == Protect::READONLY.0 && BYNAME_PROTECT_EXECUTE_READ == Protect::EXECUTE_READ.0);
+    assert!(BYNAME_PROTECT_READWRITE == Protect::READWRITE.0 && BYNAME_PROTECT_EXECUTE_READWRITE == Protect::EXECUTE_READWRITE.0);
+    assert!(BYNAME_PROTECT_WRITECOPY == Protect::WRITECOPY.0 && BYNAME_PROTECT_EXECUTE_WRITECOPY == Protect::EXECUTE_WRITECOPY.0);
+    assert!(BYNAME_PROTECT_RESERVE == Protect::RESERVE.0 && BYNAME_PROTECT_COMMIT == Protect::COMMIT.0);
     assert!(BYNAME_NAME_SIZE == 3 * MAX_NAME_UTF16 + 1);
 };
 
@@ -135,6 +166,24 @@ pub struct byname_timer_options {
     pub reserved: u32,
 }
 
+/// How to create a mapping. Begin with BYNAME_MAPPING_OPTIONS_INIT, and set its size.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_mapping_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_MAP_ bits that the handle shall have; BYNAME_ACCESS_ALL by default.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// Bytes; 0: those of the file. Checked, then ignored where the mapping exists.
+    pub size: u64,
+    /// The descriptor of a file that is open as the protection needs it; -1, the default: memory.
+    pub file: c_int,
+    /// A BYNAME_PROTECT_ constant, READWRITE by default, and attributes. Checked, then ignored where the mapping exists.
+    pub protect: u32,
+}
+
 const NAMESPACE: byname_namespace = byname_namespace { session: null(), boundary: null(), alias: null(), profile: 0, reserved: 0 };
 
 /// The largest `struct_size` that is taken for a struct of a newer version and not for rubbish.
@@ -179,6 +228,7 @@ options!(byname_mutex_options { initially_owned: 0, reserved: 0 } reserved [rese
 options!(byname_event_options { manual_reset: 0, initially_set: 0 } reserved []);
 options!(byname_semaphore_options { initial: 1, maximum: i32::MAX as i64, robust: 0, reserved: 0 } reserved [reserved]);
 options!(byname_timer_options { manual_reset: 0, reserved: 0 } reserved [reserved]);
+options!(byname_mapping_options { size: 0, file: -1, protect: BYNAME_PROTECT_READWRITE } reserved []);
 
 /// Reads an options struct; NULL is the defaults.
 ///
@@ -276,6 +326,13 @@ impl byname_timer_options {
     }
 }
 
+impl byname_mapping_options {
+    pub(crate) fn spec(&self) -> MappingSpec<'static> {
+        let backing = if self.file == -1 { Backing::Memory } else { Backing::Descriptor(self.file) };
+        MappingSpec { size: self.size, protect: Protect(self.protect), backing }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +359,7 @@ mod tests {
             last_end::<byname_event_options>(),
             last_end::<byname_semaphore_options>(),
             last_end::<byname_timer_options>(),
+            last_end::<byname_mapping_options>(),
         ] {
             assert_eq!(end, size);
         }

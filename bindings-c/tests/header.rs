@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 /// In the order in which a reader of the header meets them.
-const SOURCES: &[&str] = &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "processes", "wait", "process"];
+const SOURCES: &[&str] =
+    &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "mapping", "processes", "wait", "process"];
 
 const ABOUT: &str = "\
 /*
- * byname: Windows-style named mutexes, events and semaphores for Linux, shared by every language.
+ * byname: Windows-style named mutexes, events, semaphores and memory for Linux, shared by every language.
  *
  * Made from the sources of the library; do not edit.
  *
@@ -64,6 +65,10 @@ const MACROS: &str = "\
 /** The defaults: all rights, own session, auto reset. */
 #define BYNAME_TIMER_OPTIONS_INIT \\
   { (uint32_t)sizeof(byname_timer_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
+
+/** The defaults: all rights, own session, memory that is read and written; no size yet. */
+#define BYNAME_MAPPING_OPTIONS_INIT \\
+  { (uint32_t)sizeof(byname_mapping_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, -1, BYNAME_PROTECT_READWRITE }
 ";
 
 /// Constants that cbindgen would print in decimal.
@@ -76,6 +81,34 @@ const CONSTANTS: &[(&str, u32, &str)] = &[
     ),
     ("BYNAME_ACCESS_QUERY_STATE", BYNAME_ACCESS_QUERY_STATE, "The right to look at the state (QUERY_STATE)."),
     ("BYNAME_ACCESS_ALL", BYNAME_ACCESS_ALL, "Every right (MAXIMUM_ALLOWED), the default."),
+    ("BYNAME_ACCESS_MAP_READ", BYNAME_ACCESS_MAP_READ, "Views of a mapping that read (FILE_MAP_READ)."),
+    ("BYNAME_ACCESS_MAP_WRITE", BYNAME_ACCESS_MAP_WRITE, "Views of a mapping that write (FILE_MAP_WRITE)."),
+    ("BYNAME_ACCESS_MAP_COPY", BYNAME_ACCESS_MAP_COPY, "Views of a mapping whose writer keeps what he writes (FILE_MAP_COPY)."),
+    ("BYNAME_ACCESS_MAP_EXECUTE", BYNAME_ACCESS_MAP_EXECUTE, "Views of a mapping that can be executed (FILE_MAP_EXECUTE)."),
+    ("BYNAME_PROTECT_READONLY", BYNAME_PROTECT_READONLY, "Views read, or copy on write (PAGE_READONLY)."),
+    ("BYNAME_PROTECT_READWRITE", BYNAME_PROTECT_READWRITE, "Views write, too (PAGE_READWRITE), the default."),
+    ("BYNAME_PROTECT_WRITECOPY", BYNAME_PROTECT_WRITECOPY, "As READONLY (PAGE_WRITECOPY)."),
+    ("BYNAME_PROTECT_EXECUTE_READ", BYNAME_PROTECT_EXECUTE_READ, "As READONLY, and views may be executed (PAGE_EXECUTE_READ)."),
+    (
+        "BYNAME_PROTECT_EXECUTE_READWRITE",
+        BYNAME_PROTECT_EXECUTE_READWRITE,
+        "As READWRITE, and views may be executed (PAGE_EXECUTE_READWRITE).",
+    ),
+    (
+        "BYNAME_PROTECT_EXECUTE_WRITECOPY",
+        BYNAME_PROTECT_EXECUTE_WRITECOPY,
+        "As WRITECOPY, and views may be executed (PAGE_EXECUTE_WRITECOPY).",
+    ),
+    (
+        "BYNAME_PROTECT_RESERVE",
+        BYNAME_PROTECT_RESERVE,
+        "Or-ed to a protection: memory comes when a page is touched, and SIGBUS if there is none left then (SEC_RESERVE).",
+    ),
+    (
+        "BYNAME_PROTECT_COMMIT",
+        BYNAME_PROTECT_COMMIT,
+        "Or-ed to a protection: all of the memory is there at once, the default (SEC_COMMIT).",
+    ),
 ];
 
 fn package() -> PathBuf {

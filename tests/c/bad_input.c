@@ -6,6 +6,8 @@ static void null_outputs(void) {
     FAILS(byname_mutex_create("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
     FAILS(byname_event_create("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
     FAILS(byname_semaphore_create("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_mapping_create("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_mapping_open("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
     FAILS(byname_mutex_open("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
     FAILS(byname_event_open("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
     FAILS(byname_semaphore_open("null", NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
@@ -36,6 +38,8 @@ static void all_closed(byname_handle h) {
     size_t length = 77;
     int fd = 77;
     char text[8] = "before";
+    void *address = text;
+    byname_mapping_state state = {77, 77, 77, true};
     FAILS(byname_handle_close(h), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_handle_duplicate(h, &out), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_handle_created(h, &flag), BYNAME_ERR_CLOSED, 6);
@@ -54,11 +58,18 @@ static void all_closed(byname_handle h) {
     FAILS(byname_semaphore_acquire(h, 0, &g), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_semaphore_release(h, 1, &count), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_semaphore_available(h, &count), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_mapping_map(h, 0, 0, 0, NULL, &address, &length), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_mapping_look(h, &state), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_mapping_begin_change(h, &flag), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_mapping_end_change(h), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_mapping_publish(h), BYNAME_ERR_CLOSED, 6);
+    FAILS(byname_mapping_changed(h, &out), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_wait(h, BYNAME_INFINITE, &g), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_wait_any(&h, 1, BYNAME_INFINITE, NULL), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_wait_all(&h, 1, BYNAME_INFINITE, NULL), BYNAME_ERR_CLOSED, 6);
     FAILS(byname_signal_and_wait(h, h, BYNAME_INFINITE, NULL), BYNAME_ERR_CLOSED, 6);
     CHECK(out.id == 77 && g.fence == 77 && g.abandoned && o.pid == 77 && kind == BYNAME_KIND_EVENT);
+    CHECK(address == text && state.size == 77 && state.version == 77);
     CHECK(flag && count == 77 && length == 77 && fd == 77 && strcmp(text, "before") == 0);
 }
 

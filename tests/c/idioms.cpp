@@ -218,6 +218,30 @@ static void semaphores() {
     CHECK(byname::semaphore::open("units").available() == 0);
 }
 
+static void mappings() {
+    byname::mapping made("pages", 65536 * 2);
+    byname::view whole = made.map(BYNAME_ACCESS_MAP_WRITE);
+    CHECK(whole.size() == 65536 * 2 && made.look().size == whole.size());
+    static_cast<char *>(whole.data())[65536] = 'x';
+    {
+        auto again = byname::mapping::open("pages");
+        byname::view half = again.map(BYNAME_ACCESS_MAP_READ, 65536);
+        byname::view moved(std::move(half));
+        CHECK(half.data() == nullptr && moved.size() == 65536); // NOLINT: moved from
+        CHECK(*static_cast<char *>(moved.data()) == 'x');
+        again.publish();
+    }
+    CHECK(made.look().version == 1);
+    made.close();
+    static_cast<char *>(whole.data())[0] = 'y';
+    whole.flush();
+    CHECK(throws(BYNAME_ERR_NOT_FOUND, 2, [] { byname::mapping::open("pages"); }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::mapping(0); }));
+    byname::mapping small(1);
+    CHECK(throws(BYNAME_ERR_MISALIGNED, 1132, [&] { return small.map(BYNAME_ACCESS_MAP_READ, 5).size(); }));
+    CHECK(throws(BYNAME_ERR_WRONG_KIND, 6, [&] { return byname::wait_any({small}, 0s); }));
+}
+
 static void waits() {
     byname::event stop(byname::reset_mode::manual), work(byname::reset_mode::automatic);
     byname::mutex m;
@@ -266,5 +290,5 @@ static void durations() {
 }
 
 TESTS(T(standard_locks), T(locks_of_two_do_not_deadlock), T(locks_move_and_let_go_on_exceptions), T(a_condition_variable_takes_it),
-      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(semaphores), T(waits),
+      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(semaphores), T(mappings), T(waits),
       T(names_are_whole), T(durations))

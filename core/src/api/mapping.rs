@@ -259,7 +259,7 @@ impl Mapping {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn publish(&self) -> Result<()> {
-        self.change()?.publish()
+        self.handle.publish()
     }
 
     /// An auto-reset event, one for each process, that every published change sets. Ours, not Windows'.

@@ -355,6 +355,12 @@ impl HandleRef {
         self.with_mapping(right::MODIFY, mapping::end)
     }
 
+    /// A change that begins and ends at once.
+    pub fn publish(self) -> Result<()> {
+        self.begin_change()?;
+        self.end_change()
+    }
+
     /// An auto-reset event of this process that every published change sets.
     pub fn changed(self) -> Result<Handle> {
         self.with_mapping(right::QUERY, |cx, target| {
