@@ -21,6 +21,7 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::engine::{HandleRef, Namespace};
 use crate::error::Result;
 use crate::keeper;
+use crate::kinds::timer;
 use crate::life::{Life, Stage};
 use crate::live;
 use crate::ops;
@@ -245,6 +246,14 @@ fn state_of(space: &'static Space, target: Target) -> State {
         Ok(Some(vouched)) if word.is_locked() => vouched.state,
         _ => word.state(),
     }
+}
+
+/// Bit 0: whether a timer is signalled; 1: whether it is due some time; above: how often it has been set.
+pub fn timer(object: HandleRef) -> u64 {
+    let Ok((space, target)) = object.place() else { return 0 };
+    let words = timer::look(space, target).unwrap_or_default();
+    let (signalled, setting) = timer::seen(state_of(space, target), &words);
+    u64::from(signalled) | u64::from(setting.due.is_some()) << 1 | words[0] >> 16 << 2
 }
 
 /// Whether this process owns the mutex, by a thread or a grant, and its owner has run: whether its death abandons it.

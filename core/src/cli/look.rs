@@ -160,6 +160,7 @@ fn state(object: &Object) -> String {
         (Kind::Mutex, Some(owner)) if object.depth > 1 => format!("owned {} times by {}", object.depth, owner.pid),
         (Kind::Mutex, Some(owner)) => format!("owned by {}", owner.pid),
         (Kind::Mutex, None) => "free".to_owned(),
+        (Kind::ManualTimer | Kind::AutoTimer, _) => timer(object),
         (Kind::ManualEvent | Kind::AutoEvent, _) => if object.signalled { "set" } else { "not set" }.to_owned(),
         _ => format!("{} of {} free", object.available.unwrap_or(0), object.maximum.unwrap_or(0)),
     };
@@ -173,6 +174,15 @@ fn state(object: &Object) -> String {
         text += ", which is stopped";
     }
     text
+}
+
+fn timer(object: &Object) -> String {
+    let state = if object.signalled { "signaled" } else { "not signaled" };
+    match (object.due, object.period) {
+        (Some(due), Some(period)) if period > 0.0 => format!("{state}, due in {}, then every {}", duration(due), duration(period)),
+        (Some(due), _) => format!("{state}, due in {}", duration(due)),
+        (None, _) => state.to_owned(),
+    }
 }
 
 pub(super) fn party(who: &Party) -> String {

@@ -177,10 +177,11 @@ impl HandleRef {
     pub fn timer_state(self) -> Result<TimerState> {
         loop {
             let (opened, sight) = self.look(Kind::Timer)?;
-            let (signaled, setting) = timer::look(opened.space, opened.target, sight.state)?;
+            let words = timer::look(opened.space, opened.target)?;
             if look::look(opened.space, opened.target)? != sight {
                 continue; // it may be the state before an expiry with the due time after it
             }
+            let (signaled, setting) = timer::seen(sight.state, &words);
             let reset = if opened.target.machine == Machine::ManualTimer { Reset::Manual } else { Reset::Auto };
             let remaining = setting.due.map(|due| Duration::from_nanos(due.left()));
             return Ok(TimerState { signaled, reset, remaining, period: Duration::from_nanos(setting.period) });

@@ -187,6 +187,8 @@ pub(super) struct ObjectImage {
     pub name_len: u32,
     pub long_name: u32,
     pub annex: u32,
+    /// What the annex holds, if there is one.
+    pub annex_words: Option<[u64; layout::ANNEX_WORDS]>,
     pub alls: u32,
     /// `None`: it has none, or what stands there is no name.
     pub name: Option<String>,
@@ -445,6 +447,7 @@ fn read_object(view: &View, index: u32, record: &Object) -> (ObjectImage, bool) 
     let (head, name_len, long_name) = (record.head.load(), record.name_len.load(), record.long_name.load());
     let (queue, queue_broken) = read_queue(view, at, head);
     let (accounts, accounts_broken) = read_accounts(view, at, record.accounts.load());
+    let annex = record.annex.load();
     let (before, after, target) = (record.before.load(), record.after.load(), record.target.load());
     let decided = Word(word).is_locked().then(|| decided(view, before, after, target)).flatten();
     let state = decided.unwrap_or(Word(word).state());
@@ -467,7 +470,8 @@ fn read_object(view: &View, index: u32, record: &Object) -> (ObjectImage, bool) 
         hash: record.hash.load(),
         name_len,
         long_name,
-        annex: record.annex.load(),
+        annex,
+        annex_words: annex.checked_sub(1).and_then(|index| Some(view.annex(index)?.words.each_ref().map(Word64::load))),
         alls: record.alls.load(),
         name: read_name(view, record, name_len, long_name),
         queue,

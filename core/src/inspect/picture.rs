@@ -6,6 +6,7 @@ use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::dispatch::grant::WAITER_ASYNC;
 use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::Machine;
+use crate::kinds::timer;
 use crate::live::{owner_kind, process_state};
 use crate::sys::{clock, process};
 use std::collections::HashMap;
@@ -140,6 +141,10 @@ pub struct Object {
     pub depth: u32,
     /// Mutex: the last owner died, and the next one will be told. Robust semaphore: a holder of permits died, and the next one will be told.
     pub abandoned: bool,
+    /// Timer: how many seconds are left until its time comes next; `None` if it does not.
+    pub due: Option<f64>,
+    /// Timer: at which intervals its time comes, in seconds; 0: once.
+    pub period: Option<f64>,
     /// Semaphore: how many permits are free.
     pub available: Option<u32>,
     /// Semaphore: how many there can be.
@@ -292,11 +297,15 @@ impl<'a> Painter<'a> {
                 seconds: self.age(waiter),
             })
         });
+        let timer = matches!(machine, Machine::ManualTimer | Machine::AutoTimer).then_some(o.annex_words).flatten();
+        let timer = timer.map(|words| timer::seen(state, &words));
         let accounts = o.accounts.iter().filter(|(_, account)| account.value > 0);
         Some(Object {
             id: self.name(o.at())?,
             generation: o.life().generation(),
-            signalled: state.signalled(machine),
+            signalled: timer.map_or(state.signalled(machine), |(signalled, _)| signalled),
+            due: timer.and_then(|(_, setting)| setting.due).map(|due| due.left() as f64 / 1e9),
+            period: timer.map(|(_, setting)| setting.period as f64 / 1e9),
             owner: owner.map(|owner| self.owner_party(owner)),
             depth: if owner.is_some() { o.depth.max(1) } else { 0 },
             abandoned: (is_mutex || is_semaphore) && state.is_abandoned(),

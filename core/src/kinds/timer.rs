@@ -47,7 +47,7 @@ const MOVING: usize = 5;
 const NEXT: usize = 6;
 
 /// The annex of a new timer, which is not set.
-pub(crate) const FRESH: [u64; ANNEX_WORDS] = [0; ANNEX_WORDS];
+pub(crate) const FRESH: Words = [0; ANNEX_WORDS];
 
 /// What a timer is set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +83,24 @@ fn due_of(annex: &Annex) -> &Word64 {
 
 impl Setting {
     fn read(annex: &Annex) -> Setting {
-        let mut seen = selector(annex);
-        loop {
-            let [due, period] = [0, 1].map(|word| annex.words[seen.bank() + word].load());
-            let now = selector(annex);
-            if now == seen {
-                return Setting { due: Due::unpack(due), period };
-            }
-            seen = now; // set meanwhile
+        Setting::of(&whole(annex))
+    }
+
+    fn of(words: &Words) -> Setting {
+        let bank = Selector(words[SELECTOR]).bank();
+        Setting { due: Due::unpack(words[bank]), period: words[bank + 1] }
+    }
+}
+
+/// An annex as it was read.
+pub(crate) type Words = [u64; ANNEX_WORDS];
+
+/// The annex of one setting.
+fn whole(annex: &Annex) -> Words {
+    loop {
+        let words = annex.words.each_ref().map(Word64::load);
+        if words[SELECTOR] == selector(annex).0 {
+            return words; // else it was set meanwhile
         }
     }
 }
@@ -183,16 +193,16 @@ pub(super) fn rouse(cx: Cx, target: Target) -> Result<()> {
     roused
 }
 
-/// What is seen at one instant, without the lock: whether it is signalled, and its setting.
-pub(crate) fn look(space: &Space, target: Target, state: State) -> Result<(bool, Setting)> {
-    let annex = annex(space, target)?;
-    let is_set_anew = selector(annex).epoch() != state.epoch();
-    let is_moving = !is_set_anew && annex.words[MOVING].load() == 1;
-    let Setting { due, period } = Setting::read(annex);
-    let expires = is_moving || due.is_some_and(Due::passed);
-    let due = match due {
-        Some(due) if expires && due.passed() => (period != 0).then(|| due.next(period)),
-        other => other,
-    };
-    Ok((expires || !is_set_anew && state.is_signalled_event(), Setting { due, period }))
+/// The annex, for a look without the lock ([`seen`]).
+pub(crate) fn look(space: &Space, target: Target) -> Result<Words> {
+    annex(space, target).map(whole)
+}
+
+/// Whether a timer with this state and annex is signalled now, and its setting.
+pub(crate) fn seen(state: State, words: &Words) -> (bool, Setting) {
+    let Setting { due, period } = Setting::of(words);
+    let is_set_anew = Selector(words[SELECTOR]).epoch() != state.epoch();
+    let expires = due.is_some_and(Due::passed);
+    let due = due.and_then(|due| if due.passed() { (period != 0).then(|| due.next(period)) } else { Some(due) });
+    (expires || !is_set_anew && (state.is_signalled_event() || words[MOVING] == 1), Setting { due, period })
 }

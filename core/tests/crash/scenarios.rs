@@ -2,7 +2,7 @@
 
 use crate::stage::{AUTO, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
 use byname::crash::{self, Scope};
-use byname::engine::{Access, By, HandleRef, Mode, Outcome, PendingWait, Spec, signal_and_wait, start_wait, wait};
+use byname::engine::{Access, By, Due, HandleRef, Mode, Outcome, PendingWait, Period, Spec, signal_and_wait, start_wait, wait};
 use byname::{ErrorKind, Reset, Timeout};
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd};
@@ -38,7 +38,7 @@ impl Scenario {
 }
 
 /// The operations that must be there.
-pub const OPERATIONS: [&str; 20] = [
+pub const OPERATIONS: [&str; 23] = [
     "create",
     "open",
     "close",
@@ -56,6 +56,9 @@ pub const OPERATIONS: [&str; 20] = [
     "time-out",
     "hand-off",
     "watch",
+    "set-timer",
+    "cancel-timer",
+    "expire",
     "fork",
     "reap",
     "recover",
@@ -113,6 +116,36 @@ fn name_is_free(s: &Stage, name: &str, spec: Spec) {
     let gone = s.namespace().open_any(Some(name), Access::ALL);
     assert_eq!(gone.map(|_| ()).unwrap_err().kind(), ErrorKind::NotFound, "and again");
 }
+
+const TIMER: Spec = Spec::Timer { reset: Reset::Auto };
+
+fn set_timer(timer: HandleRef, due: Duration, period: Duration) {
+    timer.set_timer(Due::from(due), Period::new(period).unwrap()).unwrap();
+}
+
+/// What the victim says of a timer.
+fn says_timer(s: &Stage, timer: HandleRef) {
+    crash::timer(timer); // so that its table is mapped: who dies may be mapping one
+    s.last_words(move || crash::timer(timer));
+}
+
+/// A victim has set the timer, or not, to a time that has passed; one sleeps for it.
+fn set_or_not(s: &Stage, timer: HandleRef) {
+    if s.words(0) >> 2 == 0 {
+        s.settle();
+        set_timer(timer, Duration::ZERO, Duration::ZERO); // it was not, so he waits still
+    }
+    assert!(s.outcome(0) != Some(0), "he does not learn that it is signalled");
+    if s.outcome(0).is_some() {
+        s.settle();
+        assert!(!timer.timer_state().unwrap().signaled, "one setting, one wait");
+    }
+    set_timer(timer, HOUR, HOUR);
+    let seen = timer.timer_state().unwrap();
+    assert!(!seen.signaled && seen.remaining.is_some() && timer.try_acquire().unwrap().is_none());
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The only victim's last words: what the object's state was, as its intent vouches.
 fn says_state(s: &Stage, object: HandleRef) {
@@ -1155,6 +1188,117 @@ pub const SCENARIOS: &[Scenario] = &[
         s.check(|| {
             s.settle();
             assert_eq!(event.is_set().unwrap(), s.words(0) == 0);
+        });
+    }),
+    // --- timers
+    scene("set-timer", "to a time that has passed, while one sleeps for it", 1, |s| {
+        let timer = s.object("t", TIMER);
+        says_timer(s, timer);
+        s.sleeper(0, || sleep_for(timer));
+        s.act(Scope::Thread, || set_timer(timer, Duration::ZERO, Duration::ZERO));
+        s.check(|| set_or_not(s, timer));
+    })
+    .alone(), // who was roused is a user, too, and may be the first to meet what is half done
+    scene("set-timer", "that one waits for asynchronously", 1, |s| {
+        let timer = s.object("t", TIMER);
+        says_timer(s, timer);
+        s.sleeper(0, || sleep_async(&[timer], Mode::Any, false));
+        s.act(Scope::Thread, || set_timer(timer, Duration::ZERO, Duration::ZERO));
+        s.check(|| set_or_not(s, timer));
+    })
+    .alone(),
+    scene("set-timer", "to a time that comes, while one waits for it and an event", 1, |s| {
+        let (timer, event) = (s.object("t", TIMER), s.object("e", Spec::Event { reset: Reset::Auto, initially_set: true }));
+        says_timer(s, timer);
+        s.sleeper(0, || (get_in(&[event, timer], Mode::All).index + 2) as u64);
+        s.act(Scope::Thread, || set_timer(timer, Duration::from_micros(300), Duration::ZERO));
+        s.check(|| {
+            set_or_not(s, timer);
+            assert!(!event.is_set().unwrap() || s.outcome(0).is_none(), "both or none");
+        });
+    })
+    .alone(),
+    scene("set-timer", "which was set, and signalled", 0, |s| {
+        let timer = s.object("t", TIMER);
+        says_timer(s, timer);
+        if s.is(Role::Victim) {
+            set_timer(timer, Duration::ZERO, Duration::ZERO);
+        }
+        s.act(Scope::Thread, || set_timer(timer, HOUR, HOUR));
+        s.check(|| {
+            s.settle();
+            let (seen, was_set) = (timer.timer_state().unwrap(), s.words(0) >> 2 == 2);
+            assert_eq!((seen.signaled, seen.remaining.is_some(), seen.period == HOUR), (!was_set, was_set, was_set));
+            assert!(was_set || !s.all_done());
+            assert_eq!(timer.try_acquire().unwrap().is_some(), !was_set);
+        });
+    }),
+    scene("cancel-timer", "which is set, and one sleeps for it", 1, |s| {
+        let timer = s.object("t", TIMER);
+        says_timer(s, timer);
+        s.sleeper(0, || sleep_for(timer));
+        if s.is(Role::Victim) {
+            set_timer(timer, HOUR, HOUR);
+        }
+        s.act(Scope::Thread, || timer.cancel_timer().unwrap());
+        s.check(|| {
+            s.settle();
+            let seen = timer.timer_state().unwrap();
+            assert_eq!((seen.signaled, seen.remaining.is_some()), (false, s.words(0) & 2 != 0));
+            assert!(seen.remaining.is_none() || !s.all_done());
+            set_timer(timer, Duration::ZERO, Duration::ZERO);
+            assert!(s.outcome(0) != Some(0));
+        });
+    }),
+    scene("expire", "as it is tried", 0, |s| {
+        let timer = s.object("t", TIMER);
+        says_timer(s, timer);
+        if s.is(Role::Victim) {
+            set_timer(timer, Duration::from_millis(1), HOUR);
+        }
+        s.act(Scope::Thread, || {
+            while crash::timer(timer) & 1 == 0 {
+                std::hint::spin_loop();
+            }
+            assert!(timer.try_acquire().unwrap().is_some());
+        });
+        s.check(|| {
+            s.settle();
+            let left = s.words(0) & 1 == 1;
+            assert_eq!((timer.timer_state().unwrap().signaled, timer.try_acquire().unwrap().is_some()), (left, left));
+            assert!(timer.try_acquire().unwrap().is_none(), "one time, one wait");
+            assert!(timer.timer_state().unwrap().remaining.is_some() && !(s.all_done() && left));
+        });
+    }),
+    scene("expire", "as it is waited for", 0, |s| {
+        let timer = s.object("t", TIMER);
+        says_taken(s);
+        if s.is(Role::Victim) {
+            set_timer(timer, Duration::from_millis(20), HOUR);
+        }
+        s.act(Scope::Thread, || _ = get(timer));
+        s.check(|| {
+            s.settle();
+            // (It may have died before its time.)
+            assert!(s.poll(|| timer.timer_state().unwrap().remaining.is_some_and(|left| left > Duration::from_millis(20))));
+            assert_eq!(timer.try_acquire().unwrap().is_some(), s.words(0) == 0, "one time, one wait");
+            assert!(timer.try_acquire().unwrap().is_none());
+        });
+    }),
+    scene("expire", "in the keeper, for two that wait asynchronously", 2, |s| {
+        let timer = s.object("t", TIMER);
+        (0..2).for_each(|i| s.sleeper(i, || sleep_async(&[timer], Mode::Any, false)));
+        s.act(Scope::Process, || {
+            let (wait, told) = begin(&[timer], Mode::Any, Timeout::INFINITE);
+            set_timer(timer, Duration::from_millis(1), Duration::from_millis(1));
+            told.recv().unwrap();
+            drop(wait);
+        });
+        s.check(|| {
+            s.settle();
+            set_timer(timer, Duration::ZERO, Duration::from_micros(100)); // whoever is left gets one
+            (0..2).for_each(|i| assert!(s.outcome(i) != Some(0)));
+            timer.cancel_timer().unwrap();
         });
     }),
     // --- hand-off: the front sleeper has waited for a millisecond, and is given the mutex
