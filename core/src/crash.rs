@@ -163,10 +163,18 @@ pub(crate) fn point() {
 /// An arena was mapped.
 pub(crate) fn note_arena(address: usize, len: usize) {
     for arena in &ARENAS {
-        if arena[0].compare_exchange(0, address as u64, SeqCst, SeqCst).is_ok() {
+        if arena[1].compare_exchange(0, 1, SeqCst, SeqCst).is_ok() {
+            arena[0].store(address as u64, SeqCst);
             arena[1].store(len as u64, SeqCst);
             return;
         }
+    }
+}
+
+/// A memory is unmapped: its place is free for the next.
+pub(crate) fn forget_arena(address: usize) {
+    for arena in ARENAS.iter().filter(|arena| arena[0].load(SeqCst) == address as u64) {
+        arena[1].store(0, SeqCst);
     }
 }
 
@@ -294,7 +302,7 @@ pub fn waiting(namespace: &Namespace) -> usize {
         let is_alive = live::process_of_waiter(space, at.index).is_some_and(|process| live::is_dead(space, process) == Ok(false));
         is_alive
             && node.object.load() != 0
-            && node.kind.load() != node_kind::ACCOUNT
+            && node.role() != node_kind::ACCOUNT
             && node.sibling.load() == 0 // the last in the list is linked last
             && claim.is_ok_and(|claim| claim.generation() == at.generation && claim.is_waiting())
     };

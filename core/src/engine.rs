@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, Entry, Glance, Opened, right};
 use crate::index::{self, Blueprint};
 use crate::kinds;
+use crate::kinds::queue::Plan;
 use crate::name::{self, Parsed};
 use crate::ops::{self, Taken};
 use crate::owner;
@@ -30,6 +31,7 @@ mod job;
 mod look;
 mod mapping;
 mod process;
+mod queue;
 mod timer;
 
 pub use flags::HandleFlags;
@@ -37,6 +39,10 @@ pub use job::{JobAccounting, JobLimits};
 pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
 pub(crate) use mapping::hold_views;
 pub use mapping::{Backing, MappingSpec, MappingState, Protect, Share, View, unmap, view_at};
+pub use queue::{
+    Message, Notify as MessageNotify, PendingMessage, QueueEnd, QueueInfo, Received, Reservation, Taken as TakenMessage, start_receive,
+    start_send,
+};
 pub use timer::{Due, Period, TimerState};
 
 // --- namespaces
@@ -189,8 +195,14 @@ impl Namespace {
         let leaf = self.leaf(cx, name)?;
         let rights = access.rights(spec.kind())?;
         let owning = if spec.is_owned() { Some(Owning::new(cx, by)?) } else { None };
-        let what = spec.blueprint(owning.as_ref().map(|o| o.owner(cx)));
-        let made = if spec.kind() == Kind::Job { kinds::job::create(cx, leaf, what) } else { index::create(cx, leaf, what) };
+        let what = |owning: &Option<Owning>| spec.blueprint(owning.as_ref().map(|o| o.owner(cx)));
+        let made = match spec {
+            Spec::Queue { end, max_messages, max_size, allow_broken, no_precommit } => {
+                Plan::new(no_precommit, allow_broken, max_messages, max_size).and_then(|plan| queue::create(cx, leaf, plan, end))
+            }
+            Spec::Job { .. } => kinds::job::create(cx, leaf, what(&owning)),
+            _ => index::create(cx, leaf, what(&owning)),
+        };
         let owning = owning.filter(|owning| {
             let keep = matches!(made, Ok((_, true)));
             if !keep {
@@ -200,7 +212,7 @@ impl Namespace {
         });
         let (target, new) = made?;
         let entry = handles::insert(space, target, rights | prefix(name) | if new { right::CREATED } else { 0 })
-            .inspect_err(|_| drop(index::leave(cx, target.at)))?;
+            .inspect_err(|_| drop(let_go(cx, target)))?;
         let handle = Handle(HandleRef(entry));
         let grant = owning.map(|owning| {
             if by == By::Thread {
@@ -232,6 +244,9 @@ impl Namespace {
             .leaf(cx, Some(name))?
             .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6))?;
         let target = index::open(cx, leaf, |machine| is(Kind::of(machine)))?;
+        if target.machine == Machine::QueueReader {
+            return queue::of_found(cx, target, leaf, QueueEnd::Read, prefix(Some(name)));
+        }
         if target.machine == Machine::Job {
             kinds::job::open(cx, leaf, target)?;
         }
@@ -400,6 +415,19 @@ pub enum Spec {
         /// Manual or auto.
         reset: Reset,
     },
+    /// A message queue, and which end of it the handle is.
+    Queue {
+        /// The handle's end.
+        end: QueueEnd,
+        /// How many messages it holds: 1 to 2²⁶, or 0 for no limit.
+        max_messages: u32,
+        /// The largest message: 1 byte to 64 MiB. That of an existing queue must be the same.
+        max_size: u32,
+        /// Whether ends may come and go.
+        allow_broken: bool,
+        /// Whether memory is reserved only when it is written; without a limit it is.
+        no_precommit: bool,
+    },
 }
 
 impl Spec {
@@ -410,6 +438,7 @@ impl Spec {
             Spec::Semaphore { .. } => Kind::Semaphore,
             Spec::Job { .. } => Kind::Job,
             Spec::Timer { .. } => Kind::Timer,
+            Spec::Queue { .. } => Kind::Queue,
         }
     }
 
@@ -418,6 +447,9 @@ impl Spec {
     }
 
     fn check(self) -> Result<()> {
+        if let Spec::Queue { max_messages, max_size, allow_broken, no_precommit, .. } = self {
+            return Plan::new(no_precommit, allow_broken, max_messages, max_size).map(|_| ());
+        }
         let Spec::Semaphore { initial, maximum, .. } = self else { return Ok(()) };
         if maximum < 1 || maximum > i64::from(i32::MAX) {
             return Err(Error::invalid_argument(format!("maximum {maximum} is out of range; a semaphore has 1 to {} permits", i32::MAX)));
@@ -439,6 +471,7 @@ impl Spec {
             Spec::Job { .. } => (Machine::Job, State::event(false), 0),
             Spec::Timer { reset: Reset::Manual } => (Machine::ManualTimer, State::event(false), 0),
             Spec::Timer { reset: Reset::Auto } => (Machine::AutoTimer, State::event(false), 0),
+            Spec::Queue { .. } => (Machine::QueueReader, Plan::state(), 0),
         };
         let annex = match self {
             Spec::Job { kill_on_close } => Some(kinds::job::fresh(kill_on_close)),
@@ -660,9 +693,9 @@ impl HandleRef {
     /// Closes the handle. A mutex that the caller owns stays owned (contract 2.1). Closed if it is; AccessDenied (6) where it is
     /// protected, and then it stays open.
     pub fn close(self) -> Result<()> {
-        let (space, at) = self.0.close()?;
+        let (space, target) = self.0.close()?;
         space.watches.close_of_handle(self.id());
-        if space.check().is_ok() { index::leave(owner::current(space)?, at) } else { Ok(()) }
+        if space.check().is_ok() { let_go(owner::current(space)?, target) } else { Ok(()) }
     }
 
     /// Whether the handle is open.
@@ -692,8 +725,7 @@ impl HandleRef {
         if !index::pin(space, target.at) {
             return Err(Error::closed());
         }
-        let entry = handles::insert(space, target, rights & !(right::CREATED | right::CHANGEABLE));
-        entry.map(|e| Handle(HandleRef(e))).inspect_err(|_| drop(owner::current(space).and_then(|cx| index::leave(cx, target.at))))
+        another(space, target, rights & !(right::CREATED | right::CHANGEABLE))
     }
 
     /// What the object is.
@@ -1055,6 +1087,22 @@ fn block(cx: Cx, target: Target, timeout: Timeout, interrupt: Interrupt<'_>) -> 
         Ended::Interrupted => Outcome::Interrupted,
         Ended::TimedOut | Ended::All(_) => Outcome::TimedOut,
     })
+}
+
+/// A handle to an object that the caller has pinned once for it.
+fn another(space: &'static Space, target: Target, rights: u32) -> Result<Handle> {
+    let cx = owner::current(space)?;
+    if target.machine.family() == Family::Queue {
+        kinds::queue::attach_another(cx, target).inspect_err(|_| drop(index::leave(cx, target.at)))?;
+    }
+    let entry = handles::insert(space, target, rights);
+    entry.map(|entry| Handle(HandleRef(entry))).inspect_err(|_| drop(let_go(cx, target)))
+}
+
+/// A handle is closed, or was not made.
+fn let_go(cx: Cx, target: Target) -> Result<()> {
+    let detached = if target.machine.family() == Family::Queue { kinds::queue::detach(cx, target) } else { Ok(()) };
+    index::leave(cx, target.at).and(detached)
 }
 
 /// The references that a call keeps which blocks or takes an object's lock, so that closing a handle meanwhile ends nothing (contract 2.1).

@@ -224,15 +224,17 @@ impl Entry {
     }
 
     /// Closes; what it led to, for the one caller who did.
-    pub(crate) fn close(self) -> Result<(&'static Space, ObjectRef)> {
+    pub(crate) fn close(self) -> Result<(&'static Space, Target)> {
         let (space, at) = (self.slot.space.get(), ObjectRef::unpack(self.slot.at.load(Ordering::Acquire)));
+        let machine = Machine::from_code(self.slot.tag.load(Ordering::Acquire) as u32 >> 8 & 0xf);
+        let target = self.slot.record.get().zip(at).zip(machine).map(|((record, at), machine)| Target { record, at, machine });
         let next = u64::from(self.generation.wrapping_add(1).max(1)) << 32;
         self.change(|tag| if tag as u32 & right::PROTECTED == 0 { Ok(next) } else { Err(protected()) })?;
         let mut free = FREE.lock();
         free.slots.push_back(self.slot.index() as u32);
         free.open -= 1;
         drop(free);
-        space.zip(at).ok_or_else(Error::closed)
+        space.zip(target).ok_or_else(Error::closed)
     }
 }
 

@@ -272,7 +272,7 @@ fn leave_set(cx: Cx, at: ObjectRef) -> Result<()> {
     if target.machine == Machine::RobustSemaphore {
         close_account(cx, target, cx.space.me())?;
     }
-    kinds::forget(cx.space, target);
+    kinds::leave(cx, target)?;
     withdraw(cx, cx.space.me(), at)
 }
 
@@ -328,6 +328,17 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Takes a living object out of its bucket: who looks the name up makes another. Again, or by several, it does nothing more.
+pub(crate) fn release_name(cx: Cx, at: ObjectRef) -> Result<()> {
+    let record = cx.space.arena.object(at.index)?;
+    if record.name_len.load() == 0 {
+        return Ok(());
+    }
+    let bucket = record.hash.load() % BUCKETS;
+    let locked = LockedBucket::take(cx, &cx.space.arena.fixed().buckets[bucket as usize], bucket)?;
+    if Life(record.life.load()).is_live(at.generation) { locked.remove(at.index, record) } else { Ok(()) }
 }
 
 /// Takes the word from those who were about to swap it when the handle was closed under them. False, and the record rests as it is, while a
@@ -431,6 +442,10 @@ fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
         }
         match life.stage() {
             // A name ends with its last holder, also when nobody has buried him yet (L2).
+            Some(Stage::Live) if kinds::has_lost_its_name(record) => {
+                release_name(cx, at)?;
+                return Ok(Found::LookAgain);
+            }
             Some(Stage::Live) if bury_holders(cx, at)? => return Ok(Found::LookAgain),
             Some(Stage::Live) if join(cx, at, record, life)? => return ops::target_at(cx.space, at).map(Found::Here),
             Some(Stage::Live) => return Ok(Found::LookAgain),

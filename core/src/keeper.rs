@@ -377,6 +377,7 @@ unsafe extern "C" fn before_fork() {
     handles::hold(&mut guards);
     engine::hold_views(&mut guards);
     for space in space::all() {
+        kinds::begin_fork(space);
         space.watches.hold(&mut guards);
         space.references.lock_all(&mut guards);
         space.asyncs.hold(&mut guards);
@@ -387,6 +388,7 @@ unsafe extern "C" fn before_fork() {
         space.child.store(child.as_ref().map_or(0, |child| child.pack()), Ordering::Release);
         *space.unjoined.lock() = child.err();
         guards.take(&space.unjoined);
+        space.memories.hold(&mut guards);
         space.arena.hold(&mut guards);
     }
     kinds::hold(&mut guards);
@@ -491,6 +493,7 @@ fn give_holds(space: &'static Space, child: ProcessRef) -> Result<()> {
         let life = &arena.object(at.index)?.life;
         let _ = life.update(|old| crate::life::Life(old).admit(child.slot).map(|l| l.0));
     }
+    kinds::expect_child(space, child);
     Ok(())
 }
 
@@ -502,6 +505,7 @@ fn open_accounts(space: &'static Space) -> Result<()> {
         if target.machine == Machine::RobustSemaphore {
             index::open_account(cx, target)?;
         }
+        kinds::catch_up(cx, target)?;
     }
     Ok(())
 }

@@ -503,6 +503,8 @@ pub(crate) fn give_back(cx: Cx, target: Target, owner: OwnerRef, epoch: u32, aba
             Err(error) if error.kind() == ErrorKind::TooManyPosts => Ok(()),
             other => other.map(|_| ()),
         },
+        // Nothing was consumed; but another who waits for the message was not told of it.
+        Machine::Receiver | Machine::Sender => serve_again(cx, target),
         _ => Ok(()), // nothing was consumed
     }
 }
@@ -524,6 +526,7 @@ pub(crate) fn serve_again(cx: Cx, target: Target) -> Result<()> {
 
 /// The same, after everybody who waits no more is out of the queue: a record that is linked somewhere cannot be used again.
 pub(crate) fn sweep_and_serve(cx: Cx, target: Target) -> Result<()> {
+    kinds::catch_up(cx, target)?;
     lock::lock(cx, target)?.sweep()?;
     all::serve(cx, target)
 }

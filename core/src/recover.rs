@@ -181,7 +181,7 @@ fn give_back(cx: Cx, index: u32, claim: Claim) -> Result<bool> {
         let node = arena.node(at)?;
         next = node.sibling.load();
         let chosen = match claim.phase() {
-            _ if node.kind.load() == node_kind::WATCH => false, // it took nothing
+            _ if node.role() == node_kind::WATCH => false, // it took nothing
             Phase::Granted(ordinal) => node.ordinal.load() == ordinal,
             _ => true,
         };
@@ -279,12 +279,12 @@ fn unlink_node(cx: Cx, dead: ProcessRef, index: u32) -> Result<()> {
     let node = cx.space.arena.node(index)?;
     let Some(at) = ObjectRef::unpack(node.object.load()) else { return Ok(()) };
     let target = ops::target_at(cx.space, at)?;
-    if node.kind.load() == node_kind::ACCOUNT {
+    if node.role() == node_kind::ACCOUNT {
         index::close_account(cx, target, dead)?;
     }
     let mut locked = lock::lock(cx, target)?;
     let is_theirs = live::process_of_node(cx.space, index) == Some(dead) && locked.holds(node);
-    let unlinked = match node.kind.load() {
+    let unlinked = match node.role() {
         _ if !is_theirs => Ok(()),
         node_kind::ACCOUNT => {
             node.object.store(0); // it was never linked, or its death came between

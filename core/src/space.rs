@@ -4,6 +4,7 @@
 
 use crate::arena::file;
 use crate::arena::mapping::{Arena, Place};
+use crate::arena::memory::Memories;
 use crate::arena::refs::{OwnerRef, ProcessRef};
 use crate::asyncs::Asyncs;
 use crate::cell::private::{AtomicU32, AtomicU64, Ordering};
@@ -39,6 +40,8 @@ pub(crate) struct Space {
     pub(crate) files: Lock<Files>,
     pub(crate) evidence: Evidence,
     pub(crate) all_holder: SeenHolder,
+    /// The memory of objects that this process has open.
+    pub(crate) memories: Memories,
     /// In how many holder sets we stay for an owner's sake (`index.rs`): who releases then looks whether it may leave.
     pub(crate) keeps: AtomicU32,
     /// The slot kept for the child of a fork in progress.
@@ -68,6 +71,7 @@ impl Space {
             files: Lock::default(),
             evidence: Evidence::default(),
             all_holder: SeenHolder::default(),
+            memories: Memories::default(),
             keeps: AtomicU32::new(0),
             child: AtomicU64::new(0),
             unjoined: Lock::default(),

@@ -30,6 +30,7 @@ use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::asyncs::Pending;
 use crate::cell::private::{AtomicU32, Ordering};
 use crate::dispatch::lock::Target;
+use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::lock::{Guards, Lock};
@@ -56,7 +57,8 @@ pub(crate) struct Watches {
 
 #[derive(Debug, Default)]
 struct Registry {
-    watches: HashMap<ObjectRef, Vec<Watch>>,
+    /// By what they look at: an object, or one end of a queue.
+    watches: HashMap<(ObjectRef, Machine), Vec<Watch>>,
     /// Descriptors that belong to a handle, by its id.
     of_handles: HashMap<u64, Pollable>,
 }
@@ -96,6 +98,7 @@ pub struct Pollable {
     space: &'static Space,
     born: ProcessRef,
     at: ObjectRef,
+    machine: Machine,
     feed: Arc<Feed>,
 }
 
@@ -156,7 +159,7 @@ impl Watches {
     fn calm_some(&self, cx: Cx, target: Target) {
         let mut registry = self.registry.lock();
         let cx = cx.hurried(ARM_NS); // for all of them: others wait for the registry
-        for watch in registry.watches.get_mut(&target.at).into_iter().flatten() {
+        for watch in registry.watches.get_mut(&(target.at, target.machine)).into_iter().flatten() {
             if watch.calm(cx, target).is_err() {
                 watch.look(cx); // it stays readable, and who waits for an edge comes back too
             }
@@ -216,11 +219,11 @@ impl Pollable {
         if !index::pin(space, target.at) {
             return Err(Error::closed());
         }
-        let pollable = Pollable { space, born: space.me(), at: target.at, feed: feed.clone() };
+        let pollable = Pollable { space, born: space.me(), at: target.at, machine: target.machine, feed: feed.clone() };
         space.watches.some.fetch_add(1, Ordering::AcqRel);
         let mut registry = space.watches.registry.lock();
         let watch = Watch::new(cx, target, feed)?;
-        registry.watches.entry(target.at).or_default().push(watch);
+        registry.watches.entry((target.at, target.machine)).or_default().push(watch);
         drop(registry);
         Ok(pollable)
     }
@@ -236,11 +239,11 @@ impl Pollable {
 
     fn take_out(&self) -> Option<Watch> {
         let mut registry = self.space.watches.registry.lock();
-        let watches = registry.watches.get_mut(&self.at)?;
+        let watches = registry.watches.get_mut(&(self.at, self.machine))?;
         let place = watches.iter().position(|watch| Arc::ptr_eq(&watch.feed, &self.feed))?;
         let watch = watches.swap_remove(place);
         if watches.is_empty() {
-            registry.watches.remove(&self.at);
+            registry.watches.remove(&(self.at, self.machine));
         }
         Some(watch)
     }

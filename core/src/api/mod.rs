@@ -16,6 +16,7 @@ mod mapping;
 mod mutex;
 mod options;
 mod process;
+mod queue;
 mod semaphore;
 mod timer;
 mod waits;
@@ -28,6 +29,7 @@ pub use mapping::{Change, Mapping, MappingOptions};
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
 pub use options::{EventOptions, JobOptions, MutexOptions, SemaphoreOptions, TimerOptions};
 pub use process::{Process, ProcessFuture};
+pub use queue::{Incoming, Outgoing, Queue, QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, SendFuture};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
 pub use timer::{Timer, TimerFuture};
 pub use waits::{

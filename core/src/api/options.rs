@@ -43,7 +43,7 @@ impl Common {
         self.namespace.map_or_else(Namespace::local, Ok)
     }
 
-    fn create(self, name: Option<&str>, spec: Spec) -> Result<Handle> {
+    pub(super) fn create(self, name: Option<&str>, spec: Spec) -> Result<Handle> {
         self.namespace()?.create(name, spec, self.access)
     }
 

@@ -67,6 +67,11 @@ pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
     Ok(file)
 }
 
+/// Puts memory behind a part of an object's file.
+pub(crate) fn reserve(arena: &Arena, at: ObjectRef, file: &File, offset: u64, len: u64) -> Result<()> {
+    file.reserve(offset, len).map_err(|errno| cannot("make room in", &path(arena, at), errno))
+}
+
 /// Removes an object's file, if it has one.
 pub(crate) fn remove(arena: &Arena, at: ObjectRef) -> Result<()> {
     let path = path(arena, at);

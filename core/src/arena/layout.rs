@@ -219,6 +219,20 @@ pub(crate) struct Annex {
 
 pub(crate) const ANNEX_WORDS: usize = 15;
 
+/// A place for one message, in the file of a queue (`kinds/queue.rs`).
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) state: Word64,
+    /// Bytes of the message.
+    pub(crate) len: Word32,
+    /// The next message, or the next free slot, plus one.
+    pub(crate) next: Word32,
+    /// Bytes that have memory behind them, where each slot has its own.
+    pub(crate) backed: Word32,
+    _rest: [Word32; 3],
+}
+
 /// The tables that follow the header, in file order.
 #[repr(C)]
 #[derive(Debug)]
@@ -251,6 +265,8 @@ unsafe impl Shared for Object {}
 unsafe impl Shared for LongName {}
 // SAFETY: as above.
 unsafe impl Shared for Annex {}
+// SAFETY: as above.
+unsafe impl Shared for Slot {}
 // SAFETY: a word is a word.
 unsafe impl Shared for Word64 {}
 
@@ -304,6 +320,7 @@ layout! {
         next_ticket @ 72, hash @ 80, chain @ 84, name_len @ 88, long_name @ 92, accounts @ 96, alls @ 100, annex @ 104, name @ 112 }
     LongName: 800 { owner @ 0, text @ 8 }
     Annex: 128 { owner @ 0, words @ 8 }
+    Slot: 32 { state @ 0, len @ 8, next @ 12, backed @ 16 }
 }
 const _: () = assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
 const _: () = assert!(crate::name::MAX_NAME_BYTES <= 98 * 8);

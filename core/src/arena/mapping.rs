@@ -674,6 +674,12 @@ fn no_memory(path: &std::path::Path, errno: i32) -> Error {
 #[derive(Debug)]
 pub(crate) struct Place<T: Sync + 'static>(crate::cell::private::AtomicPtr<T>);
 
+impl<T: Sync + 'static> Default for Place<T> {
+    fn default() -> Self {
+        Place::empty()
+    }
+}
+
 impl<T: Sync + 'static> Place<T> {
     pub(crate) const fn empty() -> Self {
         Place(crate::cell::private::AtomicPtr::new(std::ptr::null_mut()))

@@ -8,4 +8,6 @@ pub(crate) mod file;
 pub(crate) mod layout;
 #[cfg(not(loom))]
 pub(crate) mod mapping;
+#[cfg(not(loom))]
+pub(crate) mod memory;
 pub(crate) mod refs;

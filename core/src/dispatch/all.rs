@@ -208,8 +208,8 @@ fn commit(locks: &mut [&mut Locked], nodes: &[u32], cx: Cx, waiter_index: u32) -
     let generation = claim.generation();
     let Some(owner) = OwnerRef::unpack(waiter.owner.load()) else { return Ok(false) };
     let mut plan = Vec::with_capacity(locks.len());
-    for locked in locks.iter() {
-        let machine = locked.target.machine;
+    for (locked, &index) in locks.iter().zip(nodes) {
+        let machine = arena.node(index)?.machine(locked.target.machine);
         match locked.state.take(machine, owner) {
             Some(taken) => plan.push((taken.state, u32::from(taken.abandoned), 0)),
             None if machine == Machine::Mutex && locked.state.owned_by(owner) => {

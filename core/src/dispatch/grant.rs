@@ -25,10 +25,11 @@ use super::all::{self, AllLock};
 use super::claim::{Claim, Decides, Intended};
 use super::lock::{self, Locked, node_kind};
 use super::spin;
-use super::word::{Machine, State};
+use super::word::{Family, Machine, State};
 use crate::arena::layout::{Node, Object, Table, Waiter};
 use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
 use crate::error::Result;
+use crate::kinds;
 use crate::live;
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
@@ -222,15 +223,18 @@ impl Locked {
         let mut until = None;
         let mut next = self.target.record.head.load();
         let mut steps = Bounded::new(self);
+        let mut room = None;
         while let Some(index) = next.checked_sub(1) {
             steps.step(self)?;
             let node = self.node(index)?;
             next = node.next.load();
+            let machine = node.machine(self.target.machine);
             match self.claim_of(node)?.filter(|(_, _, claim)| claim.is_waiting()) {
                 None => self.unlink(index)?,
-                Some(_) if !self.state.signalled(self.target.machine) => break,
-                Some(_) if node.kind.load() == node_kind::WATCH => {}
-                Some((at, _, _)) if node.kind.load() == node_kind::WAIT_ALL => {
+                Some(_) if !self.state.signalled(machine) && machine.family() == Family::Queue => {} // those behind may wait for the other end
+                Some(_) if !self.state.signalled(machine) => break,
+                Some(_) if node.role() == node_kind::WATCH => {}
+                Some((at, _, _)) if node.role() == node_kind::WAIT_ALL => {
                     // One step for all of them.
                     let commit = |all: &AllLock| all::try_commit(self, *until.get_or_insert_with(|| all.step()), at);
                     match all.map_or(Ok(false), commit) {
@@ -245,8 +249,14 @@ impl Locked {
                     }
                 }
                 Some((at, waiter, claim)) => {
-                    if self.grant(index, node, at, waiter, claim)? {
+                    let is_message = matches!(machine, Machine::Receiver | Machine::Sender);
+                    if is_message && room.is_none() {
+                        room = Some(kinds::room(self)?);
+                    }
+                    let left = room.as_mut().filter(|_| is_message);
+                    if left.as_ref().is_none_or(|room| room.of(machine) > 0) && self.grant(index, node, at, waiter, claim)? {
                         wakes.push(at);
+                        left.into_iter().for_each(|room| room.take(machine));
                     }
                 }
             }
@@ -272,15 +282,21 @@ impl Locked {
 
     /// Ends the watches if the object stays signalled.
     fn tell_watches(&mut self, wakes: &mut Wakes) -> Result<()> {
-        if !self.state.stays_signalled(self.target.machine) {
+        let is_queue = self.target.machine.family() == Family::Queue;
+        if !is_queue && !self.state.stays_signalled(self.target.machine) {
             return Ok(());
         }
         let mut steps = Bounded::new(self);
-        while let Some(index) = self.target.record.head.load().checked_sub(1) {
+        let mut next = self.target.record.head.load();
+        while let Some(index) = next.checked_sub(1) {
             steps.step(self)?;
             let node = self.node(index)?;
-            if node.kind.load() != node_kind::WATCH {
+            next = node.next.load();
+            if node.role() != node_kind::WATCH {
                 break;
+            }
+            if is_queue && !self.state.signalled(node.machine(self.target.machine)) {
+                continue;
             }
             if let Some((at, waiter, claim)) = self.claim_of(node)?
                 && let Some(granted) = claim.grant(node.ordinal.load())
@@ -335,10 +351,10 @@ impl Locked {
                 self.unlink(index)?;
                 continue;
             };
-            if node.kind.load() == node_kind::WATCH {
+            if node.role() == node_kind::WATCH {
                 continue; // told when the mutex is left free
             }
-            let is_plain = node.kind.load() == node_kind::WAIT && waiter.flags.load() & WAITER_ASYNC == 0;
+            let is_plain = node.role() == node_kind::WAIT && waiter.flags.load() & WAITER_ASYNC == 0;
             if !is_plain || all.is_some() || clock::now().saturating_sub(waiter.since.load()) >= HAND_OFF_NS {
                 return self.hand_out(all, wakes);
             }
@@ -358,7 +374,7 @@ impl Locked {
     fn grant(&mut self, index: u32, node: &'static Node, at: WaiterRef, waiter: &'static Waiter, mut claim: Claim) -> Result<bool> {
         let owner = OwnerRef::unpack(waiter.owner.load()).unwrap_or(OwnerRef { index: 0, generation: 0 });
         let before = self.state;
-        let Some(taken) = before.take(self.target.machine, owner) else { return Ok(false) };
+        let Some(taken) = before.take(node.machine(self.target.machine), owner) else { return Ok(false) };
         let account = self.account_of_waiter(at)?;
         if let Some(account) = account {
             account.value_after.store(account.value.load().wrapping_add(1));

@@ -19,7 +19,7 @@
 use super::all::AllLock;
 use super::claim::Claim;
 use super::grant::{Intent, Wakes};
-use super::word::{Machine, State, Word};
+use super::word::{Family, Machine, State, Word};
 use crate::arena::layout::{Node, Object, Table};
 use crate::arena::refs::{ObjectRef, WaiterRef};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +37,28 @@ pub(crate) mod node_kind {
     pub(crate) const WAIT_ALL: u32 = 2;
     pub(crate) const ACCOUNT: u32 = 3;
     pub(crate) const WATCH: u32 = 4;
+}
+
+impl Node {
+    /// Its kind, of [`node_kind`].
+    #[inline]
+    pub(crate) fn role(&self) -> u32 {
+        self.kind.load() & 0xff
+    }
+
+    /// As what the place waits for an object of this machine: a queue has several ends.
+    #[inline]
+    pub(crate) fn machine(&self, of: Machine) -> Machine {
+        match Machine::from_code(self.kind.load() >> 8) {
+            Some(end) if of.family() == Family::Queue && end.family() == Family::Queue => end,
+            _ => of,
+        }
+    }
+
+    /// The word `kind` of a place that waits for a target.
+    pub(crate) fn kind_for(role: u32, machine: Machine) -> u32 {
+        if machine.family() == Family::Queue { role | machine.code() << 8 } else { role }
+    }
 }
 
 /// An object that a call works on: the record and where it is.
@@ -274,7 +296,7 @@ impl Locked {
         record.next_ticket.store(ticket.wrapping_add(1));
         let node = self.node(index)?;
         node.ticket.store(ticket);
-        if node.kind.load() == node_kind::WATCH { self.link_first(index) } else { self.link_last(index) }
+        if node.role() == node_kind::WATCH { self.link_first(index) } else { self.link_last(index) }
     }
 
     /// Links a watch before all others.
@@ -304,7 +326,7 @@ impl Locked {
             None => record.head.store(index + 1),
         }
         record.tail.store(index + 1);
-        if node.kind.load() == node_kind::WAIT_ALL {
+        if node.role() == node_kind::WAIT_ALL {
             record.alls.store(record.alls.load().wrapping_add(1));
         }
         Ok(())
@@ -322,7 +344,7 @@ impl Locked {
             Some(after) => self.node(after)?.prev.store(prev),
             None => record.tail.store(prev),
         }
-        if node.kind.load() == node_kind::WAIT_ALL {
+        if node.role() == node_kind::WAIT_ALL {
             record.alls.store(record.alls.load().saturating_sub(1));
         }
         node.object.store(0); // the record may be reused from here
@@ -340,8 +362,8 @@ impl Locked {
         let mut found = Vec::new();
         for index in 0..arena.high_water(Table::Nodes) {
             let node = arena.node(index)?;
-            if self.holds(node) && node.kind.load() != node_kind::ACCOUNT {
-                found.push((node.kind.load() != node_kind::WATCH, node.ticket.load(), index));
+            if self.holds(node) && node.role() != node_kind::ACCOUNT {
+                found.push((node.role() != node_kind::WATCH, node.ticket.load(), index));
             }
         }
         found.sort_unstable();

@@ -15,7 +15,7 @@ use super::grant::WAITER_ASYNC;
 use super::lock::{self, NoLock, Target, node_kind};
 use super::spin;
 use super::word::Machine;
-use crate::arena::layout::{RING_SEATS, SEATS, Table, Waiter};
+use crate::arena::layout::{Node, RING_SEATS, SEATS, Table, Waiter};
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::cell::Word32;
 use crate::error::{Error, ErrorKind, Result};
@@ -290,7 +290,7 @@ impl Entered {
             node.waiter.store(at.pack());
             node.ordinal.store(ordinal as u32);
             node.value_after.store(request.targets[ordinal].at.pack());
-            node.kind.store(manner.node_kind(request.all));
+            node.kind.store(Node::kind_for(manner.node_kind(request.all), request.targets[ordinal].machine));
             node.sibling.store(sibling);
             sibling = index + 1;
         }
@@ -449,7 +449,7 @@ impl Entered {
             if news == RECURSED { ops::recursed(cx, targets[index]) } else { Ok(ops::took(targets[index], news == 1)) }
         };
         let ended = match claim.phase() {
-            Phase::Granted(_) if arena.node(self.wait.nodes[0])?.kind.load() == node_kind::WATCH => Ended::TimedOut, // it took nothing
+            Phase::Granted(_) if arena.node(self.wait.nodes[0])?.role() == node_kind::WATCH => Ended::TimedOut, // it took nothing
             Phase::Granted(index) if (index as usize) < targets.len() => {
                 cx.space.evidence.was_granted(targets[index as usize].at.index, self.record.ended_by.load());
                 Ended::One(index as usize, one(index as usize)?)

@@ -30,7 +30,7 @@
 use crate::arena::refs::OwnerRef;
 
 /// What an object is, as far as its machine cares; stored in the object record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Machine {
     Mutex,
     ManualEvent,
@@ -47,6 +47,10 @@ pub(crate) enum Machine {
     Process,
     Job,
     Mapping,
+    /// A call that is blocked for a message: of places in a queue only, which are granted no more than there are messages (`kinds/queue.rs`).
+    Receiver,
+    /// And one that is blocked for room.
+    Sender,
 }
 
 /// Machines of which people think as one kind.
@@ -65,7 +69,7 @@ pub(crate) enum Family {
 
 impl Machine {
     /// Every machine, by its number less one.
-    const ALL: [Machine; 13] = [
+    const ALL: [Machine; 15] = [
         Machine::Mutex,
         Machine::ManualEvent,
         Machine::AutoEvent,
@@ -79,6 +83,8 @@ impl Machine {
         Machine::Process,
         Machine::Job,
         Machine::Mapping,
+        Machine::Receiver,
+        Machine::Sender,
     ];
 
     /// The stored number; 0 is not an object.
@@ -99,7 +105,7 @@ impl Machine {
             Machine::Semaphore | Machine::RobustSemaphore => Family::Semaphore,
             Machine::ManualTimer | Machine::AutoTimer => Family::Timer,
             Machine::Watchdog => Family::Watchdog,
-            Machine::QueueReader | Machine::QueueWriter => Family::Queue,
+            Machine::QueueReader | Machine::QueueWriter | Machine::Receiver | Machine::Sender => Family::Queue,
             Machine::Process => Family::Process,
             Machine::Job => Family::Job,
             Machine::Mapping => Family::Mapping,
@@ -272,6 +278,17 @@ impl State {
         State(count & COUNT)
     }
 
+    #[inline]
+    pub(crate) fn queue(readable: bool, writable: bool, broken: bool) -> State {
+        State(if readable { READABLE } else { 0 } | if writable { WRITABLE } else { 0 } | if broken { BROKEN } else { 0 })
+    }
+
+    /// Whether a queue has lost its readers or writers for good.
+    #[inline]
+    pub(crate) fn is_broken_queue(self) -> bool {
+        self.0 & BROKEN != 0
+    }
+
     /// The index of the mutex's owner record, if it is owned.
     #[inline]
     pub(crate) fn owner_index(self) -> Option<u32> {
@@ -318,8 +335,8 @@ impl State {
             Machine::ManualEvent | Machine::AutoEvent => self.0 & SIGNALLED != 0,
             Machine::Semaphore | Machine::RobustSemaphore => self.0 & COUNT != 0,
             Machine::ManualTimer | Machine::AutoTimer | Machine::Watchdog | Machine::Process | Machine::Job => self.0 & SIGNALLED != 0,
-            Machine::QueueReader => self.0 & (READABLE | BROKEN) != 0,
-            Machine::QueueWriter => self.0 & (WRITABLE | BROKEN) != 0,
+            Machine::QueueReader | Machine::Receiver => self.0 & (READABLE | BROKEN) != 0,
+            Machine::QueueWriter | Machine::Sender => self.0 & (WRITABLE | BROKEN) != 0,
             Machine::Mapping => false,
         }
     }
@@ -341,7 +358,9 @@ impl State {
             Machine::ManualEvent | Machine::ManualTimer | Machine::Watchdog | Machine::Process | Machine::Job => {
                 Taken { state: self, abandoned: false }
             }
-            Machine::QueueReader | Machine::QueueWriter | Machine::Mapping => Taken { state: self, abandoned: false },
+            Machine::QueueReader | Machine::QueueWriter | Machine::Receiver | Machine::Sender | Machine::Mapping => {
+                Taken { state: self, abandoned: false }
+            }
             Machine::AutoEvent | Machine::AutoTimer => Taken { state: State(self.0 & !SIGNALLED), abandoned: false },
             Machine::Semaphore | Machine::RobustSemaphore => Taken { state: State((self.0 & COUNT) - 1), abandoned: self.0 & DIED != 0 },
         })

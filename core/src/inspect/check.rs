@@ -765,7 +765,7 @@ fn bits(machine: Machine) -> u32 {
         Machine::Mutex | Machine::RobustSemaphore => u32::MAX,
         Machine::ManualTimer | Machine::AutoTimer => State::event(true).0 | 0x00ff_ff00,
         Machine::Watchdog | Machine::Process | Machine::Job => State::event(true).0,
-        Machine::QueueReader | Machine::QueueWriter => 7,
+        Machine::QueueReader | Machine::QueueWriter | Machine::Receiver | Machine::Sender => 7,
         Machine::Mapping => 0,
     }
 }

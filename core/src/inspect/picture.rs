@@ -358,7 +358,7 @@ impl<'a> Painter<'a> {
             Machine::ManualTimer => Kind::ManualTimer,
             Machine::AutoTimer => Kind::AutoTimer,
             Machine::Watchdog => Kind::Watchdog,
-            Machine::QueueReader | Machine::QueueWriter => Kind::Queue,
+            Machine::QueueReader | Machine::QueueWriter | Machine::Receiver | Machine::Sender => Kind::Queue,
             Machine::Process => Kind::Process,
             Machine::Job => Kind::Job,
             Machine::Mapping => Kind::Mapping,

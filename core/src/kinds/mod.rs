@@ -6,6 +6,7 @@
 pub(crate) mod job;
 pub(crate) mod mapping;
 pub(crate) mod process;
+pub(crate) mod queue;
 pub(crate) mod timer;
 
 use crate::arena::layout::{Annex, Object};
@@ -22,26 +23,18 @@ pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
     match target.machine.family() {
         Family::Job => job::build(cx, target),
         Family::Mapping => mapping::build(cx, target),
+        Family::Queue => queue::build(cx, target),
         _ => Ok(()),
     }
 }
 
 /// The object ends, or was never finished: what [`build`] made goes. Any number may do it at once, and again.
 pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> {
-    match Machine::from_code(record.kind.load()).map(Machine::family) {
+    match family(record) {
         Some(Family::Job) => job::bury(space, at, record),
         Some(Family::Mapping) => mapping::bury(space, at),
+        Some(Family::Queue) => queue::bury(space, at),
         _ => Ok(()),
-    }
-}
-
-/// This process has left the holder set, or is about to: what it keeps for the object goes.
-pub(crate) fn forget(space: &'static Space, target: Target) {
-    match target.machine.family() {
-        Family::Process => process::forget(space, target.at),
-        Family::Job => job::forget(space, target.at),
-        Family::Mapping => mapping::leave(space, target.at),
-        _ => {}
     }
 }
 
@@ -55,6 +48,7 @@ pub(crate) fn hold(guards: &mut Guards) {
 pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
     match locked.target.machine.family() {
         Family::Timer => timer::mend(locked),
+        Family::Queue => queue::mend(locked),
         _ => Ok(()),
     }
 }
@@ -64,6 +58,7 @@ pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     match target.machine.family() {
         Family::Timer => timer::rouse(cx, target),
         Family::Mapping => mapping::settle(cx, dead, target),
+        Family::Queue => queue::settle(cx, dead, target),
         _ => Ok(()),
     }
 }
@@ -87,4 +82,48 @@ pub(crate) fn annex(space: &Space, target: Target) -> Result<&'static Annex> {
     let index = target.record.annex.load().checked_sub(1).ok_or_else(Error::closed)?;
     let annex = space.arena.annex(index)?;
     if ObjectRef::unpack(annex.owner.load()) == Some(target.at) { Ok(annex) } else { Err(Error::closed()) }
+}
+
+/// Our process leaves the holder set; its last handle is closed.
+pub(crate) fn leave(cx: Cx, target: Target) -> Result<()> {
+    match target.machine.family() {
+        Family::Queue => return queue::leave(cx, target),
+        Family::Process => process::forget(cx.space, target.at),
+        Family::Job => job::forget(cx.space, target.at),
+        Family::Mapping => mapping::leave(cx.space, target.at),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What could not be done, since somebody who is stopped had the object locked, or what a forked child has to say of itself.
+pub(crate) fn catch_up(cx: Cx, target: Target) -> Result<()> {
+    match target.machine.family() {
+        Family::Queue => queue::catch_up(cx, target),
+        _ => Ok(()),
+    }
+}
+
+/// We are about to fork: what needs private locks.
+pub(crate) fn begin_fork(space: &'static Space) {
+    queue::begin_fork(space);
+}
+
+/// We are about to fork; everything private is locked. The child will hold what we hold.
+pub(crate) fn expect_child(space: &'static Space, child: ProcessRef) {
+    queue::expect_child(space, child);
+}
+
+/// How many blocked calls for messages, and for room, are worth waking.
+pub(crate) fn room(locked: &Locked) -> Result<queue::Room> {
+    queue::room(locked)
+}
+
+/// Whether the object is still used, but not to be found any more.
+pub(crate) fn has_lost_its_name(record: &Object) -> bool {
+    family(record) == Some(Family::Queue) && queue::is_broken(record)
+}
+
+fn family(record: &Object) -> Option<Family> {
+    Machine::from_code(record.kind.load()).map(Machine::family)
 }

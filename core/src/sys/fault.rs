@@ -23,8 +23,8 @@ use super::memory::Region;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// More than a process can attach, for those that are only looked at.
-const MOST: usize = 128;
+/// More than a process can attach, for those that are only looked at, and for the memory of objects.
+const MOST: usize = 1024;
 const PAGE: usize = 4096;
 /// How long after a loss another thread may still pass the same one on: Python writes every thread's stack before it does.
 const LATE_NS: u64 = 10_000_000_000;
@@ -134,6 +134,11 @@ pub(crate) struct Guard(Option<&'static Guarded>);
 impl Guard {
     pub(crate) fn new(region: Region) -> Guard {
         Guard(guard_by(region, |slot| &slot.own, 1))
+    }
+
+    /// The word that is not 0 once the region is lost; `None` where nothing is guarded.
+    pub(crate) fn word(&self) -> Option<&'static AtomicU32> {
+        self.0.map(|slot| &slot.own)
     }
 
     /// Whether the region's file was found truncated; zeros are read since.

@@ -184,6 +184,15 @@ impl File {
         }
     }
 
+    /// Takes the memory or disk behind a range away: it reads as zeros.
+    #[cfg_attr(crash, track_caller)]
+    pub(crate) fn punch(&self, offset: u64, len: u64) -> Result<(), i32> {
+        super::crash_point();
+        let mode = libc::FALLOC_FL_KEEP_SIZE | libc::FALLOC_FL_PUNCH_HOLE;
+        // SAFETY: the descriptor is ours; the range is one that its owner uses no more.
+        check(unsafe { libc::fallocate(self.0, mode, offset as libc::off_t, len as libc::off_t) }).map(|_| ())
+    }
+
     /// Reads exactly `buf.len()` bytes at `offset`; false at a short file.
     pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<bool, i32> {
         // SAFETY: the buffer is valid for its length.

@@ -46,6 +46,13 @@ impl Region {
         Ok(region)
     }
 
+    /// Maps `len` bytes of the file; core dumps leave them out.
+    pub(crate) fn of_file(len: usize, file: &File) -> Result<Region, i32> {
+        let region = Region::map(0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, Some(file), 0)?;
+        region.advise(libc::MADV_DONTDUMP)?;
+        Ok(region)
+    }
+
     /// Gives the addresses back.
     ///
     /// # Safety
@@ -53,6 +60,11 @@ impl Region {
     pub(crate) unsafe fn unmap(self) {
         // SAFETY: a mapping of ours, of this length; the caller vouches that it is not used any more.
         unsafe { libc::munmap(self.address as *mut libc::c_void, self.len) };
+    }
+
+    /// One that was taken apart into its address and length.
+    pub(crate) fn of_parts(address: usize, len: usize) -> Region {
+        Region { address, len }
     }
 
     pub(crate) fn address(&self) -> usize {

@@ -1,0 +1,578 @@
+//! Message queues (contract 9): ends, messages, and waits for them.
+
+use super::{Access, Handle, HandleRef, Interrupt, Kind, Mode, Namespace, Outcome, PendingWait, another, begin, prefix, wrong_kind};
+use crate::arena::refs::ProcessRef;
+use crate::cell::private::{AtomicBool, Ordering};
+use crate::dispatch::lock::{self, Target};
+use crate::dispatch::wait::{self, Ended, Request};
+use crate::dispatch::word::{Family, Machine};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handles::{self, Opened, right};
+use crate::index::{self, Blueprint};
+use crate::kinds::queue::{self, Claimed, Into, Moved, Plan};
+use crate::name;
+use crate::owner;
+use crate::space::{Cx, Space};
+use crate::sys::clock::{self, Deadline};
+use crate::timeout::Timeout;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+pub use crate::kinds::queue::{QueueInfo, Received};
+
+/// Which end of a queue a handle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueEnd {
+    /// It receives.
+    Read,
+    /// It sends.
+    Write,
+}
+
+impl QueueEnd {
+    fn machine(self) -> Machine {
+        match self {
+            QueueEnd::Read => Machine::QueueReader,
+            QueueEnd::Write => Machine::QueueWriter,
+        }
+    }
+
+    /// As what a blocked call waits.
+    fn caller(self) -> Machine {
+        match self {
+            QueueEnd::Read => Machine::Receiver,
+            QueueEnd::Write => Machine::Sender,
+        }
+    }
+
+    fn of(machine: Machine) -> QueueEnd {
+        if machine == Machine::QueueReader { QueueEnd::Read } else { QueueEnd::Write }
+    }
+}
+
+/// A call that is blocked looks again this often, whoever was told in its stead.
+const BELT_NS: u64 = 1_000_000_000;
+/// Likewise a wait without a thread.
+const ASYNC_BELT_NS: u64 = 10_000_000_000;
+/// A call that only tries waits this long for somebody who is in the middle of a change.
+const TRY_NS: u64 = 100_000_000;
+
+// --- ends
+
+/// Makes a queue, or opens one of that name. One that breaks meanwhile has lost its name: then another is made.
+pub(super) fn create(cx: Cx, leaf: Option<&str>, plan: Plan, end: QueueEnd) -> Result<(Target, bool)> {
+    let blueprint = Blueprint { machine: Machine::QueueReader, state: Plan::state(), maximum: 0, owned: false, annex: Some(plan.annex()) };
+    loop {
+        let (found, new) = index::create(cx, leaf, blueprint)?;
+        let target = Target { machine: end.machine(), ..found };
+        let fits = if new { Ok(()) } else { queue::check_size(cx, target, plan.max_size) };
+        match fits.and_then(|()| queue::attach(cx, target)) {
+            Ok(true) => return Ok((target, new)),
+            Ok(false) => forsake(cx, target)?,
+            Err(error) => {
+                let _ = index::leave(cx, target.at);
+                return Err(error.about(&index::describe(cx.space, target)));
+            }
+        }
+    }
+}
+
+/// A queue that is broken is nobody's by its name.
+fn forsake(cx: Cx, target: Target) -> Result<()> {
+    index::release_name(cx, target.at)?;
+    index::leave(cx, target.at)
+}
+
+/// The handle for a queue that was found by its name and is pinned.
+pub(super) fn of_found(cx: Cx, found: Target, leaf: &str, end: QueueEnd, rights: u32) -> Result<Handle> {
+    let mut target = Target { machine: end.machine(), ..found };
+    loop {
+        match queue::attach(cx, target) {
+            Ok(true) => break,
+            Ok(false) => forsake(cx, target)?,
+            Err(error) => {
+                let _ = index::leave(cx, target.at);
+                return Err(error);
+            }
+        }
+        target = Target { machine: end.machine(), ..index::open(cx, leaf, |machine| machine.family() == Family::Queue)? };
+    }
+    let rights = Access::ALL.rights(Kind::Queue)? | rights;
+    let entry = handles::insert(cx.space, target, rights).inspect_err(|_| drop(super::let_go(cx, target)))?;
+    Ok(Handle(HandleRef(entry)))
+}
+
+impl Namespace {
+    /// Opens an end of an existing queue by its name. Errors: as [`Namespace::open`].
+    pub fn open_queue(&self, name: Option<&str>, end: QueueEnd) -> Result<Handle> {
+        let space = self.0;
+        space.check()?;
+        let name = name.ok_or_else(|| Error::invalid_argument("only a named queue can be opened; pass its name, or create one"))?;
+        name::check_length(name)?;
+        let cx = owner::current(space)?;
+        let leaf = self
+            .leaf(cx, Some(name))?
+            .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the queue's name").numbered(6))?;
+        let found = index::open(cx, leaf, |machine| machine.family() == Family::Queue)?;
+        of_found(cx, found, leaf, end, prefix(Some(name)))
+    }
+}
+
+impl HandleRef {
+    /// Which end of its queue the handle is. WrongKind (6) for a handle of another kind.
+    pub fn queue_end(self) -> Result<QueueEnd> {
+        Ok(QueueEnd::of(self.of_kind(Kind::Queue, 0)?.target.machine))
+    }
+
+    /// Opens another end of the handle's queue (contract 9.3). WrongKind (6) for a handle of another kind; Disconnected (233) where the queue is broken.
+    pub fn open_end(self, end: QueueEnd) -> Result<Handle> {
+        let Opened { space, target, rights } = self.of_kind(Kind::Queue, 0)?;
+        if !index::pin(space, target.at) {
+            return Err(Error::closed());
+        }
+        another(space, Target { machine: end.machine(), ..target }, rights & !(right::CREATED | right::CHANGEABLE))
+    }
+
+    /// What the queue says of itself. Disconnected (233) where it is broken.
+    pub fn queue_info(self) -> Result<QueueInfo> {
+        let opened = self.of_kind(Kind::Queue, 0)?;
+        let cx = owner::current(opened.space)?;
+        let _pin = opened.pin(cx)?;
+        queue::info(cx, opened.target).map_err(|error| opened.about(error))
+    }
+
+    /// The handle, if it is of that end (Q4).
+    #[inline]
+    fn end(self, end: QueueEnd) -> Result<Opened> {
+        let opened = self.0.open(0)?;
+        if opened.target.machine == end.machine() { Ok(opened) } else { Err(other_end(opened, end)) }
+    }
+
+    /// Sends a message of 1 byte to the queue's largest, as an alert if none is pending. Disconnected (233), MessageTooLong (122), NoSpace (14),
+    /// InvalidArgument (87) for an empty one, WrongKind (6) for a handle that does not write.
+    #[inline]
+    pub fn send(self, data: &[u8], alert: bool, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<()>> {
+        let opened = self.end(QueueEnd::Write)?;
+        if !data.is_empty()
+            && let Some(op) = owner::cached(opened.space)
+            && let Ok(Moved::Done(())) = queue::send(at_once(Cx::new(opened.space, op)), opened.target, data, alert)
+        {
+            return Ok(Outcome::Got(()));
+        }
+        self.send_slowly(data, alert, timeout, interrupt)
+    }
+
+    #[cold]
+    fn send_slowly(self, data: &[u8], alert: bool, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<()>> {
+        check_length(data.len())?;
+        self.until(QueueEnd::Write, timeout, interrupt, |cx, target| send(cx, target, data, alert))
+    }
+
+    /// Receives the next message into a buffer. One that is longer is cut and gone (Q8): [`Received::whole`] says so. Disconnected (233);
+    /// InvalidArgument (87) for a buffer of no bytes, WrongKind (6) for a handle that does not read.
+    #[inline]
+    pub fn receive(self, buf: &mut [u8], timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Received>> {
+        if buf.is_empty() {
+            return Err(Error::invalid_argument("the buffer has no bytes; pass one as large as the queue's messages"));
+        }
+        self.receive_into(&mut Into::Buffer(buf), timeout, interrupt)
+    }
+
+    /// Receives the next message, whatever its length; `message` is replaced.
+    #[inline]
+    pub fn receive_vec(self, message: &mut Vec<u8>, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Received>> {
+        self.receive_into(&mut Into::Vec(message), timeout, interrupt)
+    }
+
+    #[inline]
+    fn receive_into(self, into: &mut Into<'_>, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Received>> {
+        let opened = self.end(QueueEnd::Read)?;
+        if let Some(op) = owner::cached(opened.space)
+            && let Ok(Moved::Done(received)) = queue::receive(at_once(Cx::new(opened.space, op)), opened.target, into)
+        {
+            return Ok(Outcome::Got(received));
+        }
+        self.receive_slowly(into, timeout, interrupt)
+    }
+
+    #[cold]
+    fn receive_slowly(self, into: &mut Into<'_>, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Received>> {
+        self.until(QueueEnd::Read, timeout, interrupt, |cx, target| receive(cx, target, into))
+    }
+
+    /// Takes room for a message of up to `len` bytes, to be written where it will be read. Errors: as [`Self::send`].
+    pub fn reserve(self, len: usize, alert: bool, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Reservation>> {
+        check_length(len)?;
+        self.until(QueueEnd::Write, timeout, interrupt, |cx, target| {
+            Ok(queue::claim_to_send(cx, target, len, alert)?.map(|claimed| Reservation(Claim::new(cx, target, claimed))))
+        })
+    }
+
+    /// Takes the next message, to be read where it is. Errors: as [`Self::receive`].
+    pub fn take_message(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Taken>> {
+        self.until(QueueEnd::Read, timeout, interrupt, |cx, target| {
+            Ok(queue::claim_to_receive(cx, target)?.map(|claimed| Taken(Claim::new(cx, target, claimed))))
+        })
+    }
+
+    /// Attempts until one succeeds or the time is up. Each begins with the handle: it may be closed meanwhile (Q12).
+    fn until<T>(
+        self,
+        end: QueueEnd,
+        timeout: Timeout,
+        mut interrupt: Interrupt<'_>,
+        mut attempt: impl FnMut(Cx, Target) -> Result<Option<T>>,
+    ) -> Result<Outcome<T>> {
+        let deadline = Deadline::after(timeout);
+        loop {
+            let opened = self.end(end)?;
+            let cx = owner::current(opened.space)?;
+            let _pin = opened.pin(cx)?;
+            match attempt(patient(cx, timeout, deadline), opened.target) {
+                Ok(Some(got)) => return Ok(Outcome::Got(got)),
+                Ok(None) => {}
+                Err(error) if lock::is_busy(&error) => {}
+                Err(error) => return Err(opened.about(error)),
+            }
+            if timeout.is_zero() || deadline.passed() {
+                cx.space.watches.calm(cx, opened.target);
+                return Ok(Outcome::TimedOut);
+            }
+            let targets = [Target { machine: end.caller(), ..opened.target }];
+            let belt = deadline.min(Deadline::at(clock::now() + BELT_NS));
+            let request = Request { targets: &targets, all: false, owner: cx.op, deadline: belt, poll: false };
+            let ask = interrupt.as_mut().map(|ask| &mut **ask as &mut dyn FnMut() -> bool);
+            if wait::block(cx, request, ask)? == Ended::Interrupted {
+                return Ok(Outcome::Interrupted);
+            }
+        }
+    }
+}
+
+impl Opened {
+    fn about(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Disconnected | ErrorKind::MessageTooLong | ErrorKind::NoSpace => {
+                error.about(&index::describe(self.space, self.target))
+            }
+            _ => error,
+        }
+    }
+}
+
+fn check_length(len: usize) -> Result<()> {
+    if len == 0 { Err(Error::invalid_argument("a message has 1 byte at least; pass some")) } else { Ok(()) }
+}
+
+/// The caller, without patience.
+#[inline]
+fn at_once(cx: Cx) -> Cx {
+    Cx { patience: Deadline::at(0), ..cx }
+}
+
+/// The caller, with as much patience for locks as his time-out allows.
+fn patient(cx: Cx, timeout: Timeout, deadline: Deadline) -> Cx {
+    match deadline.nanos() {
+        None => cx,
+        Some(_) if timeout.is_zero() => cx.hurried(TRY_NS),
+        Some(_) => Cx { patience: deadline, ..cx },
+    }
+}
+
+#[cold]
+fn other_end(opened: Opened, wanted: QueueEnd) -> Error {
+    if opened.target.machine.family() != Family::Queue {
+        return wrong_kind(opened, Kind::Queue);
+    }
+    let (is, wants) = match wanted {
+        QueueEnd::Read => ("writing", "receives"),
+        QueueEnd::Write => ("reading", "sends"),
+    };
+    let what = format!("the handle is a {is} end, and the call {wants}; open the other end from it");
+    Error::new(ErrorKind::WrongKind, what).about(&index::describe(opened.space, opened.target))
+}
+
+fn send(cx: Cx, target: Target, data: &[u8], alert: bool) -> Result<Option<()>> {
+    match queue::send(cx, target, data, alert)? {
+        Moved::Done(()) => return Ok(Some(())),
+        Moved::Not => return Ok(None),
+        Moved::Long => {}
+    }
+    let Some(claimed) = queue::claim_to_send(cx, target, data.len(), alert)? else { return Ok(None) };
+    if !claimed.write(data) {
+        return Err(cx.space.arena.corrupted("a message beyond the end"));
+    }
+    queue::commit(Cx::new(cx.space, cx.op), target, claimed, data.len()).map(Some)
+}
+
+fn receive(cx: Cx, target: Target, into: &mut Into<'_>) -> Result<Option<Received>> {
+    match queue::receive(cx, target, into)? {
+        Moved::Done(received) => return Ok(Some(received)),
+        Moved::Not => return Ok(None),
+        Moved::Long => {}
+    }
+    let Some(claimed) = queue::claim_to_receive(cx, target)? else { return Ok(None) };
+    let received = claimed.read(into);
+    queue::release(Cx::new(cx.space, cx.op), target, claimed)?;
+    received.map(Some).ok_or_else(|| cx.space.arena.corrupted("a message beyond the end"))
+}
+
+impl Received {
+    /// BufferTooSmall (122) where the message was cut: the rest of it is gone (Q8).
+    pub fn whole(self) -> Result<Received> {
+        if self.len == self.message_len {
+            return Ok(self);
+        }
+        Err(Error::new(
+            ErrorKind::BufferTooSmall,
+            format!(
+                "the message had {} bytes and the buffer {}: the rest is gone; pass one as large as the queue's messages",
+                self.message_len, self.len
+            ),
+        ))
+    }
+}
+
+// --- messages in place
+
+/// A slot of a queue that is the caller's until he gives it back. It keeps the queue.
+#[derive(Debug)]
+struct Claim {
+    space: &'static Space,
+    born: ProcessRef,
+    target: Target,
+    /// `None` once it was given back.
+    claimed: Option<Claimed>,
+}
+
+impl Claim {
+    fn new(cx: Cx, target: Target, claimed: Claimed) -> Claim {
+        index::pin(cx.space, target.at);
+        Claim { space: cx.space, born: cx.space.me(), target, claimed: Some(claimed) }
+    }
+
+    fn end(&mut self, how: impl FnOnce(Cx, Target, Claimed) -> Result<()>) -> Result<()> {
+        let Some(claimed) = self.claimed.take() else { return Err(Error::closed()) };
+        if !self.is_ours() {
+            claimed.forget(self.space);
+            return Err(Error::closed());
+        }
+        let cx = owner::current(self.space)?;
+        let done = self.space.check().and_then(|()| how(cx, self.target, claimed));
+        let left = index::leave(cx, self.target.at);
+        done.and(left).map_err(|error| error.about(&index::describe(self.space, self.target)))
+    }
+
+    fn is_ours(&self) -> bool {
+        self.space.me() == self.born
+    }
+
+    fn bytes(&self) -> (*mut u8, usize) {
+        let bytes = self.claimed.as_ref().filter(|_| self.is_ours()).and_then(|c| Some((c.bytes()?.as_ptr(), c.len)));
+        bytes.unwrap_or((std::ptr::NonNull::dangling().as_ptr(), 0))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.claimed.is_some() {
+            let _ = self.end(queue::release);
+        }
+    }
+}
+
+/// Room for a message that is written where it will be read. Dropped, it is free again, and nothing was sent.
+#[derive(Debug)]
+pub struct Reservation(Claim);
+
+impl Reservation {
+    /// Where the message goes, and how many bytes there are; as long as this lives. None in the child of a fork.
+    pub fn bytes(&self) -> (*mut u8, usize) {
+        self.0.bytes()
+    }
+
+    /// The same as a slice.
+    pub fn as_slice(&self) -> &[u8] {
+        self.0.claimed.as_ref().filter(|_| self.0.is_ours()).and_then(Claimed::slice).unwrap_or_default()
+    }
+
+    /// The same to be written.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        let is_ours = self.0.is_ours();
+        self.0.claimed.as_mut().filter(|_| is_ours).and_then(Claimed::slice_mut).unwrap_or_default()
+    }
+
+    /// Sends the first `len` bytes: from here they are a message. InvalidArgument (87) for none or more than were reserved; Disconnected (233), and then it is gone.
+    pub fn commit(mut self, len: usize) -> Result<()> {
+        let room = self.0.bytes().1;
+        if len == 0 || len > room {
+            return Err(Error::invalid_argument(format!("{len} bytes cannot be sent of {room} that were reserved; send 1 to all of them")));
+        }
+        self.0.end(|cx, target, claimed| queue::commit(cx, target, claimed, len))
+    }
+}
+
+/// A message that is read where it is. Its place is free again when this is dropped.
+#[derive(Debug)]
+pub struct Taken(Claim);
+
+impl Taken {
+    /// Where the message is, and its length; as long as this lives. None in the child of a fork.
+    pub fn bytes(&self) -> (*const u8, usize) {
+        let (at, len) = self.0.bytes();
+        (at, len)
+    }
+
+    /// The same as a slice.
+    pub fn as_slice(&self) -> &[u8] {
+        self.0.claimed.as_ref().filter(|_| self.0.is_ours()).and_then(Claimed::slice).unwrap_or_default()
+    }
+
+    /// Whether it is an alert.
+    pub fn is_alert(&self) -> bool {
+        self.0.claimed.as_ref().is_some_and(|claimed| claimed.is_alert)
+    }
+
+    /// Gives the place back, as dropping does, and reports a failure.
+    pub fn release(mut self) -> Result<()> {
+        self.0.end(queue::release)
+    }
+}
+
+// --- without a thread
+
+/// Called by the keeper's thread whenever a [`PendingMessage`] is worth polling.
+pub type Notify = Arc<Mutex<Box<dyn FnMut() + Send>>>;
+
+enum Work {
+    Send { data: Vec<u8>, alert: bool },
+    Receive,
+}
+
+/// What a [`PendingMessage`] comes to.
+#[derive(Debug)]
+pub struct Message {
+    /// What was received; empty for one that was sent.
+    pub data: Vec<u8>,
+    /// Whether it was received as an alert.
+    pub alert: bool,
+}
+
+/// A message on its way, without a thread. Dropping it cancels.
+pub struct PendingMessage {
+    handle: HandleRef,
+    end: QueueEnd,
+    work: Mutex<Work>,
+    deadline: Deadline,
+    notify: Notify,
+    wait: Mutex<Option<PendingWait>>,
+    /// It has had its outcome.
+    over: AtomicBool,
+    cancelled: AtomicBool,
+}
+
+impl std::fmt::Debug for PendingMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingMessage").field("handle", &self.handle).field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+/// Sends a message without a thread. `notify` is called, by the keeper's thread, whenever [`PendingMessage::poll`] may have the outcome; the first poll may
+/// have it without.
+pub fn start_send(handle: HandleRef, data: Vec<u8>, alert: bool, timeout: Timeout, notify: Notify) -> Result<PendingMessage> {
+    handle.end(QueueEnd::Write)?;
+    check_length(data.len())?;
+    Ok(PendingMessage::new(handle, QueueEnd::Write, Work::Send { data, alert }, timeout, notify))
+}
+
+/// Receives a message without a thread; as [`start_send`].
+pub fn start_receive(handle: HandleRef, timeout: Timeout, notify: Notify) -> Result<PendingMessage> {
+    handle.end(QueueEnd::Read)?;
+    Ok(PendingMessage::new(handle, QueueEnd::Read, Work::Receive, timeout, notify))
+}
+
+impl PendingMessage {
+    fn new(handle: HandleRef, end: QueueEnd, work: Work, timeout: Timeout, notify: Notify) -> PendingMessage {
+        PendingMessage {
+            handle,
+            end,
+            work: Mutex::new(work),
+            deadline: Deadline::after(timeout),
+            notify,
+            wait: Mutex::new(None),
+            over: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// The outcome, once; `None` while it goes on, and then `notify` will be called. Closed (6) afterwards.
+    pub fn poll(&self) -> Option<Result<Outcome<Message>>> {
+        if self.over.load(Ordering::Acquire) {
+            return Some(Err(Error::closed()));
+        }
+        let outcome = self.go_on().transpose();
+        if outcome.is_some() {
+            self.over.store(true, Ordering::Release);
+            *self.wait.lock() = None;
+        }
+        outcome
+    }
+
+    fn go_on(&self) -> Result<Option<Outcome<Message>>> {
+        let mut wait = self.wait.lock();
+        loop {
+            if let Some(pending) = wait.as_ref() {
+                match pending.poll() {
+                    None => return Ok(None),
+                    Some(ended) => {
+                        let ended = ended?;
+                        if self.cancelled.load(Ordering::Acquire) && !matches!(ended, Outcome::Got(_)) {
+                            return Ok(Some(Outcome::Interrupted));
+                        }
+                    }
+                }
+                *wait = None;
+            }
+            let opened = self.handle.end(self.end)?;
+            let cx = owner::current(opened.space)?;
+            let _pin = opened.pin(cx)?;
+            match self.attempt(cx.hurried(TRY_NS), opened.target) {
+                Ok(Some(message)) => return Ok(Some(Outcome::Got(message))),
+                Ok(None) => {}
+                Err(error) if lock::is_busy(&error) => {}
+                Err(error) => return Err(opened.about(error)),
+            }
+            if self.cancelled.load(Ordering::Acquire) {
+                return Ok(Some(Outcome::Interrupted));
+            }
+            if self.deadline.passed() {
+                cx.space.watches.calm(cx, opened.target);
+                return Ok(Some(Outcome::TimedOut));
+            }
+            let now = clock::now();
+            let left = self.deadline.nanos().map_or(ASYNC_BELT_NS, |at| at.saturating_sub(now).clamp(1, ASYNC_BELT_NS));
+            let notify = self.notify.clone();
+            let targets = vec![Target { machine: self.end.caller(), ..opened.target }];
+            *wait = Some(begin(cx, targets, Mode::Any, false, Timeout::saturating(left), Box::new(move || (notify.lock())()))?);
+        }
+    }
+
+    fn attempt(&self, cx: Cx, target: Target) -> Result<Option<Message>> {
+        match &mut *self.work.lock() {
+            Work::Send { data, alert } => Ok(send(cx, target, data, *alert)?.map(|()| Message { data: Vec::new(), alert: false })),
+            Work::Receive => {
+                let mut data = Vec::new();
+                let received = receive(cx, target, &mut Into::Vec(&mut data))?;
+                Ok(received.map(|received| Message { data, alert: received.alert }))
+            }
+        }
+    }
+
+    /// Ends it: `poll` then gives Interrupted, unless the message has been sent or received.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        if let Some(pending) = self.wait.lock().as_ref() {
+            pending.cancel();
+        }
+    }
+}
