@@ -174,6 +174,10 @@ enum {
 #define BYNAME_MAPPING_OPTIONS_INIT \
   { (uint32_t)sizeof(byname_mapping_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, -1, BYNAME_PROTECT_READWRITE }
 
+/** The defaults: all rights, own session, a reading end, no limit, messages of up to 4096 bytes. */
+#define BYNAME_QUEUE_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_queue_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, BYNAME_QUEUE_READ, 0, 0, 4096 }
+
 
 /**
  * One name space for all kinds (contract 0.3), the default.
@@ -200,6 +204,31 @@ enum {
  * A flag of a handle: nothing but the end of the process closes it (HANDLE_FLAG_PROTECT_FROM_CLOSE).
  */
 #define BYNAME_HANDLE_PROTECT_FROM_CLOSE 2
+
+/**
+ * The end of a queue that receives.
+ */
+#define BYNAME_QUEUE_READ 0
+
+/**
+ * The end of a queue that sends.
+ */
+#define BYNAME_QUEUE_WRITE 1
+
+/**
+ * A flag of a queue: memory is reserved for a message when it is sent (MSGQUEUE_NOPRECOMMIT).
+ */
+#define BYNAME_QUEUE_NOPRECOMMIT 1
+
+/**
+ * A flag of a queue: its ends may come and go (MSGQUEUE_ALLOW_BROKEN).
+ */
+#define BYNAME_QUEUE_ALLOW_BROKEN 2
+
+/**
+ * A flag of a message: it is read before all others (MSGQUEUE_MSGALERT).
+ */
+#define BYNAME_QUEUE_ALERT 1
 
 /**
  * The right to end a process (PROCESS_TERMINATE).
@@ -596,6 +625,101 @@ typedef struct {
    */
   bool has_file;
 } byname_mapping_state;
+
+/**
+ * How to create an end of a message queue, or open one. Begin with BYNAME_QUEUE_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits; a queue's handle can do what its end does, whatever they are.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * BYNAME_QUEUE_READ (the default) or BYNAME_QUEUE_WRITE.
+   */
+  uint32_t end;
+  /**
+   * BYNAME_QUEUE_NOPRECOMMIT, BYNAME_QUEUE_ALLOW_BROKEN. Checked, then ignored where the queue exists.
+   */
+  uint32_t flags;
+  /**
+   * How many messages it holds, 1 to 2^26; 0, the default: as many as memory holds. Checked, then ignored where the queue exists.
+   */
+  uint32_t max_messages;
+  /**
+   * The largest message in bytes, 1 to 64 MiB; 4096 by default. That of an existing queue must be the same.
+   */
+  uint32_t max_size;
+} byname_queue_options;
+
+/**
+ * A message in the queue's own memory: room that is to be filled, or a message that is to be read. A value that is checked at
+ * every use; `data` is valid until it is committed or released. A process can have 1024 of them at a time.
+ */
+typedef struct {
+  /**
+   * Its bytes.
+   */
+  void *data;
+  /**
+   * How many.
+   */
+  size_t size;
+  /**
+   * BYNAME_QUEUE_ALERT, or 0.
+   */
+  uint32_t flags;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * Which it is; means nothing outside this process.
+   */
+  uint64_t id;
+} byname_queue_message;
+
+/**
+ * What a queue says of itself at one instant (MSGQUEUEINFO).
+ */
+typedef struct {
+  /**
+   * BYNAME_QUEUE_NOPRECOMMIT, BYNAME_QUEUE_ALLOW_BROKEN.
+   */
+  uint32_t flags;
+  /**
+   * How many messages it can hold; 0: as many as memory can.
+   */
+  uint32_t max_messages;
+  /**
+   * The largest message, in bytes.
+   */
+  uint32_t max_size;
+  /**
+   * Messages that wait now; a pending alert does not count.
+   */
+  uint32_t messages;
+  /**
+   * The most that ever waited at one time.
+   */
+  uint32_t most_messages;
+  /**
+   * Open reading ends.
+   */
+  uint32_t readers;
+  /**
+   * Open writing ends.
+   */
+  uint32_t writers;
+} byname_queue_state;
 
 /**
  * What a wait for several objects tells besides its status.
@@ -1287,6 +1411,179 @@ byname_status byname_mapping_read_whole(byname_handle h,
                                         size_t size,
                                         int64_t timeout_ns,
                                         uint64_t *version);
+
+/**
+ * Makes an end of a message queue, or opens one if the name exists; byname_handle_created() tells which.
+ *
+ * A handle is of one end: it receives, or it sends. The other end is opened by another call, or from this handle by byname_queue_open_end().
+ * An existing queue keeps its own numbers, but max_size must be the same. Without BYNAME_QUEUE_ALLOW_BROKEN a queue that has had both ends
+ * and loses the last of one is broken for good: its messages are gone, its name is free, its handles say BYNAME_ERR_DISCONNECTED.
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a queue without a name
+ * @param options  NULL: the defaults (own session, a reading end, no limit, messages of up to 4096 bytes)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87: a number out of range, an unknown flag, another max_size),
+ *         _NO_SPACE (14), _NAME_TOO_LONG (206), _INVALID_NAME (123, 161, 6), _PATH_NOT_FOUND (3), _WRONG_KIND (6: the name is of another
+ *         kind), _ACCESS_DENIED (5), _UNSUPPORTED (50), _LIMIT_REACHED, or a failure of the namespace. Contract 9.1, 9.2.
+ */
+byname_status byname_queue_create(const char *name,
+                                  const byname_queue_options *options,
+                                  byname_handle *out);
+
+/**
+ * Opens an end of an existing queue by its name. (Windows CE opens by a handle alone; see byname_queue_open_end().)
+ *
+ * @param name     its name, as for byname_queue_create(); not NULL
+ * @param options  NULL: the defaults (own session, a reading end); the queue's numbers are not looked at
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL, end is none), _INVALID_NAME (6: name is ""), and what
+ *         byname_queue_create() says.
+ */
+byname_status byname_queue_open(const char *name,
+                                const byname_queue_options *options,
+                                byname_handle *out);
+
+/**
+ * Opens another end of the queue that a handle is an end of (OpenMsgQueue).
+ *
+ * @param h    a queue's handle, of either end
+ * @param end  BYNAME_QUEUE_READ or BYNAME_QUEUE_WRITE
+ * @param out  receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _INVALID_ARGUMENT (87: another end, or out is NULL),
+ *         _DISCONNECTED (233: the queue is broken), _LIMIT_REACHED. Contract 9.3.
+ */
+byname_status byname_queue_open_end(byname_handle h, uint32_t end, byname_handle *out);
+
+/**
+ * Sends a message, which is copied; waits while the queue is full.
+ *
+ * ```c
+ * byname_queue_options options = BYNAME_QUEUE_OPTIONS_INIT;
+ * byname_handle reader, writer;
+ * char buffer[4096];
+ * size_t length;
+ * options.max_messages = 16;
+ * if (BYNAME_FAILED(byname_queue_create("jobs", &options, &reader))) return 1;
+ * if (BYNAME_FAILED(byname_queue_open_end(reader, BYNAME_QUEUE_WRITE, &writer))) return 1;
+ * if (byname_queue_send(writer, "hello", 5, BYNAME_INFINITE, 0) != BYNAME_OK) return 1;
+ * if (byname_queue_recv(reader, buffer, sizeof buffer, BYNAME_INFINITE, &length, NULL) != BYNAME_OK) return 1;
+ * printf("%.*s\n", (int)length, buffer);
+ * byname_handle_close(writer);
+ * byname_handle_close(reader);
+ * ```
+ *
+ * @param h           a queue's writing end
+ * @param data        the message
+ * @param size        its length, 1 to the queue's max_size
+ * @param timeout_ns  how long to wait for room, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param flags       BYNAME_QUEUE_ALERT: it is read first, if no other alert is pending; else 0
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_DISCONNECTED (233: no reader), _MESSAGE_TOO_LONG (122), _NO_SPACE (14), _INVALID_ARGUMENT
+ *         (87: data is NULL, size is 0, an unknown flag, a negative time), _CLOSED (6), _WRONG_KIND (6: not a writing end). Contract 9.4, 9.6.
+ */
+byname_status byname_queue_send(byname_handle h,
+                                const void *data,
+                                size_t size,
+                                int64_t timeout_ns,
+                                uint32_t flags);
+
+/**
+ * Receives the next message: a pending alert, or the oldest; waits for one.
+ *
+ * A message that is longer than the buffer is cut: the buffer has the beginning, `length` says how much, the rest is gone, and the status is
+ * BYNAME_ERR_BUFFER_TOO_SMALL. (The outputs are written in this case, too.)
+ *
+ * @param h           a queue's reading end
+ * @param buffer      receives the message
+ * @param size        the size of the buffer, 1 or more; the queue's max_size is always enough
+ * @param timeout_ns  how long to wait for a message, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param length      receives the message's length
+ * @param flags       receives BYNAME_QUEUE_ALERT or 0; may be NULL
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_DISCONNECTED (233: no writer), _BUFFER_TOO_SMALL (122), _INVALID_ARGUMENT
+ *         (87: buffer or length is NULL, size is 0, a negative time), _CLOSED (6), _WRONG_KIND (6: not a reading end). Contract 9.4.
+ */
+byname_status byname_queue_recv(byname_handle h,
+                                void *buffer,
+                                size_t size,
+                                int64_t timeout_ns,
+                                size_t *length,
+                                uint32_t *flags);
+
+/**
+ * Takes room for a message, to be written where it will be read: nothing is copied. Then byname_queue_commit() sends it, or
+ * byname_queue_release() gives the room back. The room counts as taken, and others may overtake the message until it is committed.
+ *
+ * ```c
+ * byname_queue_options options = BYNAME_QUEUE_OPTIONS_INIT;
+ * byname_handle reader, writer;
+ * byname_queue_message frame;
+ * options.max_messages = 4;
+ * options.max_size = 1 << 20;
+ * if (BYNAME_FAILED(byname_queue_create(NULL, &options, &reader))) return 1;
+ * if (BYNAME_FAILED(byname_queue_open_end(reader, BYNAME_QUEUE_WRITE, &writer))) return 1;
+ * if (byname_queue_reserve(writer, 1 << 20, BYNAME_INFINITE, 0, &frame) != BYNAME_OK) return 1;
+ * for (size_t i = 0; i < frame.size; i++) ((unsigned char *)frame.data)[i] = (unsigned char)i;
+ * if (byname_queue_commit(&frame, frame.size) != BYNAME_OK) return 1;
+ * if (byname_queue_take(reader, BYNAME_INFINITE, &frame) != BYNAME_OK) return 1;
+ * if (((unsigned char *)frame.data)[99] != 99) return 1;
+ * byname_queue_release(&frame);
+ * byname_handle_close(writer);
+ * byname_handle_close(reader);
+ * ```
+ *
+ * @param h           a queue's writing end
+ * @param size        how many bytes, 1 to the queue's max_size
+ * @param timeout_ns  how long to wait for room, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param flags       BYNAME_QUEUE_ALERT or 0
+ * @param message     receives the room
+ * @return as byname_queue_send(), and BYNAME_ERR_LIMIT_REACHED for the 1025th at a time.
+ */
+byname_status byname_queue_reserve(byname_handle h,
+                                   size_t size,
+                                   int64_t timeout_ns,
+                                   uint32_t flags,
+                                   byname_queue_message *message);
+
+/**
+ * Sends the first bytes of a message that was reserved.
+ *
+ * @param message  from byname_queue_reserve(); it is used up, unless size is out of range
+ * @param size     how many bytes, 1 to what was reserved
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: message is NULL, size is 0 or too large), _CLOSED (6: it was committed or released, or
+ *         was taken and not reserved), _DISCONNECTED (233: the last reader has left; the message is gone).
+ */
+byname_status byname_queue_commit(const byname_queue_message *message,
+                                  size_t size);
+
+/**
+ * Takes the next message to be read where it is: nothing is copied. It is out of the queue; byname_queue_release() gives its place back, which
+ * counts as taken until then.
+ *
+ * @param h           a queue's reading end
+ * @param timeout_ns  how long to wait for a message, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param message     receives the message
+ * @return as byname_queue_recv(), and BYNAME_ERR_LIMIT_REACHED for the 1025th at a time.
+ */
+byname_status byname_queue_take(byname_handle h,
+                                int64_t timeout_ns,
+                                byname_queue_message *message);
+
+/**
+ * Gives the place of a message back: of one that was taken, or of room that shall not be sent.
+ *
+ * @param message  from byname_queue_take() or byname_queue_reserve(); it is used up
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: message is NULL), _CLOSED (6: it was committed or released).
+ */
+byname_status byname_queue_release(const byname_queue_message *message);
+
+/**
+ * Looks at a queue's numbers at one instant.
+ *
+ * @param h      a queue's handle, of either end
+ * @param state  receives the numbers
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _DISCONNECTED (233: the queue is broken),
+ *         _INVALID_ARGUMENT (87: state is NULL). Contract 9.1, 9.4.
+ */
+byname_status byname_queue_info(byname_handle h, byname_queue_state *state);
 
 /**
  * Opens any process as an object without a name, which is signalled when the process has ended, all its threads included, and stays

@@ -11,7 +11,7 @@
 //! | `input.rs` | pointers, strings and arrays as C passes them |
 //! | `options.rs` | the options structs and how they grow |
 //! | `handle.rs` | what every handle can do |
-//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` | the kinds |
+//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` `queue.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
 //! | `processes.rs` | other processes, as objects |
 //! | `process.rs` | what concerns the whole process |
@@ -28,6 +28,7 @@ mod mutex;
 mod options;
 mod process;
 mod processes;
+mod queue;
 mod semaphore;
 mod status;
 mod timer;
@@ -40,6 +41,7 @@ pub use mutex::*;
 pub use options::*;
 pub use process::*;
 pub use processes::*;
+pub use queue::*;
 pub use semaphore::*;
 pub use status::*;
 pub use timer::*;

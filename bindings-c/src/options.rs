@@ -5,8 +5,9 @@
 //! does not know it must not be asked for.
 
 use crate::input::text;
+use crate::queue::{BYNAME_QUEUE_ALLOW_BROKEN, BYNAME_QUEUE_NOPRECOMMIT, BYNAME_QUEUE_WRITE};
 use crate::status::Failure;
-use byname::engine::{Access, Backing, MappingSpec, Namespace, Profile, Protect, Reset, Spec};
+use byname::engine::{Access, Backing, MappingSpec, Namespace, Profile, Protect, QueueEnd, Reset, Spec};
 use byname::{Error, ErrorKind, MAX_NAME_UTF16};
 use std::ffi::{c_char, c_int};
 use std::mem::offset_of;
@@ -184,6 +185,26 @@ pub struct byname_mapping_options {
     pub protect: u32,
 }
 
+/// How to create an end of a message queue, or open one. Begin with BYNAME_QUEUE_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_queue_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits; a queue's handle can do what its end does, whatever they are.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// BYNAME_QUEUE_READ (the default) or BYNAME_QUEUE_WRITE.
+    pub end: u32,
+    /// BYNAME_QUEUE_NOPRECOMMIT, BYNAME_QUEUE_ALLOW_BROKEN. Checked, then ignored where the queue exists.
+    pub flags: u32,
+    /// How many messages it holds, 1 to 2^26; 0, the default: as many as memory holds. Checked, then ignored where the queue exists.
+    pub max_messages: u32,
+    /// The largest message in bytes, 1 to 64 MiB; 4096 by default. That of an existing queue must be the same.
+    pub max_size: u32,
+}
+
 const NAMESPACE: byname_namespace = byname_namespace { session: null(), boundary: null(), alias: null(), profile: 0, reserved: 0 };
 
 /// The largest `struct_size` that is taken for a struct of a newer version and not for rubbish.
@@ -226,6 +247,7 @@ macro_rules! options {
 options!(byname_open_options {} reserved []);
 options!(byname_mutex_options { initially_owned: 0, reserved: 0 } reserved [reserved]);
 options!(byname_event_options { manual_reset: 0, initially_set: 0 } reserved []);
+options!(byname_queue_options { end: 0, flags: 0, max_messages: 0, max_size: 4096 } reserved []);
 options!(byname_semaphore_options { initial: 1, maximum: i32::MAX as i64, robust: 0, reserved: 0 } reserved [reserved]);
 options!(byname_timer_options { manual_reset: 0, reserved: 0 } reserved [reserved]);
 options!(byname_mapping_options { size: 0, file: -1, protect: BYNAME_PROTECT_READWRITE } reserved []);
@@ -333,6 +355,18 @@ impl byname_mapping_options {
     }
 }
 
+impl byname_queue_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Queue {
+            end: if self.end == BYNAME_QUEUE_WRITE { QueueEnd::Write } else { QueueEnd::Read },
+            max_messages: self.max_messages,
+            max_size: self.max_size,
+            allow_broken: self.flags & BYNAME_QUEUE_ALLOW_BROKEN != 0,
+            no_precommit: self.flags & BYNAME_QUEUE_NOPRECOMMIT != 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,6 +394,7 @@ mod tests {
             last_end::<byname_semaphore_options>(),
             last_end::<byname_timer_options>(),
             last_end::<byname_mapping_options>(),
+            last_end::<byname_queue_options>(),
         ] {
             assert_eq!(end, size);
         }

@@ -10,7 +10,7 @@ use std::{env, fs};
 
 /// In the order in which a reader of the header meets them.
 const SOURCES: &[&str] =
-    &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "mapping", "processes", "wait", "process"];
+    &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "mapping", "queue", "processes", "wait", "process"];
 
 const ABOUT: &str = "\
 /*
@@ -69,6 +69,10 @@ const MACROS: &str = "\
 /** The defaults: all rights, own session, memory that is read and written; no size yet. */
 #define BYNAME_MAPPING_OPTIONS_INIT \\
   { (uint32_t)sizeof(byname_mapping_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, -1, BYNAME_PROTECT_READWRITE }
+
+/** The defaults: all rights, own session, a reading end, no limit, messages of up to 4096 bytes. */
+#define BYNAME_QUEUE_OPTIONS_INIT \\
+  { (uint32_t)sizeof(byname_queue_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, BYNAME_QUEUE_READ, 0, 0, 4096 }
 ";
 
 /// Constants that cbindgen would print in decimal.
