@@ -6,6 +6,7 @@ const { ByNameError } = require('./lib/errors.cjs')
 const { Grant } = require('./lib/grant.cjs')
 const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
 const { Namespace, leaveSigbusAlone, usage } = require('./lib/namespace.cjs')
+const { Job } = require('./lib/job.cjs')
 const { Process } = require('./lib/process.cjs')
 const { Timer } = require('./lib/timer.cjs')
 const { WaitResult, signalAndWait, signalAndWaitSync, waitAll, waitAllSync, waitAny, waitAnySync } = require('./lib/waits.cjs')
@@ -15,6 +16,7 @@ module.exports = {
   ByNameError,
   Event,
   Grant,
+  Job,
   Mutex,
   Namespace,
   Process,

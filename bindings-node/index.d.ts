@@ -337,6 +337,97 @@ export class Process extends Handle {
 }
 
 /**
+ * A set of processes that share limits, an account and an end (contract 8).
+ *
+ * A member is one for life, and so are all its later children, whatever they do: a daemon's double fork does not lead out. With
+ * `killOnClose` all of them are killed when the last process that has the job open closes it or dies, by SIGKILL included. A job is
+ * signalled by {@link Job.terminate}, and by nothing else: not by becoming empty.
+ *
+ * ```js
+ * import { Job } from 'byname'
+ *
+ * const job = new Job('build', { killOnClose: true })
+ * const child = job.spawn('sleep', ['1000'])
+ * console.log(job.pids()) // [ child.pid ]
+ * job.terminate(1)
+ * await job.wait()
+ * job.close()
+ * ```
+ */
+export class Job extends Handle {
+  /**
+   * Makes the job `name`, or opens it if it exists; then the options say nothing. Throws as that of {@link Mutex}, and
+   * `ERR_BYNAME_UNSUPPORTED` where this user can make no control group of version 2.
+   *
+   * @param options.killOnClose its processes are killed when the last handle to it is closed
+   */
+  constructor(name?: string | null, options?: OpenOptions & { killOnClose?: boolean | undefined })
+  /** Opens an existing job; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: OpenOptions): Job
+  /**
+   * Puts a process into the job. Children that it has already stay where they are (contract 8.2).
+   *
+   * @throws `ERR_BYNAME_INVALID_ARGUMENT` where there is no such process; `ERR_BYNAME_ACCESS_DENIED` if it has ended, is in the job already, or
+   * in another one that this one is not inside of; `ERR_BYNAME_LIMIT_REACHED` (1816), and it is killed, where the job is full
+   */
+  assign(pid: number): void
+  /**
+   * `child_process.spawn` of a program that is in the job before its first instruction. `/bin/sh` enters the job and becomes the program:
+   * one that cannot be found ends with status 127, and emits no `error`.
+   *
+   * @throws `ERR_BYNAME_LIMIT_REACHED` (1816) where the job is full
+   */
+  spawn(command: string, args?: readonly string[], options?: object): import('node:child_process').ChildProcess
+  spawn(command: string, options?: object): import('node:child_process').ChildProcess
+  /**
+   * Kills all its processes at once, and those of jobs inside it, by SIGKILL; the job is signalled from then on. {@link Process.exitCode} tells
+   * `code` for all of them as long as the job is open; a parent sees the signal (contract 8.1, JL3, JL11).
+   */
+  terminate(code: number): void
+  /** The living processes in it, and in jobs inside it. */
+  pids(): number[]
+  /** Whether a process is in it, or in a job inside it. */
+  contains(pid: number): boolean
+  /** What it limits; `null` is no limit (contract 8.4). */
+  limits(): { activeProcesses: number | null; memory: number | null; killOnClose: boolean }
+  /**
+   * Sets all its limits: what is left out is lifted (contract 8.4).
+   *
+   * @param limits.activeProcesses the most processes at a time
+   * @param limits.memory the most bytes that they may have together
+   * @param limits.killOnClose as in the constructor
+   * @throws `ERR_BYNAME_UNSUPPORTED` where the system has no controller that could hold a limit
+   */
+  limit(limits: { activeProcesses?: number | null | undefined; memory?: number | null | undefined; killOnClose?: boolean | undefined }): void
+  /**
+   * What it has come to: processes now, put in by byname, and killed by the limit; milliseconds in programs and in the kernel; bytes, `null`
+   * where the system does not count them (contract 8.5).
+   */
+  accounting(): {
+    activeProcesses: number
+    totalProcesses: number
+    terminatedProcesses: number
+    userTime: number
+    systemTime: number
+    memoryPeak: number | null
+  }
+  /** What keeps its processes together: `"cgroup2"`. */
+  readonly backend: string
+  /**
+   * Waits until it has been terminated, without blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  wait(options?: WaitOptions): Promise<boolean>
+  /**
+   * Waits until it has been terminated, blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  waitSync(options?: TimeoutOptions): boolean
+}
+
+/**
  * A counter of units, each acquisition takes one (contract 5).
  *
  * ```js

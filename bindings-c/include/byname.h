@@ -166,6 +166,10 @@ enum {
 #define BYNAME_SEMAPHORE_OPTIONS_INIT \
   { (uint32_t)sizeof(byname_semaphore_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 1, 0x7FFFFFFF, 0, 0 }
 
+/** The defaults: all rights, own session, processes that outlive the job. */
+#define BYNAME_JOB_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_job_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
+
 /** The defaults: all rights, own session, auto reset. */
 #define BYNAME_TIMER_OPTIONS_INIT \
   { (uint32_t)sizeof(byname_timer_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
@@ -249,6 +253,26 @@ enum {
  * The exit code of a process that runs (STILL_ACTIVE).
  */
 #define BYNAME_STILL_ACTIVE 259
+
+/**
+ * The right to put a process into a job (JOB_OBJECT_ASSIGN_PROCESS).
+ */
+#define BYNAME_ACCESS_JOB_ASSIGN 1
+
+/**
+ * The right to limit a job (JOB_OBJECT_SET_ATTRIBUTES).
+ */
+#define BYNAME_ACCESS_JOB_LIMIT 2
+
+/**
+ * The right to look at a job (JOB_OBJECT_QUERY).
+ */
+#define BYNAME_ACCESS_JOB_QUERY 4
+
+/**
+ * The right to end a job's processes (JOB_OBJECT_TERMINATE).
+ */
+#define BYNAME_ACCESS_JOB_TERMINATE 8
 
 /**
  * The kinds of objects.
@@ -720,6 +744,85 @@ typedef struct {
    */
   uint32_t writers;
 } byname_queue_state;
+
+/**
+ * How to create a job. Begin with BYNAME_JOB_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * Not zero: the job's processes are killed when the last handle to it is closed, also by the death of its process. Ignored where the job
+   * exists.
+   */
+  uint32_t kill_on_close;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+} byname_job_options;
+
+/**
+ * What a job has come to.
+ */
+typedef struct {
+  /**
+   * The processes that are in it now.
+   */
+  uint32_t active_processes;
+  /**
+   * Those that byname ever put into it; those that its members forked are not among them.
+   */
+  uint32_t total_processes;
+  /**
+   * Those that were killed because they would have exceeded the limit.
+   */
+  uint32_t terminated_processes;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * What all of them, the dead included, have spent in programs, in nanoseconds.
+   */
+  uint64_t user_ns;
+  /**
+   * And in the kernel.
+   */
+  uint64_t system_ns;
+  /**
+   * The most bytes of memory that they had together; 0 where the system does not count it.
+   */
+  uint64_t memory_peak;
+} byname_job_accounting;
+
+/**
+ * What a job limits. All zero: nothing.
+ */
+typedef struct {
+  /**
+   * The most processes that may be in it at a time; 0: no limit.
+   */
+  uint32_t active_processes;
+  /**
+   * Not zero: its processes are killed when the last handle to it is closed, also by the death of its process.
+   */
+  uint32_t kill_on_close;
+  /**
+   * The most bytes of memory that its processes may have together, 4096 or more; 0: no limit.
+   */
+  uint64_t memory;
+} byname_job_limits;
 
 /**
  * What a wait for several objects tells besides its status.
@@ -1639,6 +1742,119 @@ byname_status byname_process_exit_code(byname_handle h,
  */
 byname_status byname_process_terminate(byname_handle h,
                                        uint32_t code);
+
+/**
+ * Makes a job, without processes and limits, or opens it if the name exists; byname_handle_created() tells which.
+ *
+ * A member is one for life, and so are all its later children, whatever they do. A job is signalled by byname_job_terminate(), and by
+ * nothing else.
+ *
+ * ```c
+ * byname_job_options options = BYNAME_JOB_OPTIONS_INIT;
+ * byname_handle job;
+ * options.kill_on_close = 1;
+ * if (byname_job_create(NULL, &options, &job) != BYNAME_OK) return 1;
+ * pid_t child = fork();
+ * if (child == 0) {
+ *     for (;;) pause();
+ * }
+ * if (byname_job_assign(job, child) != BYNAME_OK) return 1;
+ * if (byname_job_terminate(job, 123) != BYNAME_OK) return 1;
+ * waitpid(child, NULL, 0);
+ * byname_handle_close(job);
+ * ```
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a job without a name
+ * @param options  NULL: the defaults (own session, all rights, processes outlive the job)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_UNSUPPORTED (50: this user can make no control group of version 2), and what
+ *         byname_event_create() says. Contract 8.1.
+ */
+byname_status byname_job_create(const char *name,
+                                const byname_job_options *options,
+                                byname_handle *out);
+
+/**
+ * Opens an existing job.
+ *
+ * @param name     its name, as for byname_job_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         and what byname_job_create() says. Contract 8.1.
+ */
+byname_status byname_job_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Puts a process into a job. Children that it has already stay where they are; later ones are in it.
+ *
+ * A program that is to be in the job from its first instruction: fork, let the child assign itself (getpid()) and then exec.
+ *
+ * @param h    a job's handle with the right BYNAME_ACCESS_JOB_ASSIGN
+ * @param pid  the process, in the caller's PID namespace
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _INVALID_ARGUMENT (87: no such process), _ACCESS_DENIED (5: no right; it has
+ *         ended, is in the job already, or in another one that this one is not inside of), _LIMIT_REACHED (1816: the job is full, and
+ *         the process was killed). Contract 8.2.
+ */
+byname_status byname_job_assign(byname_handle h,
+                                int64_t pid);
+
+/**
+ * Kills all processes of a job at once, and those of jobs inside it, by SIGKILL; the job is signalled from then on, also where nobody was in
+ * it. byname_process_exit_code() tells `code` for all of them as long as the job is open; a parent sees the signal.
+ *
+ * @param h     a job's handle with the right BYNAME_ACCESS_JOB_TERMINATE
+ * @param code  the exit code that byname tells
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _UNSUPPORTED (50: before Linux 5.14). Contract 8.1.
+ */
+byname_status byname_job_terminate(byname_handle h,
+                                   uint32_t code);
+
+/**
+ * Tells what a job has come to.
+ *
+ * @param h           a job's handle with the right BYNAME_ACCESS_JOB_QUERY
+ * @param accounting  receives it
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: accounting is NULL). Contract 8.5.
+ */
+byname_status byname_job_query(byname_handle h,
+                               byname_job_accounting *accounting);
+
+/**
+ * Tells the living processes of a job, and of those inside it, as the caller's PID namespace numbers them.
+ *
+ * @param h      a job's handle with the right BYNAME_ACCESS_JOB_QUERY
+ * @param pids   receives them; may be NULL if `room` is 0: then only their number is told
+ * @param room   how many there is room for
+ * @param count  receives how many there are; may be NULL
+ * @return BYNAME_OK, or BYNAME_ERR_BUFFER_TOO_SMALL (122: there are more, and nothing is written), _CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5),
+ *         _INVALID_ARGUMENT (87: pids is NULL and room is not 0). Contract 8.5.
+ */
+byname_status byname_job_pids(byname_handle h,
+                              uint32_t *pids,
+                              size_t room,
+                              size_t *count);
+
+/**
+ * Tells what a job limits.
+ *
+ * @param h       a job's handle with the right BYNAME_ACCESS_JOB_QUERY
+ * @param limits  receives the limits
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: limits is NULL). Contract 8.4.
+ */
+byname_status byname_job_limits_of(byname_handle h,
+                                   byname_job_limits *limits);
+
+/**
+ * Sets all limits of a job: what is zero is lifted.
+ *
+ * @param h       a job's handle with the right BYNAME_ACCESS_JOB_LIMIT
+ * @param limits  the limits; not NULL
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: limits is NULL, or out of range),
+ *         _UNSUPPORTED (50: no controller could hold the limit). Contract 8.4.
+ */
+byname_status byname_job_limit(byname_handle h,
+                               const byname_job_limits *limits);
 
 /**
  * Waits for one object of any kind: a mutex is acquired, an auto-reset event is reset, a semaphore gives a unit.

@@ -13,6 +13,7 @@
 //! | `handle.rs` | what every handle can do |
 //! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` `queue.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
+//! | `job.rs` | sets of processes |
 //! | `processes.rs` | other processes, as objects |
 //! | `process.rs` | what concerns the whole process |
 // The names are those of C, so that this source and the header read alike.
@@ -23,6 +24,7 @@
 mod event;
 mod handle;
 mod input;
+mod job;
 mod mapping;
 mod mutex;
 mod options;
@@ -36,6 +38,7 @@ mod wait;
 
 pub use event::*;
 pub use handle::*;
+pub use job::*;
 pub use mapping::*;
 pub use mutex::*;
 pub use options::*;

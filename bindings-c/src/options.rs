@@ -205,6 +205,23 @@ pub struct byname_queue_options {
     pub max_size: u32,
 }
 
+/// How to create a job. Begin with BYNAME_JOB_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_job_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// Not zero: the job's processes are killed when the last handle to it is closed, also by the death of its process. Ignored where the job
+    /// exists.
+    pub kill_on_close: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
 const NAMESPACE: byname_namespace = byname_namespace { session: null(), boundary: null(), alias: null(), profile: 0, reserved: 0 };
 
 /// The largest `struct_size` that is taken for a struct of a newer version and not for rubbish.
@@ -249,6 +266,7 @@ options!(byname_mutex_options { initially_owned: 0, reserved: 0 } reserved [rese
 options!(byname_event_options { manual_reset: 0, initially_set: 0 } reserved []);
 options!(byname_queue_options { end: 0, flags: 0, max_messages: 0, max_size: 4096 } reserved []);
 options!(byname_semaphore_options { initial: 1, maximum: i32::MAX as i64, robust: 0, reserved: 0 } reserved [reserved]);
+options!(byname_job_options { kill_on_close: 0, reserved: 0 } reserved [reserved]);
 options!(byname_timer_options { manual_reset: 0, reserved: 0 } reserved [reserved]);
 options!(byname_mapping_options { size: 0, file: -1, protect: BYNAME_PROTECT_READWRITE } reserved []);
 
@@ -342,6 +360,12 @@ impl byname_semaphore_options {
     }
 }
 
+impl byname_job_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Job { kill_on_close: self.kill_on_close != 0 }
+    }
+}
+
 impl byname_timer_options {
     pub(crate) fn spec(&self) -> Spec {
         Spec::Timer { reset: if self.manual_reset != 0 { Reset::Manual } else { Reset::Auto } }
@@ -395,6 +419,7 @@ mod tests {
             last_end::<byname_timer_options>(),
             last_end::<byname_mapping_options>(),
             last_end::<byname_queue_options>(),
+            last_end::<byname_job_options>(),
         ] {
             assert_eq!(end, size);
         }

@@ -10,7 +10,7 @@ use std::{env, fs};
 
 /// In the order in which a reader of the header meets them.
 const SOURCES: &[&str] =
-    &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "mapping", "queue", "processes", "wait", "process"];
+    &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "mapping", "queue", "processes", "job", "wait", "process"];
 
 const ABOUT: &str = "\
 /*
@@ -61,6 +61,10 @@ const MACROS: &str = "\
 /** The defaults: all rights, own session, one unit free, room for as many as there can be, not robust. */
 #define BYNAME_SEMAPHORE_OPTIONS_INIT \\
   { (uint32_t)sizeof(byname_semaphore_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 1, 0x7FFFFFFF, 0, 0 }
+
+/** The defaults: all rights, own session, processes that outlive the job. */
+#define BYNAME_JOB_OPTIONS_INIT \\
+  { (uint32_t)sizeof(byname_job_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0 }
 
 /** The defaults: all rights, own session, auto reset. */
 #define BYNAME_TIMER_OPTIONS_INIT \\

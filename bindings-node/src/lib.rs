@@ -12,6 +12,7 @@ mod convert;
 mod fault;
 mod grants;
 mod handles;
+mod jobs;
 mod js;
 mod mailbox;
 mod namespaces;
@@ -77,6 +78,18 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "setTimerAt" => timers::set_at,
         "cancelTimer" => timers::cancel,
         "timerState" => timers::look,
+
+        "createJob" => jobs::create_job,
+        "assign" => jobs::assign,
+        "jobDoors" => jobs::doors,
+        "noteSpawned" => jobs::note_spawned,
+        "terminateJob" => jobs::terminate,
+        "jobPids" => jobs::pids,
+        "jobHas" => jobs::has,
+        "jobLimits" => jobs::limits,
+        "setJobLimits" => jobs::set_limits,
+        "jobAccounting" => jobs::accounting,
+        "jobBackend" => jobs::backend,
 
         "openProcess" => processes::open,
         "processId" => processes::pid,

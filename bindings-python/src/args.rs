@@ -36,6 +36,7 @@ parameters! {
     manual_reset: "manual_reset" = flag -> bool;
     initially_set: "initial" = flag -> bool;
     robust: "robust" = flag -> bool;
+    kill_on_close: "kill_on_close" = flag -> bool;
     protected: "protected" = flag -> bool;
     inheritable: "inheritable" = flag -> bool;
     initial: "initial" = count -> i64;
@@ -49,6 +50,14 @@ parameters! {
 /// A process's number: any int. One beyond 64 bits is no process, either.
 fn pid_of(what: &str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
     integer(what, value, "no process has such a number")
+}
+
+/// A limit: `None` for none.
+pub(crate) fn limit(what: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<u64>> {
+    let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(None) };
+    let range = "a limit is not negative, and less than 2**63";
+    let limit = integer(what, value, range)?;
+    u64::try_from(limit).map(Some).map_err(|_| Error::invalid_argument(format!("{what} is {limit}; {range}"))).or_raise()
 }
 
 /// An exit code.

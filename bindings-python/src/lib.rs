@@ -16,6 +16,7 @@ mod event;
 mod fast;
 mod grant;
 mod handle;
+mod job;
 mod mutex;
 mod namespace;
 mod process;
@@ -42,6 +43,8 @@ mod _byname {
     #[pymodule_export]
     use crate::handle::{Handle, reopen};
     #[pymodule_export]
+    use crate::job::Job;
+    #[pymodule_export]
     use crate::mutex::Mutex;
     #[pymodule_export]
     use crate::namespace::{Namespace, usage};
@@ -52,7 +55,7 @@ mod _byname {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
-    use crate::state::{EventState, MutexState, SemaphoreState, TimerState};
+    use crate::state::{EventState, JobAccounting, JobLimits, MutexState, SemaphoreState, TimerState};
     #[pymodule_export]
     use crate::timer::Timer;
     #[pymodule_export]

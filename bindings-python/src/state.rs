@@ -89,6 +89,63 @@ state! {
     }
 }
 
+state! {
+    /// What a job limits; None and False are no limit.
+    ///
+    /// >>> import byname
+    /// >>> byname.Job(kill_on_close=True).limits
+    /// JobLimits(active_processes=None, memory=None, kill_on_close=True)
+    JobLimits {
+        /// The most processes that may be in it at a time.
+        active_processes: Option<u32>,
+        /// The most bytes of memory that its processes may have together.
+        memory: Option<u64>,
+        /// Whether its processes are killed when the last handle to it is closed, in whatever way.
+        kill_on_close: bool,
+    }
+}
+
+state! {
+    /// What a job has come to.
+    ///
+    /// >>> import byname
+    /// >>> byname.Job().accounting.active_processes
+    /// 0
+    JobAccounting {
+        /// The processes that are in it now.
+        active_processes: u32,
+        /// Those that byname ever put into it; those that its members forked are not among them.
+        total_processes: u32,
+        /// Those that were killed because they would have exceeded the limit.
+        terminated_processes: u32,
+        /// What all of them, the dead included, have spent in programs, in seconds.
+        user_time: f64,
+        /// And in the kernel.
+        system_time: f64,
+        /// The most bytes of memory that they had together, or None where the system does not count it.
+        memory_peak: Option<u64>,
+    }
+}
+
+impl From<engine::JobLimits> for JobLimits {
+    fn from(seen: engine::JobLimits) -> JobLimits {
+        JobLimits { active_processes: seen.active_processes, memory: seen.memory, kill_on_close: seen.kill_on_close }
+    }
+}
+
+impl From<engine::JobAccounting> for JobAccounting {
+    fn from(seen: engine::JobAccounting) -> JobAccounting {
+        JobAccounting {
+            active_processes: seen.active_processes,
+            total_processes: seen.total_processes,
+            terminated_processes: seen.terminated_processes,
+            user_time: seen.user_time.as_secs_f64(),
+            system_time: seen.system_time.as_secs_f64(),
+            memory_peak: seen.memory_peak,
+        }
+    }
+}
+
 impl From<engine::TimerState> for TimerState {
     fn from(seen: engine::TimerState) -> TimerState {
         TimerState {

@@ -108,12 +108,8 @@ impl HandleRef {
     /// Starts a program in a job: it is a member before its first instruction. The error of the kernel where it cannot be started.
     pub fn spawn(self, command: &mut Command) -> Result<Child> {
         let (opened, place) = self.job(right::ASSIGN)?;
+        has_room(&opened, &place)?;
         let words = &kinds::annex(opened.space, opened.target)?.words;
-        let limit = words[ACTIVE_LIMIT].load();
-        if limit != 0 && cgroup::processes(&place.group).len() as u64 >= limit - 1 {
-            let full = format!("the job may have {} processes, and has them; nothing was started", limit - 1);
-            return Err(opened.blame(Error::new(ErrorKind::LimitReached, full).numbered(1816)));
-        }
         let child = cgroup::spawn_into(&place.groups(), command)
             .map_err(|error| opened.blame(Error::system("cannot start the program in the job", error.raw_os_error().unwrap_or(0))))?;
         words[TOTAL].add(1);
@@ -121,9 +117,10 @@ impl HandleRef {
     }
 
     /// The files to which a forked child writes `0` before it executes a program, to be in the job: for languages that start programs themselves, which then
-    /// call [`Self::note_spawned`].
+    /// call [`Self::note_spawned`]. LimitReached (1816) where the job is full.
     pub fn job_doors(self) -> Result<Vec<PathBuf>> {
-        let (_, place) = self.job(right::ASSIGN)?;
+        let (opened, place) = self.job(right::ASSIGN)?;
+        has_room(&opened, &place)?;
         Ok(place.groups().iter().map(|group| group.join("cgroup.procs")).collect())
     }
 
@@ -166,14 +163,7 @@ impl HandleRef {
 
     /// What a job limits.
     pub fn job_limits(self) -> Result<JobLimits> {
-        let opened = self.of_kind(Kind::Job, right::QUERY)?;
-        let words = &kinds::annex(opened.space, opened.target)?.words;
-        let active = words[ACTIVE_LIMIT].load().checked_sub(1);
-        Ok(JobLimits {
-            active_processes: active.map(|n| n as u32),
-            memory: words[MEMORY_LIMIT].load().checked_sub(1),
-            kill_on_close: words[FLAGS].load() & KILL_ON_CLOSE != 0,
-        })
+        self.of_kind(Kind::Job, right::QUERY).and_then(|opened| job_limits_of(&opened))
     }
 
     /// Sets all limits of a job. InvalidArgument (87) for a limit out of range; Unsupported where the system cannot hold it: then nothing is changed.
@@ -190,7 +180,7 @@ impl HandleRef {
                 opened.blame(Error::invalid_argument("a job's memory is limited to 4096 bytes or more; lift the limit by leaving it out"))
             );
         }
-        let before = self.of_kind(Kind::Job, 0).and_then(|_| job_limits_of(&opened))?;
+        let before = job_limits_of(&opened)?;
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
         let words = &kinds::annex(opened.space, opened.target)?.words;
@@ -248,6 +238,18 @@ impl HandleRef {
     /// What keeps a job's processes together.
     pub fn job_backend(self) -> Result<&'static str> {
         self.of_kind(Kind::Job, 0).map(|_| "cgroup2")
+    }
+}
+
+/// Whether one more process may be started in a job.
+fn has_room(opened: &Opened, place: &Place) -> Result<()> {
+    let limit = job_limits_of(opened)?.active_processes;
+    match limit.filter(|most| cgroup::processes(&place.group).len() >= *most as usize) {
+        None => Ok(()),
+        Some(most) => {
+            let full = format!("the job may have {most} processes, and has them; nothing was started");
+            Err(opened.blame(Error::new(ErrorKind::LimitReached, full).numbered(1816)))
+        }
     }
 }
 

@@ -1,0 +1,89 @@
+'use strict'
+// Jobs: processes that are limited, counted and ended together.
+
+const childProcess = require('node:child_process')
+const { addon } = require('./addon.cjs')
+const { flagOf, numberOf, optionsOf, textOf } = require('./check.cjs')
+const { wrongType } = require('./errors.cjs')
+const { Handle, Opened, SLOT } = require('./handle.cjs')
+const { opened, placed, wait, waitSync } = require('./kinds.cjs')
+
+/** The number of the kind in the addon's `open`. */
+const JOB = 7
+
+/** Enters the groups whose doors come before the `--`, then becomes the program that comes after it. */
+const ENTRANCE = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"'
+
+class Job extends Handle {
+  constructor(name, options) {
+    if (name instanceof Opened) {
+      super(name.slot)
+      return
+    }
+    const chosen = optionsOf(options)
+    super(addon.createJob(...placed(name, chosen), flagOf(chosen, 'killOnClose')))
+  }
+
+  static open(name, options) {
+    return new this(opened(JOB, name, options))
+  }
+
+  assign(pid) {
+    addon.assign(this[SLOT], numberOf(pid, 'pid'))
+  }
+
+  spawn(command, args, options) {
+    textOf(command, 'command')
+    if (!Array.isArray(args)) [args, options] = [[], args]
+    if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType('options', 'an object', options)
+    if (options?.shell) throw wrongType('options.shell', 'left out; name the shell as the command', options.shell)
+    const doors = addon.jobDoors(this[SLOT])
+    const child = childProcess.spawn('/bin/sh', ['-c', ENTRANCE, 'byname', ...doors, '--', command, ...args], options)
+    if (child.pid !== undefined) addon.noteSpawned(this[SLOT])
+    return child
+  }
+
+  terminate(code) {
+    addon.terminateJob(this[SLOT], numberOf(code, 'code'))
+  }
+
+  pids() {
+    return addon.jobPids(this[SLOT])
+  }
+
+  contains(pid) {
+    return addon.jobHas(this[SLOT], numberOf(pid, 'pid'))
+  }
+
+  limits() {
+    const [activeProcesses, memory, killOnClose] = addon.jobLimits(this[SLOT])
+    return { activeProcesses, memory, killOnClose }
+  }
+
+  limit(limits) {
+    const { activeProcesses, memory } = optionsOf(limits)
+    for (const [name, value] of Object.entries({ activeProcesses, memory })) {
+      if (value !== undefined && value !== null) numberOf(value, `limits.${name}`)
+    }
+    addon.setJobLimits(this[SLOT], activeProcesses ?? undefined, memory ?? undefined, flagOf(optionsOf(limits), 'killOnClose'))
+  }
+
+  accounting() {
+    const [activeProcesses, totalProcesses, terminatedProcesses, userTime, systemTime, memoryPeak] = addon.jobAccounting(this[SLOT])
+    return { activeProcesses, totalProcesses, terminatedProcesses, userTime, systemTime, memoryPeak }
+  }
+
+  get backend() {
+    return addon.jobBackend(this[SLOT])
+  }
+
+  wait(options) {
+    return wait(this, options)
+  }
+
+  waitSync(options) {
+    return waitSync(this, options)
+  }
+}
+
+module.exports = { Job }
