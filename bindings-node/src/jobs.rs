@@ -1,6 +1,7 @@
 //! Jobs: processes that are limited, counted and ended together.
 
 use crate::convert;
+use crate::fault::Fault;
 use crate::handles::{create, handle};
 use crate::js::{Js, Reply, Value};
 use crate::processes::code;
@@ -62,7 +63,7 @@ pub(crate) fn limits<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> R
 
 /// `setJobLimits(slot, activeProcesses | undefined, memory | undefined, killOnClose)`
 pub(crate) fn set_limits<'s>(js: Js<'s>, state: &State, [slot, active, memory, kill]: [Value<'s>; 4]) -> Reply<'s> {
-    let limit = |value, what: &str| {
+    let limit = |value, what: &str| -> Result<Option<u64>, Fault> {
         if js.is_undefined(value)? {
             return Ok(None);
         }

@@ -44,6 +44,7 @@ def nothing_left():
 def attached():
     """What the first call opens for good is not what a test leaves."""
     byname.Mutex().close()
+    byname.Process.open(os.getpid()).close()
     multiprocessing.resource_tracker.ensure_running()
     multiprocessing.forkserver.ensure_running()
 
