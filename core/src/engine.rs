@@ -25,6 +25,7 @@ use crate::timeout::Timeout;
 pub use crate::watch::Pollable;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 mod flags;
 mod job;
@@ -33,6 +34,7 @@ mod mapping;
 mod process;
 mod queue;
 mod timer;
+mod watchdog;
 
 pub use flags::HandleFlags;
 pub use job::{JobAccounting, JobLimits};
@@ -44,6 +46,8 @@ pub use queue::{
     start_send,
 };
 pub use timer::{Due, Period, TimerState};
+pub(crate) use watchdog::hold as hold_watchdogs;
+pub use watchdog::{Action, WatchdogStage, WatchdogState, set_reset_hook};
 
 // --- namespaces
 
@@ -428,6 +432,15 @@ pub enum Spec {
         /// Whether memory is reserved only when it is written; without a limit it is.
         no_precommit: bool,
     },
+    /// A watchdog, which is stopped: 1 ns ≤ `period`, and both no longer than a timer's period; anything else is InvalidArgument.
+    Watchdog {
+        /// In which it must be refreshed.
+        period: Duration,
+        /// How long after that the action waits.
+        grace: Duration,
+        /// What is done then.
+        action: Action,
+    },
 }
 
 impl Spec {
@@ -439,6 +452,7 @@ impl Spec {
             Spec::Job { .. } => Kind::Job,
             Spec::Timer { .. } => Kind::Timer,
             Spec::Queue { .. } => Kind::Queue,
+            Spec::Watchdog { .. } => Kind::Watchdog,
         }
     }
 
@@ -449,6 +463,9 @@ impl Spec {
     fn check(self) -> Result<()> {
         if let Spec::Queue { max_messages, max_size, allow_broken, no_precommit, .. } = self {
             return Plan::new(no_precommit, allow_broken, max_messages, max_size).map(|_| ());
+        }
+        if let Spec::Watchdog { period, grace, .. } = self {
+            return watchdog::check(period, grace);
         }
         let Spec::Semaphore { initial, maximum, .. } = self else { return Ok(()) };
         if maximum < 1 || maximum > i64::from(i32::MAX) {
@@ -472,10 +489,12 @@ impl Spec {
             Spec::Timer { reset: Reset::Manual } => (Machine::ManualTimer, State::event(false), 0),
             Spec::Timer { reset: Reset::Auto } => (Machine::AutoTimer, State::event(false), 0),
             Spec::Queue { .. } => (Machine::QueueReader, Plan::state(), 0),
+            Spec::Watchdog { .. } => (Machine::Watchdog, State::event(false), 0),
         };
         let annex = match self {
             Spec::Job { kill_on_close } => Some(kinds::job::fresh(kill_on_close)),
             Spec::Timer { .. } => Some(kinds::timer::FRESH),
+            Spec::Watchdog { period, grace, action } => Some(watchdog::fresh(period, grace, action)),
             _ => None,
         };
         Blueprint { machine, state, maximum, owned: owner.is_some(), annex }
@@ -695,6 +714,7 @@ impl HandleRef {
     pub fn close(self) -> Result<()> {
         let (space, target) = self.0.close()?;
         space.watches.close_of_handle(self.id());
+        watchdog::forget_notifier(self.id());
         if space.check().is_ok() { let_go(owner::current(space)?, target) } else { Ok(()) }
     }
 

@@ -21,6 +21,7 @@ use crate::arena::layout::{Process, RING_SEATS, SEATS, Table};
 use crate::arena::refs::ProcessRef;
 use crate::cell::private::Ordering;
 use crate::cell::{Word32, fence};
+use crate::dispatch::lock::{self, Target};
 use crate::dispatch::word::Machine;
 use crate::dispatch::{grant, wait};
 use crate::engine;
@@ -28,6 +29,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles;
 use crate::index;
 use crate::kinds;
+use crate::kinds::watchdog;
 use crate::live::{self, EXPECTED_SEAT, process_state};
 use crate::lock::Guards;
 use crate::ops;
@@ -37,7 +39,7 @@ use crate::planted::{self, Planted};
 use crate::recover;
 use crate::refs;
 use crate::space::{self, Cx, SPACES_LOCK, Space};
-use crate::sys::clock::{self, Deadline, Exact};
+use crate::sys::clock::{self, Deadline, Due, Exact};
 use crate::sys::robust::{OWNER_DIED, SeatList, WAITERS};
 use crate::sys::{code, fork, futex, process};
 use std::sync::{Once, mpsc};
@@ -147,7 +149,7 @@ fn take_slot(space: &'static Space, slot: u32, from: u32, generation: Option<u32
 }
 
 /// The taken slots after (`step` 1) or before (-1) ours, nearest first.
-fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Vec<ProcessRef> {
+pub(crate) fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Vec<ProcessRef> {
     let high = i64::from(space.arena.reachable(Table::Processes));
     let mut found = Vec::new();
     for distance in 1..high {
@@ -165,7 +167,8 @@ fn neighbours(space: &Space, me: ProcessRef, step: i64) -> Vec<ProcessRef> {
 fn watch(cx: Cx) {
     let space = cx.space;
     Exact::for_good();
-    let mut round = Round { belt: 0, everything: true, not_yet: 0, damaged: vec![], wall: clock::offset() };
+    let mut round =
+        Round { belt: 0, everything: true, not_yet: 0, damaged: vec![], wall: clock::offset(), near: vec![], dogs: vec![], news: u64::MAX };
     loop {
         match turn(cx, &mut round) {
             Ok(true) => {}
@@ -192,6 +195,10 @@ struct Round {
     damaged: Vec<(ProcessRef, u64, u64)>,
     /// Where the wall clock stood, as seen from the monotonic one.
     wall: i64,
+    /// The neighbours that it sleeps on; the watchdogs of theirs and ours that run; and how many had been started when it looked.
+    near: Vec<ProcessRef>,
+    dogs: Vec<Target>,
+    news: u64,
 }
 
 /// A wall clock that moves by more than this between two looks has been set, or the machine was suspended.
@@ -245,6 +252,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
         }
     }
     until = until.min(Deadline::at(round.belt));
+    until = until.min(look_after_dogs(cx, record, round)?);
     let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];
     let (mut reaped, mut not_yet) = (false, false);
     let mut others = neighbours(space, me, 1);
@@ -284,6 +292,33 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     futex::wait_many(&words, until.min(round.again()));
     Ok(true)
 }
+
+/// Looks after the watchdogs of this process and its neighbours, now and then after all; when it is to be done again.
+fn look_after_dogs(cx: Cx, record: &Process, round: &mut Round) -> Result<Deadline> {
+    let space = cx.space;
+    let (news, near) = (record.dogs.load(), neighbours(space, space.me(), 1).into_iter().take(RING_SEATS).collect::<Vec<_>>());
+    let everything = round.everything;
+    if everything || news != round.news || near != round.near {
+        let mut of = near.clone();
+        of.push(space.me());
+        (round.dogs, round.news, round.near) = (watchdog::running(space, Some(&of)), news, near);
+    }
+    let others = if everything { watchdog::running(space, None) } else { vec![] };
+    let mut next = Deadline::NEVER;
+    for dog in round.dogs.iter().chain(others.iter().filter(|dog| !round.dogs.iter().any(|near| near.at == dog.at))) {
+        next = next.min(match watchdog::watch_over(cx.hurried(DOG_NS), *dog) {
+            Ok(due) => due.map_or(Deadline::NEVER, Due::deadline),
+            Err(error) if lock::is_busy(&error) => Deadline::at(clock::now() + SOON_NS),
+            Err(_) => Deadline::NEVER, // it has ended, or is damaged: that is told to who uses it
+        });
+    }
+    let is_alone = !round.near.iter().any(|near| live::is_dead(space, *near) == Ok(false));
+    space.lonely.turn(space, is_alone, &round.dogs);
+    Ok(next)
+}
+
+/// How long it waits for the lock of a watchdog.
+const DOG_NS: u64 = 200_000;
 
 /// Somebody, or something, has freed or marked our seats while we live.
 fn is_evicted(space: &Space, me: ProcessRef) -> Result<bool> {
@@ -374,11 +409,14 @@ fn is_overdue(record: &Process) -> bool {
 unsafe extern "C" fn before_fork() {
     let mut guards = Guards::default();
     guards.take(&SPACES_LOCK);
+    guards.take(&watchdog::HOOK);
+    crate::engine::hold_watchdogs(&mut guards);
     handles::hold(&mut guards);
     engine::hold_views(&mut guards);
     for space in space::all() {
         kinds::begin_fork(space);
         space.watches.hold(&mut guards);
+        space.lonely.hold(&mut guards);
         space.references.lock_all(&mut guards);
         space.asyncs.hold(&mut guards);
         guards.take(&space.pools);
@@ -420,6 +458,7 @@ unsafe extern "C" fn after_fork_in_child() {
     for space in space::all() {
         space.asyncs.forget();
         space.watches.forget();
+        space.lonely.forget();
         *space.pools.lock() = Default::default();
         let kept = ProcessRef::unpack(space.child.load(Ordering::Acquire));
         let Some(child) = kept else { continue };

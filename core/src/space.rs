@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::Vacancies;
 use crate::keeper;
 use crate::kinds::mapping::Files;
+use crate::kinds::watchdog::Lonely;
 use crate::lock::Lock;
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
@@ -36,6 +37,7 @@ pub(crate) struct Space {
     pub(crate) references: References,
     pub(crate) asyncs: Asyncs,
     pub(crate) watches: Watches,
+    pub(crate) lonely: Lonely,
     pub(crate) vacancies: Vacancies,
     pub(crate) files: Lock<Files>,
     pub(crate) evidence: Evidence,
@@ -67,6 +69,7 @@ impl Space {
             references: References::default(),
             asyncs: Asyncs::default(),
             watches: Watches::default(),
+            lonely: Lonely::default(),
             vacancies: Vacancies::default(),
             files: Lock::default(),
             evidence: Evidence::default(),

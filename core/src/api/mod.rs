@@ -20,6 +20,7 @@ mod queue;
 mod semaphore;
 mod timer;
 mod waits;
+mod watchdog;
 
 pub use event::{Event, EventFuture};
 pub use future::WaitFuture;
@@ -27,7 +28,7 @@ pub use handle::Pollable;
 pub use job::{Job, JobFuture};
 pub use mapping::{Change, Mapping, MappingOptions};
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
-pub use options::{EventOptions, JobOptions, MutexOptions, SemaphoreOptions, TimerOptions};
+pub use options::{EventOptions, JobOptions, MutexOptions, SemaphoreOptions, TimerOptions, WatchdogOptions};
 pub use process::{Process, ProcessFuture};
 pub use queue::{Incoming, Outgoing, Queue, QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, SendFuture};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
@@ -36,6 +37,7 @@ pub use waits::{
     ByGrant, ByThread, Guard, Wait, Waitable, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any,
     wait_any_async,
 };
+pub use watchdog::{Watchdog, WatchdogFuture};
 
 use crate::Timeout;
 use crate::engine::Outcome;

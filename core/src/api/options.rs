@@ -2,10 +2,11 @@
 //!
 //! Options are plain values: build one, keep it, use it for as many objects as you like.
 
-use super::{Event, Job, Mutex, Semaphore, Timer};
+use super::{Event, Job, Mutex, Semaphore, Timer, Watchdog};
 use crate::Result;
-use crate::engine::{Access, Handle, Kind, Namespace, Reset, Spec};
+use crate::engine::{Access, Action, Handle, Kind, Namespace, Reset, Spec};
 use std::ops::{BitOr, BitOrAssign};
+use std::time::Duration;
 
 /// Both sets of rights together.
 ///
@@ -107,6 +108,7 @@ common_options!(EventOptions, Event, ".unnamed(Reset::Manual)");
 common_options!(SemaphoreOptions, Semaphore, ".unnamed(1, 1)");
 common_options!(JobOptions, Job, ".unnamed()");
 common_options!(TimerOptions, Timer, ".unnamed(Reset::Manual)");
+common_options!(WatchdogOptions, Watchdog, ".unnamed(std::time::Duration::from_secs(1), std::time::Duration::ZERO, byname::Action::None)");
 
 /// How to make or open a [`Mutex`]; begins with [`Mutex::options`].
 ///
@@ -552,5 +554,83 @@ impl TimerOptions {
     /// ```
     pub fn unnamed(self, reset: Reset) -> Result<Timer> {
         self.common.create(None, Spec::Timer { reset }).map(Timer::over)
+    }
+}
+
+/// How to make or open a [`Watchdog`]; begins with [`Watchdog::options`].
+///
+/// # Examples
+/// ```
+/// use byname::{Action, Watchdog, WatchdogOptions};
+/// use std::time::Duration;
+///
+/// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+/// let options: WatchdogOptions = Watchdog::options().namespace(&tests);
+/// let dog = options.create("alive", Duration::from_secs(5), Duration::from_secs(1), Action::None)?;
+/// assert!(!options.open("alive")?.created());
+/// # drop(dog);
+/// # Ok::<(), byname::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct WatchdogOptions {
+    common: Common,
+}
+
+impl WatchdogOptions {
+    pub(super) const fn new() -> Self {
+        WatchdogOptions { common: Common::DEFAULT }
+    }
+
+    /// Makes the watchdog, or opens it if it exists; see [`Watchdog::create`].
+    ///
+    /// # Errors
+    /// As [`Watchdog::create`]; AccessDenied (5) for an [`access`](Self::access) mask that a watchdog does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// use byname::{Action, Watchdog};
+    /// use std::time::Duration;
+    ///
+    /// let dog = Watchdog::options().namespace(&tests).create("alive", Duration::from_secs(5), Duration::ZERO, Action::None)?;
+    /// assert!(dog.created());
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn create(self, name: &str, period: Duration, grace: Duration, action: Action) -> Result<Watchdog> {
+        self.common.create(Some(name), Spec::Watchdog { period, grace, action }).map(Watchdog::over)
+    }
+
+    /// Opens an existing watchdog; see [`Watchdog::open`].
+    ///
+    /// # Errors
+    /// As [`Watchdog::open`]; AccessDenied (5) for an [`access`](Self::access) mask of 0, or with a bit that a watchdog does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// # let tests = byname::Namespace::session(&format!("doc-{}", std::process::id()))?;
+    /// let missing = byname::Watchdog::options().namespace(&tests).open("nobody made this");
+    /// assert_eq!(missing.unwrap_err().win32(), 2);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn open(self, name: &str) -> Result<Watchdog> {
+        self.common.open(name, Kind::Watchdog).map(Watchdog::over)
+    }
+
+    /// Makes a watchdog without a name; see [`Watchdog::unnamed`].
+    ///
+    /// # Errors
+    /// As [`Watchdog::unnamed`].
+    ///
+    /// # Examples
+    /// ```
+    /// use byname::{Action, Watchdog};
+    /// use std::time::Duration;
+    ///
+    /// let dog = Watchdog::options().unnamed(Duration::from_secs(5), Duration::ZERO, Action::None)?;
+    /// assert_eq!(dog.name(), None);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn unnamed(self, period: Duration, grace: Duration, action: Action) -> Result<Watchdog> {
+        self.common.create(None, Spec::Watchdog { period, grace, action }).map(Watchdog::over)
     }
 }

@@ -87,7 +87,9 @@ pub(crate) struct Process {
     pub(crate) pid_namespace: Word64,
     /// EXPECTED slots: until when the child must have come (monotonic nanoseconds).
     pub(crate) expected_until: Word64,
-    _rest: [Word64; 10],
+    /// Counts the watchdogs that were started and that this process's keeper is to look after.
+    pub(crate) dogs: Word64,
+    _rest: [Word64; 9],
 }
 
 /// Who can own a mutex and hold a lock: a thread, or one asynchronous acquisition.
@@ -312,7 +314,7 @@ macro_rules! layout {
 
 layout! {
     Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120, crowd @ 128 }
-    Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424 }
+    Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424, dogs @ 432 }
     Owner: 128 { life @ 0, tid @ 8, word_offset @ 12, pending_object @ 16, pending_bucket @ 24, lock @ 32, place @ 96 }
     Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28, sleeper @ 32, ended_by @ 36 }
     Node: 64 { object @ 0, waiter @ 8, prev @ 16, next @ 20, ticket @ 24, sibling @ 32, ordinal @ 36, news @ 40, kind @ 44, value @ 48, value_after @ 56 }

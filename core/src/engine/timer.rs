@@ -90,7 +90,7 @@ impl From<SystemTime> for Due {
 pub struct Period(u64);
 
 /// 2³¹ − 1 ms, the most that Win32 can say.
-const LONGEST_PERIOD: u64 = i32::MAX as u64 * 1_000_000;
+pub(super) const LONGEST_PERIOD: u64 = i32::MAX as u64 * 1_000_000;
 
 impl Period {
     /// It does not go on.
@@ -98,22 +98,22 @@ impl Period {
 
     /// InvalidArgument (87) beyond 2147483647 ms.
     pub fn new(period: Duration) -> Result<Period> {
-        u64::try_from(period.as_nanos()).ok().and_then(Period::checked).ok_or_else(|| not_a_period(period.as_millis(), "ms"))
+        u64::try_from(period.as_nanos()).ok().and_then(Period::checked).ok_or_else(|| not_a_period("period", period.as_millis(), "ms"))
     }
 
     /// Nanoseconds (the C form).
     pub fn from_nanos(ns: i64) -> Result<Period> {
-        u64::try_from(ns).ok().and_then(Period::checked).ok_or_else(|| not_a_period(ns, "ns"))
+        u64::try_from(ns).ok().and_then(Period::checked).ok_or_else(|| not_a_period("period", ns, "ns"))
     }
 
     /// Seconds (the Python form).
     pub fn from_secs(s: f64) -> Result<Period> {
-        nanos(s, 1e9).and_then(Period::checked).ok_or_else(|| not_a_period(s, "s"))
+        nanos(s, 1e9).and_then(Period::checked).ok_or_else(|| not_a_period("period", s, "s"))
     }
 
     /// Milliseconds (the Node form).
     pub fn from_millis(ms: f64) -> Result<Period> {
-        nanos(ms, 1e6).and_then(Period::checked).ok_or_else(|| not_a_period(ms, "ms"))
+        nanos(ms, 1e6).and_then(Period::checked).ok_or_else(|| not_a_period("period", ms, "ms"))
     }
 
     fn checked(ns: u64) -> Option<Period> {
@@ -132,8 +132,8 @@ fn not_a_due(value: impl std::fmt::Display, unit: &str) -> Error {
 }
 
 #[cold]
-fn not_a_period(value: impl std::fmt::Display, unit: &str) -> Error {
-    Error::invalid_argument(format!("period {value} {unit} is out of range; it must be 0 (one shot) to {} ms", i32::MAX))
+pub(super) fn not_a_period(what: &str, value: impl std::fmt::Display, unit: &str) -> Error {
+    Error::invalid_argument(format!("{what} {value} {unit} is out of range; it must be 0 to {} ms", i32::MAX))
 }
 
 /// Everything that a timer is at one instant (contract 6); [`Timer::state`](crate::Timer::state) gives it.

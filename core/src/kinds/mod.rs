@@ -8,10 +8,12 @@ pub(crate) mod mapping;
 pub(crate) mod process;
 pub(crate) mod queue;
 pub(crate) mod timer;
+pub(crate) mod watchdog;
 
 use crate::arena::layout::{Annex, Object};
 use crate::arena::refs::{ObjectRef, ProcessRef};
-use crate::dispatch::lock::{Locked, Target};
+use crate::dispatch::grant::Wakes;
+use crate::dispatch::lock::{self, Locked, Target};
 use crate::dispatch::word::{Family, Machine};
 use crate::error::{Error, Result};
 use crate::lock::Guards;
@@ -49,6 +51,7 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
     match locked.target.machine.family() {
         Family::Timer => timer::mend(locked),
         Family::Queue => queue::mend(locked),
+        Family::Watchdog => watchdog::mend(locked),
         _ => Ok(()),
     }
 }
@@ -56,7 +59,7 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
 /// A process that held the object has died: nothing in the object speaks of it afterwards.
 pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     match target.machine.family() {
-        Family::Timer => timer::rouse(cx, target),
+        Family::Timer | Family::Watchdog => rouse(cx, target),
         Family::Mapping => mapping::settle(cx, dead, target),
         Family::Queue => queue::settle(cx, dead, target),
         _ => Ok(()),
@@ -73,8 +76,18 @@ pub(crate) fn tick(cx: Cx, target: Target) -> Result<Option<Due>> {
 fn tick_timed(cx: Cx, target: Target) -> Result<Option<Due>> {
     match target.machine.family() {
         Family::Timer => timer::tick(cx, target),
+        Family::Watchdog => watchdog::tick(cx, target),
         _ => Ok(None),
     }
+}
+
+/// Has everybody who waits look at the clock and the due time again: who changed that may have died before he told them.
+fn rouse(cx: Cx, target: Target) -> Result<()> {
+    let mut locked = lock::lock(cx, target)?;
+    let mut wakes = Wakes::default();
+    let roused = locked.rouse(&mut wakes);
+    locked.unlock(&mut wakes);
+    roused
 }
 
 /// The annex of an object. Closed, if the object has ended; damage is told.

@@ -26,7 +26,7 @@
 //! expiry an absolute timer goes by the monotonic clock (T14).
 //!
 //! *Death.* Whoever takes a dead locker's lock finishes what has happened ([`mend`]): S3 if the selector is ahead, E3 to E5 if `moving`. What has not is not
-//! there: the other bank, or `next`, is nobody's. The wakes that a dead setter owed are given by its reaper ([`rouse`]); and sleepers look once a second.
+//! there: the other bank, or `next`, is nobody's. The wakes that a dead setter owed are given by its reaper (`kinds::settle`); and sleepers look once a second.
 //!
 //! *Not promised.* A step of the wall clock is noticed at once by a sleeping thread if it goes forward, else, and by keepers, within a second.
 
@@ -34,7 +34,7 @@ use super::annex;
 use crate::arena::layout::{ANNEX_WORDS, Annex};
 use crate::cell::Word64;
 use crate::dispatch::grant::Wakes;
-use crate::dispatch::lock::{self, Locked, Target};
+use crate::dispatch::lock::{Locked, Target};
 use crate::dispatch::word::State;
 use crate::error::Result;
 use crate::ops;
@@ -182,15 +182,6 @@ pub(super) fn mend(locked: &mut Locked) -> Result<()> {
         finish(locked, annex);
     }
     Ok(())
-}
-
-/// Has everybody who waits look at the clock and the due time again: who set it may have died before he told them.
-pub(super) fn rouse(cx: Cx, target: Target) -> Result<()> {
-    let mut locked = lock::lock(cx, target)?;
-    let mut wakes = Wakes::default();
-    let roused = locked.rouse(&mut wakes);
-    locked.unlock(&mut wakes);
-    roused
 }
 
 /// The annex, for a look without the lock ([`seen`]).

@@ -209,6 +209,42 @@ impl Drop for Exact {
     }
 }
 
+/// A timer of the kernel that kills this process, also while it is stopped.
+#[derive(Debug)]
+pub(crate) struct KillTimer(libc::timer_t);
+
+// SAFETY: a timer's id is the process's; any thread may use it.
+unsafe impl Send for KillTimer {}
+
+impl KillTimer {
+    /// `None` where the kernel has none left.
+    pub(crate) fn new() -> Option<KillTimer> {
+        // SAFETY: a plain value, of which the two fields that count are filled in.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        (event.sigev_notify, event.sigev_signo) = (libc::SIGEV_SIGNAL, libc::SIGKILL);
+        let mut id = std::ptr::null_mut();
+        // SAFETY: both are valid places.
+        let r = unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut id) };
+        (r == 0).then_some(KillTimer(id))
+    }
+
+    /// Fires at that time, and at no other; 0: never.
+    pub(crate) fn arm(&self, at: u64) {
+        let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let value = libc::timespec { tv_sec: (at / 1_000_000_000) as i64, tv_nsec: (at % 1_000_000_000) as i64 };
+        let when = libc::itimerspec { it_interval: zero, it_value: value };
+        // SAFETY: the id is that of a timer which this process has made, or inherited the number of: then there is none, and it is refused.
+        unsafe { libc::timer_settime(self.0, libc::TIMER_ABSTIME, &when, std::ptr::null_mut()) };
+    }
+}
+
+impl Drop for KillTimer {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
 /// Sleeps for a short, fixed time.
 pub(crate) fn nap(ns: u64) {
     let ts = libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 };

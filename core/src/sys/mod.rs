@@ -16,6 +16,7 @@ pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod guess;
 pub(crate) mod memory;
+pub(crate) mod notify;
 pub(crate) mod pages;
 pub(crate) mod pidfd;
 pub(crate) mod process;

@@ -2,6 +2,7 @@
 
 use super::memory::Region;
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
@@ -129,6 +130,25 @@ pub(crate) fn is_no_thread(pid: u32, tid: u32) -> bool {
     // SAFETY: signal 0 is sent to nobody; only the existence of the thread is asked for.
     let r = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, 0) };
     r != 0 && super::errno() == libc::ESRCH
+}
+
+/// Kills the process of that pid in our PID namespace that began at that time (0: not known), unless it `is_gone` once we have it by a descriptor: a pid may be given
+/// away, a descriptor is of one process. True if it is killed or has ended; false if it could not be.
+pub(crate) fn kill_exactly(pid: u32, began: u64, is_gone: impl Fn() -> bool) -> bool {
+    // SAFETY: takes numbers, and gives a descriptor that is nobody else's.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let Ok(fd) = i32::try_from(fd).and_then(u32::try_from).map(|fd| fd as i32) else {
+        return super::errno() == libc::ESRCH;
+    };
+    // SAFETY: the descriptor is ours and open.
+    let fd = unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) };
+    let is_another = look(pid).is_some_and(|seen| began != 0 && seen.start_time != began);
+    if is_gone() || is_another {
+        return true;
+    }
+    // SAFETY: the descriptor is open; no information goes with the signal.
+    let r = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), libc::SIGKILL, std::ptr::null::<libc::siginfo_t>(), 0) };
+    r == 0 || super::errno() == libc::ESRCH
 }
 
 /// Kills this process, which comes no further (`crash.rs`).
