@@ -7,9 +7,11 @@ mod api_support;
 use api_support::{SHORT, poll_once, watchdog};
 use byname::engine::usage;
 use byname::{
-    Event, Mutex, MutexGrant, Namespace, Reset, Semaphore, Timer, Wait, Waitable, Won, wait_all, wait_all_async, wait_any, wait_any_async,
+    Access, Action, Event, Job, Mutex, MutexGrant, Namespace, Process, QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, Timer,
+    Wait, Waitable, Watchdog, Won, wait_all, wait_all_async, wait_any, wait_any_async,
 };
 use std::any::Any;
+use std::process::{Child, Command};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -41,6 +43,15 @@ const KINDS: &[Kind] = &[
     },
     Kind { name: "manual timer", make: |here| Box::new(Timer::options().namespace(here).unnamed(Reset::Manual).unwrap()), consumes: false },
     Kind { name: "auto timer", make: |here| Box::new(Timer::options().namespace(here).unnamed(Reset::Auto).unwrap()), consumes: true },
+    Kind { name: "reading end of a queue", make: |here| Box::new(Empty(queue(here))), consumes: false },
+    Kind { name: "writing end of a queue", make: |here| Box::new(Full::new(queue(here))), consumes: false },
+    Kind {
+        name: "watchdog",
+        make: |here| Box::new(Watchdog::options().namespace(here).unnamed(TICK, HOUR, Action::None).unwrap()),
+        consumes: false,
+    },
+    Kind { name: "process", make: |here| Box::new(Running::new(here)), consumes: false },
+    Kind { name: "job", make: |here| Box::new(Job::options().namespace(here).unnamed().unwrap()), consumes: false },
 ];
 
 /// A mutex that a grant owns until it is signalled.
@@ -168,6 +179,114 @@ impl Subject for Timer {
     }
     fn is_signalled(&self) -> bool {
         self.is_signaled().unwrap()
+    }
+}
+
+fn queue(here: &Namespace) -> (QueueReader, QueueWriter) {
+    let (reader, writer) = QueueOptions::new(1, 8).namespace(here).unnamed().unwrap().into_ends();
+    (reader.unwrap(), writer.unwrap())
+}
+
+/// A queue that is signalled to who reads it.
+struct Empty((QueueReader, QueueWriter));
+
+impl Subject for Empty {
+    fn object(&self) -> &dyn Waitable {
+        &self.0.0
+    }
+    fn signal(&self) {
+        self.0.1.send(b"message").unwrap();
+    }
+    fn is_signalled(&self) -> bool {
+        self.0.0.info().unwrap().messages > 0
+    }
+}
+
+/// A queue that is signalled to who writes to it.
+struct Full((QueueReader, QueueWriter));
+
+impl Full {
+    fn new(queue: (QueueReader, QueueWriter)) -> Full {
+        queue.1.send(b"message").unwrap();
+        Full(queue)
+    }
+}
+
+impl Subject for Full {
+    fn object(&self) -> &dyn Waitable {
+        &self.0.1
+    }
+    fn signal(&self) {
+        self.0.0.recv().unwrap();
+    }
+    fn is_signalled(&self) -> bool {
+        self.0.1.info().unwrap().messages == 0
+    }
+}
+
+const TICK: Duration = Duration::from_micros(300);
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Subject for Watchdog {
+    fn object(&self) -> &dyn Waitable {
+        self
+    }
+    fn signal(&self) {
+        self.start().unwrap();
+        while !self.is_signaled().unwrap() {
+            thread::yield_now();
+        }
+    }
+    fn is_signalled(&self) -> bool {
+        self.is_signaled().unwrap()
+    }
+}
+
+/// A process that runs until it is signalled.
+struct Running {
+    child: std::sync::Mutex<Child>,
+    process: Process,
+}
+
+impl Running {
+    fn new(here: &Namespace) -> Running {
+        let child = Command::new("sleep").arg("3600").spawn().unwrap();
+        let process = Process::open_in(here, child.id(), Access::ALL).unwrap();
+        Running { child: std::sync::Mutex::new(child), process }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Subject for Running {
+    fn object(&self) -> &dyn Waitable {
+        &self.process
+    }
+    fn signal(&self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    fn is_signalled(&self) -> bool {
+        self.process.wait_for(Duration::ZERO).unwrap().is_some()
+    }
+}
+
+impl Subject for Job {
+    fn object(&self) -> &dyn Waitable {
+        self
+    }
+    fn signal(&self) {
+        self.terminate(1).unwrap();
+    }
+    fn is_signalled(&self) -> bool {
+        self.wait_for(Duration::ZERO).unwrap().is_some()
     }
 }
 

@@ -66,17 +66,18 @@ pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     }
 }
 
-/// An object that is signalled by the clock is, if its time has come. When it is to be looked at next; `None`: when somebody is told.
+/// An object that is signalled by the clock, or by the kernel, is, if its time has come. When it is to be looked at next; `None`: when somebody is told.
 #[inline]
 pub(crate) fn tick(cx: Cx, target: Target) -> Result<Option<Due>> {
-    if target.machine.is_timed() { tick_timed(cx, target) } else { Ok(None) }
+    if target.machine.is_timed() || target.machine == Machine::Process { look_up(cx, target) } else { Ok(None) }
 }
 
 #[cold]
-fn tick_timed(cx: Cx, target: Target) -> Result<Option<Due>> {
+fn look_up(cx: Cx, target: Target) -> Result<Option<Due>> {
     match target.machine.family() {
         Family::Timer => timer::tick(cx, target),
         Family::Watchdog => watchdog::tick(cx, target),
+        Family::Process => process::tick(cx, target).map(|()| None),
         _ => Ok(None),
     }
 }

@@ -16,13 +16,13 @@
 
 use crate::arena::layout::ANNEX_WORDS;
 use crate::arena::refs::ObjectRef;
-use crate::dispatch::lock;
+use crate::dispatch::lock::{self, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::lock::{Guards, Lock};
 use crate::ops;
 use crate::owner;
-use crate::space::Space;
+use crate::space::{Cx, Space};
 use crate::sys::pidfd::{Epoll, PidFd};
 use crate::sys::{code, process};
 use std::collections::BTreeMap;
@@ -149,6 +149,14 @@ fn tell(epoll: &Epoll) {
             entry.is_some_and(|entry| set(&entry).is_err_and(|error| lock::is_busy(&error)))
         });
     }
+}
+
+/// Sets the object if the process has ended: who looks after the end sees it, however late the thread is.
+pub(super) fn tick(cx: Cx, target: Target) -> Result<()> {
+    if target.word().state().is_signalled_event() || !descriptor(cx.space, target.at)?.has_ended() {
+        return Ok(());
+    }
+    ops::set(cx, target)
 }
 
 fn set(entry: &Entry) -> Result<()> {
