@@ -43,6 +43,9 @@ parameters! {
     maximum: "maximum" = count -> i64;
     n: "n" = count -> i64;
     access: "access" = mask -> Access;
+    size: "size" = bytes -> u64;
+    offset: "offset" = bytes -> u64;
+    length: "length" = some_bytes -> Option<u64>;
     pid: "pid" = pid_of -> i64;
     code: "code" = code_of -> u32;
 }
@@ -118,4 +121,25 @@ fn count(what: &str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
             Err(error)
         }
     })
+}
+
+/// A number of bytes: any int that is not negative. One beyond 64 bits is as far out of range as any other that is too large.
+fn bytes(what: &str, value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    if value.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err(format!("{what} must be an int, not bool")));
+    }
+    value.extract::<u64>().or_else(|error| {
+        let py = value.py();
+        if error.is_instance_of::<PyOverflowError>(py) {
+            Err(Error::invalid_argument(format!("{what} is {}; it is a number of bytes from 0 to 2 ** 64 - 1", value.str()?))).or_raise()
+        } else if error.is_instance_of::<PyTypeError>(py) {
+            Err(PyTypeError::new_err(format!("{what} must be an int, not {}", type_name(value))))
+        } else {
+            Err(error)
+        }
+    })
+}
+
+fn some_bytes(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+    if value.is_none() { Ok(None) } else { bytes(what, value).map(Some) }
 }

@@ -58,7 +58,27 @@ impl Handle {
         let namespace = namespace.map(|namespace| namespace.get().inner());
         // The first use of a namespace opens a file and starts the keeper.
         let made = py.detach(|| make(namespace.map_or_else(engine::Namespace::local, Ok)?)).or_raise()?;
-        Ok(PyClassInitializer::from(Handle { inner: HandleRef::from_id(made.into_id()), brackets: Brackets::default() }))
+        Ok(PyClassInitializer::from(Handle::over(made)))
+    }
+
+    pub(crate) fn over(handle: engine::Handle) -> Handle {
+        Handle { inner: HandleRef::from_id(handle.into_id()), brackets: Brackets::default() }
+    }
+
+    /// What pickles: how to open the object again, with that access.
+    pub(crate) fn reduce<'py>(slf: &Bound<'py, Handle>, access: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let handle = slf.get().inner;
+        let kind = slf.get_type();
+        let Some(name) = handle.name().or_raise()? else {
+            let kind = kind.name()?;
+            return Err(PyTypeError::new_err(format!(
+                "an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name"
+            )));
+        };
+        let session = handle.namespace().or_raise()?.session_name();
+        let reopen = py.import("byname._byname")?.getattr("_reopen")?;
+        (reopen, (kind, name, session, access)).into_pyobject(py)
     }
 
     #[inline]
@@ -182,24 +202,19 @@ impl Handle {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        let py = slf.py();
-        let handle = slf.get().inner;
-        let kind = slf.get_type();
-        let Some(name) = handle.name().or_raise()? else {
-            let kind = kind.name()?;
-            return Err(PyTypeError::new_err(format!(
-                "an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name"
-            )));
-        };
-        let session = handle.namespace().or_raise()?.session_name();
-        let reopen = py.import("byname._byname")?.getattr("_reopen")?;
-        (reopen, (kind, name, session, handle.access().or_raise()?.0)).into_pyobject(py)
+        let access = slf.get().inner.access().or_raise()?.0;
+        Handle::reduce(slf, access.into_pyobject(slf.py())?.into_any())
     }
 }
 
 /// Opens what a pickled handle stood for.
 #[pyfunction(name = "_reopen")]
-pub(crate) fn reopen<'py>(kind: &Bound<'py, PyType>, name: &str, session: Option<&str>, access: u32) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn reopen<'py>(
+    kind: &Bound<'py, PyType>,
+    name: &str,
+    session: Option<&str>,
+    access: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = kind.py();
     let keywords = pyo3::types::PyDict::new(py);
     keywords.set_item("namespace", Namespace::of_session(py, session)?)?;

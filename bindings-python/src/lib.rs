@@ -9,6 +9,7 @@ mod aio;
 mod args;
 mod block;
 mod bracket;
+mod buffer;
 mod command;
 mod coroutine;
 mod error;
@@ -17,6 +18,7 @@ mod fast;
 mod grant;
 mod handle;
 mod job;
+mod mapping;
 mod mutex;
 mod namespace;
 mod process;
@@ -45,6 +47,8 @@ mod _byname {
     #[pymodule_export]
     use crate::job::Job;
     #[pymodule_export]
+    use crate::mapping::{Change, Mapping, View};
+    #[pymodule_export]
     use crate::mutex::Mutex;
     #[pymodule_export]
     use crate::namespace::{Namespace, usage};
@@ -55,7 +59,7 @@ mod _byname {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
-    use crate::state::{EventState, JobAccounting, JobLimits, MutexState, SemaphoreState, TimerState};
+    use crate::state::{EventState, JobAccounting, JobLimits, MappingState, MutexState, SemaphoreState, TimerState};
     #[pymodule_export]
     use crate::timer::Timer;
     #[pymodule_export]
@@ -69,6 +73,8 @@ mod _byname {
         state::add_access(module)?;
         fast::install::<Mutex>(py, mutex::METHODS)?;
         fast::install::<Semaphore>(py, semaphore::METHODS)?;
+        buffer::install::<Mapping>(py)?;
+        buffer::install::<View>(py)?;
         process::watch(py)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

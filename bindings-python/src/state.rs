@@ -157,6 +157,30 @@ impl From<engine::TimerState> for TimerState {
     }
 }
 
+state! {
+    /// What a mapping is, but for its bytes.
+    ///
+    /// >>> import byname
+    /// >>> byname.Mapping(size=100).state
+    /// MappingState(size=4096, protect=4, has_file=False, version=0)
+    MappingState {
+        /// How many bytes it has.
+        size: u64,
+        /// Protection and attributes, with the numbers of Windows: PAGE_READWRITE is 4.
+        protect: u32,
+        /// Whether it shows a file.
+        has_file: bool,
+        /// How many changes were published.
+        version: u64,
+    }
+}
+
+impl From<engine::MappingState> for MappingState {
+    fn from(seen: engine::MappingState) -> MappingState {
+        MappingState { size: seen.size, protect: seen.protect.0, has_file: seen.has_file, version: seen.version }
+    }
+}
+
 impl From<engine::MutexState> for MutexState {
     fn from(seen: engine::MutexState) -> MutexState {
         MutexState { owner: seen.owner.map(|owner| (owner.pid, owner.tid)), depth: seen.depth, abandoned: seen.abandoned }
@@ -178,7 +202,7 @@ impl From<engine::SemaphoreState> for SemaphoreState {
 const ACCESS: &str = "What a handle may do: any sum of these, or of the numbers that Windows has for them. Pass it as `access`.
 
 QUERY_STATE: looking at the state. MODIFY_STATE: set, reset, pulse, releasing a semaphore by its handle. SYNCHRONIZE:
-waiting and acquiring. ALL: everything, the default. A call that the handle has no right to raises AccessDeniedError (contract 2.5).
+waiting and acquiring. MAP_READ, MAP_WRITE, MAP_COPY, MAP_EXECUTE: views of a mapping. ALL: everything, the default. A call that the handle has no right to raises AccessDeniedError (contract 2.5).
 
 >>> import byname
 >>> made = byname.Event(\"ready\")
@@ -197,6 +221,10 @@ pub(crate) fn add_access(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("QUERY_STATE", Access::QUERY_STATE.0),
         ("MODIFY_STATE", Access::MODIFY_STATE.0),
         ("SYNCHRONIZE", Access::SYNCHRONIZE.0),
+        ("MAP_READ", Access::MAP_READ.0),
+        ("MAP_WRITE", Access::MAP_WRITE.0),
+        ("MAP_COPY", Access::MAP_COPY.0),
+        ("MAP_EXECUTE", Access::MAP_EXECUTE.0),
         ("ALL", Access::ALL.0),
     ];
     let keywords = PyDict::new(py);

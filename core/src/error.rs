@@ -170,8 +170,9 @@ impl Error {
         self
     }
 
+    /// What every use of a closed handle, or view, answers.
     #[cold]
-    pub(crate) fn closed() -> Self {
+    pub fn closed() -> Self {
         Error::new(ErrorKind::Closed, "the handle is closed; open the object again")
     }
 

@@ -239,7 +239,7 @@ impl Entry {
 }
 
 #[cold]
-fn protected() -> Error {
+pub(crate) fn protected() -> Error {
     Error::new(ErrorKind::AccessDenied, "the handle is protected from being closed; take the protection off first").numbered(6)
 }
 

@@ -1,4 +1,4 @@
-"""Windows-style named mutexes, events and semaphores for Linux.
+"""Windows-style named mutexes, events, semaphores and memory for Linux.
 
 Processes meet by name, in whatever language they are written: an object lives as long as somebody holds a handle to it.
 A mutex whose owner died, however it died, passes to the next one, who is told. Nothing runs in the background but one

@@ -1,10 +1,11 @@
 from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from enum import IntFlag
+from os import PathLike
 from subprocess import Popen
-from typing import Any, Literal, NoReturn, SupportsFloat, SupportsIndex, final, overload
+from typing import Any, Literal, NoReturn, Protocol, SupportsFloat, SupportsIndex, final, overload
 
-from typing_extensions import Self, TypeAlias, disjoint_base
+from typing_extensions import Buffer, Self, TypeAlias, disjoint_base
 
 __all__ = [
     "Event",
@@ -12,12 +13,16 @@ __all__ = [
     "Grant",
     "Handle",
     "Job",
+    "Change",
+    "Mapping",
     "Mutex",
     "Namespace",
     "Semaphore",
+    "View",
     "EventState",
     "JobAccounting",
     "JobLimits",
+    "MappingState",
     "MutexState",
     "SemaphoreState",
     "TimerState",
@@ -63,11 +68,17 @@ __version__: str
 # one cannot time out, so its result is never None.
 _Timeout: TypeAlias = SupportsFloat | SupportsIndex | None
 
+# How a mapping is used, or a mask of Access.
+_Share: TypeAlias = Literal["r", "rw", "copy"] | SupportsIndex
+
+class _HasFileno(Protocol):
+    def fileno(self) -> int: ...
+
 class Access(IntFlag):
     """What a handle may do: any sum of these, or of the numbers that Windows has for them. Pass it as `access`.
 
     QUERY_STATE: looking at the state. MODIFY_STATE: set, reset, pulse, releasing a semaphore by its handle. SYNCHRONIZE:
-    waiting and acquiring. ALL: everything, the default. A call that the handle has no right to raises AccessDeniedError (contract 2.5).
+    waiting and acquiring. MAP_READ, MAP_WRITE, MAP_COPY, MAP_EXECUTE: views of a mapping. ALL: everything, the default. A call that the handle has no right to raises AccessDeniedError (contract 2.5).
 
     >>> import byname
     >>> made = byname.Event("ready")
@@ -81,6 +92,10 @@ class Access(IntFlag):
     QUERY_STATE = 0x0001
     MODIFY_STATE = 0x0002
     SYNCHRONIZE = 0x0010_0000
+    MAP_READ = 0x0004
+    MAP_WRITE = 0x0002
+    MAP_COPY = 0x0001
+    MAP_EXECUTE = 0x0020
     ALL = 0x0200_0000
 
 @disjoint_base
@@ -670,6 +685,239 @@ class MutexState:
     @property
     def abandoned(self) -> bool:
         """Whether its last owner died and nobody has acquired it since: the next one will be told."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Mapping(Handle):
+    """Memory, or a file's bytes, that processes share by name.
+
+    `Mapping(name, size)` makes memory of whole pages, zeros, or opens the mapping if it exists, with the size that it has: `created`
+    tells. There is room for all of it, or NoSpaceError. With `file`, a path or an open file, it shows that file's bytes; a `size` beyond
+    its end lengthens it, 0 is all that it has. `access` is "rw", "r" or "copy", where what is written stays one's own.
+
+    A mapping is a buffer: memoryview and numpy see its bytes without a copy. While they do, close() raises BufferError. The name is gone
+    with the last handle, the bytes with the last handle, view or buffer. It cannot be waited for: who writes publishes by
+    write() or change(), who reads waits for the event `changed`. `with` closes the handle at the end. Contract 7.
+
+    >>> import byname
+    >>> with byname.Mapping("board", 65536) as board:
+    ...     with memoryview(board) as bytes:
+    ...         bytes[:5] = b"hello"
+    ...     with byname.Mapping.open("board", access="r") as same:
+    ...         same.created, len(same), same.read(0, 5)
+    (False, 65536, b'hello')
+
+    Raises InvalidArgumentError for a size of 0 without a file, or a file that is empty; AccessDeniedError for one that is not open for that.
+    """
+    def __new__(
+        cls,
+        name: str | None = None,
+        size: SupportsIndex = 0,
+        file: str | bytes | PathLike[str] | PathLike[bytes] | SupportsIndex | _HasFileno | None = None,
+        access: _Share = ...,
+        *,
+        namespace: Namespace | None = None,
+    ) -> Self: ...
+    @staticmethod
+    def open(
+        name: str | None, *, namespace: Namespace | None = None, access: _Share = ...
+    ) -> Mapping:
+        """Opens an existing mapping; raises NotFoundError if there is none of that name (contract 1.2, 7.2).
+
+        >>> import byname
+        >>> with byname.Mapping("board", 4096) as made, byname.Mapping.open("board") as found:
+        ...     found.created, found.size
+        (False, 4096)
+        """
+    @property
+    def size(self) -> int:
+        """How many bytes it has: of memory whole pages of 4096, of a file what was asked for."""
+    def __len__(self) -> int: ...
+    @property
+    def version(self) -> int:
+        """How many changes were published: it grows with every write(), change() and publish(), of any process."""
+    @property
+    def state(self) -> MappingState:
+        """What it is, but for its bytes, as a MappingState."""
+    @property
+    def changed(self) -> Event:
+        """An auto-reset event, one for each process, that every published change sets, and the death of a writer in the middle of
+        one. Ours, not Windows'.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=4096)
+        >>> changed = board.changed
+        >>> board.write(b"news")
+        >>> changed.wait(), changed.wait(0), board.version
+        (True, False, 1)
+        """
+    def view(
+        self,
+        offset: SupportsIndex = 0,
+        length: SupportsIndex | None = None,
+        access: _Share | None = None,
+    ) -> View:
+        """Maps `length` bytes from `offset` on, a multiple of 65536, as a View; without a length up to the end. `access` as for the mapping, whose it is by default.
+
+        Raises MisalignedError for another offset, AccessDeniedError beyond the end, and for what the handle may not.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=131072)
+        >>> with board.view(65536, 100) as second, memoryview(second) as bytes:
+        ...     bytes[0] = 7
+        ...     len(bytes)
+        100
+        """
+    @overload
+    def read(self, offset: SupportsIndex = 0, length: SupportsIndex | None = None, timeout: None = None) -> bytes:
+        """Copies `length` bytes from `offset` on as they were between two changes; without a length up to the end. Waits for a writer who is at it: None
+        when `timeout` seconds are up.
+
+        Raises DisconnectedError if the writer died in the middle of a change: the bytes are whole again after the next one.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=4096)
+        >>> board.write(b"hello", offset=10)
+        >>> board.read(12, 3)
+        b'llo'
+        """
+    @overload
+    def read(self, offset: SupportsIndex = 0, length: SupportsIndex | None = None, timeout: _Timeout = None) -> bytes | None: ...
+    def write(self, data: Buffer, offset: SupportsIndex = 0) -> None:
+        """Copies bytes, or any buffer, to `offset` as one published change.
+
+        Raises InvalidArgumentError beyond the end, AccessDeniedError if it may only be read, NotOwnerError while another thread or process is in the
+        middle of a change: several writers need a mutex among them.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=4096)
+        >>> board.write(b"hello")
+        >>> board.write(bytearray(b"j"), offset=0)
+        >>> board.read(0, 5), board.version
+        (b'jello', 2)
+        """
+    def publish(self) -> None:
+        """Publishes what was written before: one more version, and `changed` is set. Raises what change() raises.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=4096)
+        >>> board.publish()
+        >>> board.version
+        1
+        """
+    def change(self) -> Change:
+        """A change of the bytes for `with`: until its end read() waits, in all processes. It belongs to its thread.
+
+        Entering it raises NotOwnerError while another thread or process is in the middle of one, WouldDeadlockError while this one is.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=4096)
+        >>> with board.change() as change, memoryview(board) as bytes:
+        ...     bytes[0], bytes[100] = 1, 2
+        >>> change.abandoned, board.version
+        (False, 1)
+        """
+    def flush(self) -> None:
+        """Writes what was changed to the file. Of memory there is nothing to do. Contract 7.4.
+
+        >>> import byname
+        >>> byname.Mapping(size=4096).flush()
+        """
+    def close(self) -> None:
+        """Closes the handle; every later use raises ClosedError, closing again does nothing. Views stay.
+
+        Raises BufferError while a memoryview or the like is in use, AccessDeniedError for a `protected` handle; it stays open then.
+
+        >>> import byname
+        >>> board = byname.Mapping(size=4096)
+        >>> bytes = memoryview(board)
+        >>> board.close()
+        Traceback (most recent call last):
+            ...
+        BufferError: 1 buffers of it are still in use, such as a memoryview or a numpy array; release them first
+        >>> bytes.release()
+        >>> board.close()
+        """
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class View:
+    r"""Bytes of a mapping, from `mapping.view()`: a buffer, as the mapping is. It outlives the mapping's handles.
+
+    >>> import byname
+    >>> view = byname.Mapping(size=4096).view()
+    >>> len(view), view.readonly, bytes(memoryview(view)[:3])
+    (4096, False, b'\x00\x00\x00')
+    """
+    @property
+    def readonly(self) -> bool:
+        """Whether it can only be read."""
+    @property
+    def shared(self) -> bool:
+        """Whether others see what is written to it: False of a view with access "copy"."""
+    def flush(self, offset: SupportsIndex = 0, length: SupportsIndex | None = None) -> None:
+        """Writes what was changed to the file, all of it or `length` bytes from `offset` on. Of memory there is nothing to do. Contract 7.4.
+
+        >>> import byname
+        >>> byname.Mapping(size=4096).view().flush()
+        """
+    def close(self) -> None:
+        """Unmaps it; closing again does nothing. Raises BufferError while a memoryview or the like is in use.
+
+        >>> import byname
+        >>> view = byname.Mapping(size=4096).view()
+        >>> view.close()
+        >>> len(view)
+        Traceback (most recent call last):
+            ...
+        byname.ClosedError: the handle is closed; open the object again
+        """
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Change:
+    """A change of a mapping's bytes, from `mapping.change()`: `with` begins and ends it.
+
+    >>> import byname
+    >>> board = byname.Mapping(size=4096)
+    >>> with board.change() as change:
+    ...     change.abandoned
+    False
+    """
+    @property
+    def abandoned(self) -> bool:
+        """Whether the writer before died in the middle of a change: what he left may be half made."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class MappingState:
+    """What a mapping is, but for its bytes.
+
+    >>> import byname
+    >>> byname.Mapping(size=100).state
+    MappingState(size=4096, protect=4, has_file=False, version=0)
+    """
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+    @property
+    def protect(self) -> int:
+        """Protection and attributes, with the numbers of Windows: PAGE_READWRITE is 4."""
+    @property
+    def has_file(self) -> bool:
+        """Whether it shows a file."""
+    @property
+    def version(self) -> int:
+        """How many changes were published."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final

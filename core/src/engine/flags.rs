@@ -2,7 +2,7 @@
 
 use super::HandleRef;
 use crate::error::{Error, Result};
-use crate::handles::right;
+use crate::handles::{self, right};
 use std::ops::BitOr;
 
 /// Flags of one handle, not of the object: a duplicate begins with none.
@@ -60,6 +60,12 @@ impl BitOr for HandleFlags {
 const PAIRS: [(HandleFlags, u32); 2] = [(HandleFlags::INHERIT, right::INHERITED), (HandleFlags::PROTECT_FROM_CLOSE, right::PROTECTED)];
 
 impl HandleRef {
+    /// Whether [`HandleRef::close`] would refuse: AccessDenied (6) for a protected handle. For who has other things to close first.
+    pub fn check_closable(self) -> Result<()> {
+        let flags = self.flags();
+        if flags.is_ok_and(|flags| flags.has(HandleFlags::PROTECT_FROM_CLOSE)) { Err(handles::protected()) } else { Ok(()) }
+    }
+
     /// The handle's flags. Closed (6) if it is.
     pub fn flags(self) -> Result<HandleFlags> {
         let rights = self.0.open(0)?.rights;

@@ -159,6 +159,11 @@ pub enum Share {
 }
 
 impl Share {
+    /// What a mask is for.
+    pub fn of(access: Access) -> Share {
+        if access.map_rights() & right::MODIFY != 0 { Share::Write } else { Share::Read }
+    }
+
     /// The protection of what is made for it: memory that one only looks at was written by somebody.
     pub fn protect(self, backing: Backing<'_>) -> Protect {
         match (backing, self) {
