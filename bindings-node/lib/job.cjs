@@ -39,8 +39,18 @@ class Job extends Handle {
     if (options?.shell) throw wrongType('options.shell', 'left out; name the shell as the command', options.shell)
     const doors = addon.jobDoors(this[SLOT])
     const child = childProcess.spawn('/bin/sh', ['-c', ENTRANCE, 'byname', ...doors, '--', command, ...args], options)
-    if (child.pid !== undefined) addon.noteSpawned(this[SLOT])
+    if (child.pid !== undefined) this.#take(child.pid)
     return child
+  }
+
+  /** So that it is a member when `spawn` returns; the shell enters by itself, so that its program never runs outside. */
+  #take(pid) {
+    try {
+      addon.assign(this[SLOT], pid)
+    } catch (error) {
+      if (error.code !== 'ERR_BYNAME_ACCESS_DENIED') throw error
+      addon.noteSpawned(this[SLOT]) // it was faster, or has ended
+    }
   }
 
   terminate(code) {

@@ -66,6 +66,15 @@ impl Job {
     ///
     /// Raises InvalidArgumentError where there is no such process; AccessDeniedError if it has ended, is in the job already,
     /// or in another one that this one is not inside of; LimitReachedError (1816), and it is killed, where the job is full.
+    ///
+    /// >>> import byname, subprocess
+    /// >>> child = subprocess.Popen(["sleep", "1000"])
+    /// >>> with byname.Job(kill_on_close=True) as job:
+    /// ...     job.assign(child.pid)
+    /// ...     job.pids == [child.pid]
+    /// True
+    /// >>> child.wait()  # the last handle was closed
+    /// -9
     #[pyo3(signature = (pid))]
     fn assign(slf: &Bound<'_, Self>, #[pyo3(from_py_with = args::pid)] pid: i64) -> PyResult<()> {
         let handle = inner(slf);
@@ -109,6 +118,12 @@ impl Job {
     /// 8.1, JL3, JL11).
     ///
     /// `Process.exit_code` tells `code` for all of them as long as the job is open; a parent sees the signal.
+    ///
+    /// >>> import byname
+    /// >>> job = byname.Job()
+    /// >>> job.terminate(0)  # nobody is in it
+    /// >>> job.wait(0)
+    /// True
     #[pyo3(signature = (code))]
     fn terminate(slf: &Bound<'_, Self>, #[pyo3(from_py_with = args::code)] code: u32) -> PyResult<()> {
         inner(slf).terminate_job(code).or_raise()
@@ -175,12 +190,20 @@ impl Job {
     }
 
     /// Waits until it has been terminated: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+    ///
+    /// >>> import byname
+    /// >>> byname.Job().wait(timeout=0.01)
+    /// False
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         wait(slf.as_super(), timeout)
     }
 
     /// Waits without blocking the thread: True, or False when `timeout` seconds are up.
+    ///
+    /// >>> import asyncio, byname
+    /// >>> asyncio.run(byname.Job().wait_async(timeout=0.01))
+    /// False
     #[pyo3(signature = (timeout=None))]
     fn wait_async(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {
         let request = Request::one(slf.as_super(), time::timeout(timeout)?);

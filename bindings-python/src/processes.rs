@@ -84,6 +84,10 @@ impl Process {
     }
 
     /// Waits until it has ended: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+    ///
+    /// >>> import byname, os
+    /// >>> byname.Process.open(os.getpid()).wait(timeout=0.01)
+    /// False
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         wait(slf.as_super(), timeout)

@@ -120,7 +120,7 @@ state! {
         terminated_processes: u32,
         /// What all of them, the dead included, have spent in programs, in seconds.
         user_time: f64,
-        /// And in the kernel.
+        /// What all of them have spent in the kernel, in seconds.
         system_time: f64,
         /// The most bytes of memory that they had together, or None where the system does not count it.
         memory_peak: Option<u64>,

@@ -68,7 +68,6 @@ const jobs = { ...watchdog, skip }
 test('a job: spawn, pids, terminate, codes', jobs, async () => {
   const job = new Job(fresh(), { killOnClose: true })
   const child = job.spawn('sleep', ['1000'])
-  await once(child, 'spawn')
   assert.deepEqual(job.pids(), [child.pid])
   assert.ok(job.contains(child.pid) && !job.contains(process.pid))
   const watched = Process.open(child.pid)

@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
+import subprocess
 import threading
 
 import pytest
@@ -44,7 +45,9 @@ def nothing_left():
 def attached():
     """What the first call opens for good is not what a test leaves."""
     byname.Mutex().close()
-    byname.Process.open(os.getpid()).close()
+    # So does the first end of a process that is told: by a thread, which stays.
+    with subprocess.Popen(["true"]) as child, byname.Process.open(child.pid) as process:
+        process.wait()
     multiprocessing.resource_tracker.ensure_running()
     multiprocessing.forkserver.ensure_running()
 

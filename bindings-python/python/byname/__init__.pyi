@@ -181,6 +181,22 @@ class Handle:
 
 @final
 class Job(Handle):
+    """A set of processes that share limits, an account and an end.
+
+    A member is one for life, and so are all its later children, whatever they do: a daemon's double fork does not lead out.
+    With `kill_on_close=True` all of them are killed when the last process that has the job open closes it or dies, by
+    SIGKILL included. A job is signalled by `terminate`, and by nothing else: not by becoming empty (contract JL2).
+    `Job(name, …)` makes it, or opens it if it exists: `created` tells. `with` closes the handle at the end.
+
+    >>> import byname, sys
+    >>> with byname.Job(kill_on_close=True) as job:
+    ...     child = job.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    ...     job.pids == [child.pid]
+    ...     job.terminate(1)
+    ...     job.wait(), child.wait()
+    True
+    (True, -9)
+    """
     def __new__(
         cls,
         name: str | None = None,
@@ -190,51 +206,124 @@ class Job(Handle):
         access: SupportsIndex = ...,
     ) -> Self: ...
     @staticmethod
-    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Job: ...
-    def assign(self, pid: SupportsIndex) -> None: ...
-    def Popen(self, *args: Any, **options: Any) -> Popen[Any]: ...
-    def terminate(self, code: SupportsIndex) -> None: ...
+    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Job:
+        """Opens an existing job; raises NotFoundError if there is none of that name (contract 8.1).
+
+        >>> import byname
+        >>> with byname.Job("build") as made, byname.Job.open("build") as found:
+        ...     found.created
+        False
+        """
+    def assign(self, pid: SupportsIndex) -> None:
+        """Puts the process `pid`, of the caller's PID namespace, into the job. Children that it has already stay where they are
+        (contract 8.2).
+
+        Raises InvalidArgumentError where there is no such process; AccessDeniedError if it has ended, is in the job already,
+        or in another one that this one is not inside of; LimitReachedError (1816), and it is killed, where the job is full.
+        """
+    def Popen(self, *args: Any, **options: Any) -> Popen[Any]:
+        """A `subprocess.Popen` whose process is in the job before its program begins. It takes what that takes; a `preexec_fn` of
+        the caller's runs after it has entered.
+
+        Raises LimitReachedError (1816) where the job is full, and what `subprocess.Popen` raises.
+
+        >>> import byname
+        >>> with byname.Job() as job, job.Popen(["true"]) as child:
+        ...     child.wait(), job.accounting.total_processes
+        (0, 1)
+        """
+    def terminate(self, code: SupportsIndex) -> None:
+        """Kills all its processes at once, and those of jobs inside it, by SIGKILL; the job is signalled from then on (contract
+        8.1, JL3, JL11).
+
+        `Process.exit_code` tells `code` for all of them as long as the job is open; a parent sees the signal.
+        """
     @property
-    def pids(self) -> list[int]: ...
-    def contains(self, pid: SupportsIndex) -> bool: ...
+    def pids(self) -> list[int]:
+        """The living processes in it, and in jobs inside it, as the caller's PID namespace numbers them."""
+    def contains(self, pid: SupportsIndex) -> bool:
+        """Whether the process `pid` is in it, or in a job inside it. Raises InvalidArgumentError where there is no such process.
+
+        >>> import byname, os
+        >>> byname.Job().contains(os.getpid())
+        False
+        """
     @property
-    def limits(self) -> JobLimits: ...
+    def limits(self) -> JobLimits:
+        """What it limits, as a JobLimits (contract 8.4)."""
     def limit(
         self, *, active_processes: SupportsIndex | None = None, memory: SupportsIndex | None = None, kill_on_close: bool = False
-    ) -> None: ...
+    ) -> None:
+        """Sets all its limits: what is left out is lifted (contract 8.4).
+
+        `active_processes`: the most processes at a time; `memory`: the most bytes that they have together; `kill_on_close`: as
+        in the constructor. Raises InvalidArgumentError for a limit out of range, UnsupportedError where the system has no
+        controller that could hold it; then nothing is changed.
+
+        >>> import byname
+        >>> job = byname.Job()
+        >>> job.limit(kill_on_close=True)
+        >>> job.limits
+        JobLimits(active_processes=None, memory=None, kill_on_close=True)
+        """
     @property
-    def accounting(self) -> JobAccounting: ...
+    def accounting(self) -> JobAccounting:
+        """What it has come to, as a JobAccounting: processes, time, memory (contract 8.5)."""
     @property
-    def backend(self) -> str: ...
-    def wait(self, timeout: _Timeout = None) -> bool: ...
-    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]: ...
+    def backend(self) -> str:
+        """What keeps its processes together: "cgroup2"."""
+    def wait(self, timeout: _Timeout = None) -> bool:
+        """Waits until it has been terminated: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever."""
+    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
+        """Waits without blocking the thread: True, or False when `timeout` seconds are up."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class JobLimits:
+    """What a job limits; None and False are no limit.
+
+    >>> import byname
+    >>> byname.Job(kill_on_close=True).limits
+    JobLimits(active_processes=None, memory=None, kill_on_close=True)
+    """
     @property
-    def active_processes(self) -> int | None: ...
+    def active_processes(self) -> int | None:
+        """The most processes that may be in it at a time."""
     @property
-    def memory(self) -> int | None: ...
+    def memory(self) -> int | None:
+        """The most bytes of memory that its processes may have together."""
     @property
-    def kill_on_close(self) -> bool: ...
+    def kill_on_close(self) -> bool:
+        """Whether its processes are killed when the last handle to it is closed, in whatever way."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class JobAccounting:
+    """What a job has come to.
+
+    >>> import byname
+    >>> byname.Job().accounting.active_processes
+    0
+    """
     @property
-    def active_processes(self) -> int: ...
+    def active_processes(self) -> int:
+        """The processes that are in it now."""
     @property
-    def total_processes(self) -> int: ...
+    def total_processes(self) -> int:
+        """Those that byname ever put into it; those that its members forked are not among them."""
     @property
-    def terminated_processes(self) -> int: ...
+    def terminated_processes(self) -> int:
+        """Those that were killed because they would have exceeded the limit."""
     @property
-    def user_time(self) -> float: ...
+    def user_time(self) -> float:
+        """What all of them, the dead included, have spent in programs, in seconds."""
     @property
-    def system_time(self) -> float: ...
+    def system_time(self) -> float:
+        """And in the kernel."""
     @property
-    def memory_peak(self) -> int | None: ...
+    def memory_peak(self) -> int | None:
+        """The most bytes of memory that they had together, or None where the system does not count it."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
@@ -444,15 +533,68 @@ class Event(Handle):
 
 @final
 class Process(Handle):
+    """Another process, of which nothing is known but that it ends some day. `Process.open(pid)` makes one.
+
+    It is signalled when the process has ended, all its threads included, and stays so: "this event, or that process is
+    gone" is one `wait_any`. It need not use byname, be a child, or belong to the same user. What is opened is the
+    process and not its number, so that a later process of that number is never taken for it.
+
+    >>> import byname, subprocess, sys
+    >>> child = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    >>> with byname.Process.open(child.pid) as process:
+    ...     byname.wait_any([byname.Event(), process]).index
+    ...     process.exit_code
+    1
+    3
+    >>> child.wait()  # whose child it is has to reap it, as ever
+    3
+    """
     @staticmethod
-    def open(pid: SupportsIndex, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Process: ...
+    def open(pid: SupportsIndex, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Process:
+        """Opens the process `pid` of the caller's own PID namespace.
+
+        One that has ended and was not reaped yet (a zombie) is signalled from the beginning. `access` is a Windows mask:
+        SYNCHRONIZE to wait, 0x0400 for the exit code, 0x0001 to terminate. Raises InvalidArgumentError (87) where no process
+        has that number, UnsupportedError before Linux 5.3.
+
+        >>> import byname, os
+        >>> byname.Process.open(os.getpid()).wait(0)
+        False
+        """
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """The number by which it was opened."""
     @property
-    def exit_code(self) -> int | None: ...
-    def terminate(self, code: SupportsIndex) -> None: ...
-    def wait(self, timeout: _Timeout = None) -> bool: ...
-    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]: ...
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs. Nothing is reaped.
+
+        The status that it gave (0 to 255); 128 and the number of the signal that ended it, as a shell says it (`subprocess`
+        says minus the number); or the code of `terminate`. Raises UnsupportedError where it was no child of this process, has
+        been reaped, and the kernel is older than Linux 6.15.
+        """
+    def terminate(self, code: SupportsIndex) -> None:
+        """Kills it at once, by SIGKILL. `exit_code` of this handle is `code` afterwards; the parent, and everybody else, sees
+        the signal.
+
+        Raises AccessDeniedError if it has ended or is another user's.
+
+        >>> import byname, subprocess, sys
+        >>> child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        >>> process = byname.Process.open(child.pid)
+        >>> process.terminate(1234)
+        >>> process.wait(), process.exit_code, child.wait()
+        (True, 1234, -9)
+        >>> child.stdin.close()
+        """
+    def wait(self, timeout: _Timeout = None) -> bool:
+        """Waits until it has ended: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever."""
+    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
+        """Waits without blocking the thread: True, or False when `timeout` seconds are up.
+
+        >>> import asyncio, byname, os
+        >>> asyncio.run(byname.Process.open(os.getpid()).wait_async(timeout=0.01))
+        False
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
