@@ -402,11 +402,11 @@ class Play:
         return list(asked.values())
 
     def wanted(self, known: Object) -> str:
-        words = {"1": "set", "0": "unset"} if known.kind in ("event", "timer") else {}
+        words = {"1": "set", "0": "unset"} if known.kind in ("event", "timer", "job") else {}
         return f"{words.get(known.expected, known.expected)}{f' ({known.made})' if known.made else ''}"
 
     def same(self, known: Object, seen: str) -> bool:
-        if known.kind in ("event", "timer"):
+        if known.kind in ("event", "timer", "job"):
             reset, _, state = seen.partition(" ")
             return {"set": "1", "unset": "0"}.get(state) == known.expected and known.made in (None, reset)
         if known.kind == "semaphore":

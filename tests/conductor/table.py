@@ -5,7 +5,7 @@ from collections import Counter
 from urllib.parse import unquote
 
 #: The operations that make or open an object.
-MAKERS = ("mutex", "event", "semaphore", "timer", "open")
+MAKERS = ("mutex", "event", "semaphore", "timer", "job", "open")
 
 
 def operations(what: list[str]) -> list[list[str]]:
@@ -50,6 +50,8 @@ def made(kind: str, options: list[str]) -> str | None:
     """What an object that is made with these words stays for its life, as a look at its state shows it."""
     if kind in ("event", "timer"):
         return "manual" if "manual" in options else "auto"
+    if kind == "job":
+        return "manual"
     if kind == "semaphore":
         return options[1] + (" robust" if "robust" in options else "")
     return None

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,9 +44,16 @@ struct object {
     byname_handle id;
 };
 
+struct child {
+    char name[64];
+    pid_t pid;
+};
+
 static struct thread threads[THREADS];
 static struct object objects[OBJECTS];
 static int object_count;
+static struct child children[OBJECTS];
+static int child_count;
 static pthread_mutex_t objects_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void die(const char *why) {
@@ -172,6 +180,12 @@ static void make(const struct command *c, char *out, size_t size) {
         how.initially_set = (uint32_t)option(c, 5, "set");
         byname_status status = byname_event_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_EVENT, made);
+    } else if (VERB(c)[0] == 'j') {
+        byname_job_options how = BYNAME_JOB_OPTIONS_INIT;
+        how.access = access_of(c, 5);
+        how.kill_on_close = (uint32_t)option(c, 5, "kill");
+        byname_status status = byname_job_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_JOB, made);
     } else if (VERB(c)[0] == 't') {
         byname_timer_options how = BYNAME_TIMER_OPTIONS_INIT;
         how.access = access_of(c, 5);
@@ -194,6 +208,7 @@ static byname_kind kind_of(const char *word) {
     case 'm': return BYNAME_KIND_MUTEX;
     case 'e': return BYNAME_KIND_EVENT;
     case 't': return BYNAME_KIND_TIMER;
+    case 'j': return BYNAME_KIND_JOB;
     default: return BYNAME_KIND_SEMAPHORE;
     }
 }
@@ -205,6 +220,7 @@ static byname_status open_as(byname_kind kind, const char *name, uint32_t access
     case BYNAME_KIND_MUTEX: return byname_mutex_open(name, &how, opened);
     case BYNAME_KIND_EVENT: return byname_event_open(name, &how, opened);
     case BYNAME_KIND_TIMER: return byname_timer_open(name, &how, opened);
+    case BYNAME_KIND_JOB: return byname_job_open(name, &how, opened);
     default: return byname_semaphore_open(name, &how, opened);
     }
 }
@@ -243,6 +259,10 @@ static void tell_state(char *out, size_t size, struct object object) {
         byname_status status = byname_event_look(object.id, &state);
         if (BYNAME_FAILED(status)) tell(out, size, status);
         else snprintf(out, size, "%s %s", state.manual_reset ? "manual" : "auto", state.set ? "set" : "unset");
+    } else if (object.kind == BYNAME_KIND_JOB) {
+        byname_status status = byname_wait(object.id, 0, NULL);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else snprintf(out, size, "manual %s", status == BYNAME_OK ? "set" : "unset");
     } else if (object.kind == BYNAME_KIND_TIMER) {
         byname_timer_state state;
         byname_status status = byname_timer_look(object.id, &state);
@@ -270,6 +290,86 @@ static void tell_remaining(char *out, size_t size, byname_handle h) {
     byname_status status = byname_timer_remaining(h, &left);
     tell(out, size, status);
     if (!BYNAME_FAILED(status)) snprintf(out, size, left < 0 ? "none" : "some");
+}
+
+/* --- processes and jobs */
+
+static struct child *child_of(const char *name) {
+    for (int i = 0; i < child_count; i++)
+        if (strcmp(children[i].name, name) == 0) return &children[i];
+    return NULL;
+}
+
+static pid_t pid_of(const char *name) {
+    struct child *found = child_of(name);
+    return strcmp(name, "self") == 0 ? getpid() : found ? found->pid : 0;
+}
+
+/* A program that sleeps; it begins once it is in the job, if there is one. */
+static byname_status start(const char *name, const byname_handle *job) {
+    int gate[2];
+    char go;
+    if (child_count == OBJECTS || pipe2(gate, O_CLOEXEC) != 0) die("no room for a child");
+    pid_t pid = fork();
+    if (pid == 0) {
+        int nothing = open("/dev/null", O_RDWR);
+        dup2(nothing, STDIN_FILENO);
+        dup2(nothing, STDOUT_FILENO);
+        close(gate[1]);
+        if (read(gate[0], &go, 1) == 1) execlp("sleep", "sleep", "1000", (char *)NULL);
+        _exit(127);
+    }
+    snprintf(children[child_count].name, sizeof children[0].name, "%s", name);
+    children[child_count++].pid = pid;
+    byname_status status = job ? byname_job_assign(*job, pid) : BYNAME_OK;
+    if (!BYNAME_FAILED(status) && write(gate[1], "g", 1) != 1) die("the child does not listen");
+    close(gate[0]);
+    close(gate[1]);
+    return status;
+}
+
+static void reap(char *out, size_t size, const char *name) {
+    struct child *child = child_of(name);
+    int status = 0;
+    if (!child || waitpid(child->pid, &status, 0) != child->pid) {
+        snprintf(out, size, "fault no child %s", name);
+        return;
+    }
+    *child = children[--child_count];
+    if (WIFSIGNALED(status)) snprintf(out, size, "signal %d", WTERMSIG(status));
+    else snprintf(out, size, "exit %d", WEXITSTATUS(status));
+}
+
+static void open_process(const struct command *c, char *out, size_t size) {
+    byname_open_options how = BYNAME_OPEN_OPTIONS_INIT;
+    byname_handle opened = BYNAME_NO_HANDLE;
+    how.access = access_of(c, 5);
+    byname_status status = byname_process_open(pid_of(c->words[4]), &how, &opened);
+    tell_made(out, size, status, c->words[3], BYNAME_KIND_PROCESS, opened);
+}
+
+static void tell_code(char *out, size_t size, byname_handle h) {
+    bool running = false;
+    uint32_t code = 0;
+    byname_status status = byname_process_exit_code(h, &running, &code);
+    tell_number(out, size, status, code);
+    if (running) snprintf(out, size, "none");
+}
+
+static void tell_pids(char *out, size_t size, byname_handle h) {
+    size_t count = 0;
+    byname_status status = byname_job_pids(h, NULL, 0, &count);
+    tell_number(out, size, status, count);
+}
+
+static byname_status terminate(struct object object, const char *code) {
+    uint32_t number = (uint32_t)strtoul(code, NULL, 10);
+    return object.kind == BYNAME_KIND_JOB ? byname_job_terminate(object.id, number) : byname_process_terminate(object.id, number);
+}
+
+static byname_status put_limit(const struct command *c, byname_handle h) {
+    byname_job_limits limits = {(uint32_t)strtoul(c->words[4], NULL, 10), (uint32_t)option(c, 5, "kill"), 0};
+    return byname_job_limit(h, &limits);
 }
 
 static byname_status put_flag(byname_handle h, uint32_t flag, const char *word) {
@@ -300,6 +400,7 @@ static void acquire(const struct command *c, char *out, size_t size) {
     int64_t limit = timeout_of(c->words[4]);
     tell(out, size, target.kind == BYNAME_KIND_EVENT ? byname_event_wait(target.id, limit)
                     : target.kind == BYNAME_KIND_TIMER   ? byname_timer_wait(target.id, limit)
+                    : target.kind == BYNAME_KIND_JOB || target.kind == BYNAME_KIND_PROCESS ? byname_wait(target.id, limit, NULL)
                     : target.kind == BYNAME_KIND_SEMAPHORE ? byname_semaphore_acquire(target.id, limit, NULL)
                                                            : byname_mutex_lock(target.id, limit, NULL));
 }
@@ -307,6 +408,10 @@ static void acquire(const struct command *c, char *out, size_t size) {
 /* Closes everything, so that the next scenario finds a clean process. */
 static void clear(char *out, size_t size) {
     tell(out, size, BYNAME_OK);
+    for (; child_count > 0; child_count--) {
+        kill(children[child_count - 1].pid, SIGKILL);
+        waitpid(children[child_count - 1].pid, NULL, 0);
+    }
     for (int i = 0; i < object_count; i++) {
         byname_status status = byname_handle_close(objects[i].id);
         if (BYNAME_FAILED(status) && status != BYNAME_ERR_CLOSED) tell(out, size, status);
@@ -379,7 +484,16 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "child") == 0) leave_child(out, size);
     else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);
-    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0) make(c, out, size);
+    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0 || strcmp(verb, "job") == 0) make(c, out, size);
+    else if (strcmp(verb, "start") == 0) tell(out, size, start(c->words[3], NULL));
+    else if (strcmp(verb, "spawn") == 0) tell(out, size, start(c->words[4], &h));
+    else if (strcmp(verb, "assign") == 0) tell(out, size, byname_job_assign(h, pid_of(c->words[4])));
+    else if (strcmp(verb, "process") == 0) open_process(c, out, size);
+    else if (strcmp(verb, "code") == 0) tell_code(out, size, h);
+    else if (strcmp(verb, "terminate") == 0) tell(out, size, terminate(find(c->words[3]), c->words[4]));
+    else if (strcmp(verb, "pids") == 0) tell_pids(out, size, h);
+    else if (strcmp(verb, "limit") == 0) tell(out, size, put_limit(c, h));
+    else if (strcmp(verb, "reap") == 0) reap(out, size, c->words[3]);
     else if (strcmp(verb, "arm") == 0 || strcmp(verb, "arm-at") == 0) tell(out, size, arm(c, h));
     else if (strcmp(verb, "cancel") == 0) tell(out, size, byname_timer_cancel(h));
     else if (strcmp(verb, "remaining") == 0) tell_remaining(out, size, h);

@@ -2,15 +2,20 @@
 //
 // `tests/README.md` describes the protocol. A named thread is a chain of promises here, and what it acquires is the
 // grants it keeps: in Node the grant owns.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:os'
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Access, Event, Mutex, Semaphore, Timer, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Job, Mutex, Process, Semaphore, Timer, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
-const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer }
-const ONLY_WAITED_FOR = ['event', 'timer']
+const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, job: Job }
+const ONLY_WAITED_FOR = ['event', 'timer', 'job', 'process']
 const objects = new Map() // by handle
 const grants = new Map() // by thread and handle: a stack
 const released = new Map() // by thread and handle: the last one given back
 const chains = new Map() // by thread: the promise of its last command
+
+const children = new Map() // by name: what was started, and its end
 
 const say = (number, text) => writeSync(1, `${number} ${text}\n`)
 const timeout = (word) => (word === 'inf' ? {} : { timeout: Number(word) })
@@ -59,6 +64,7 @@ function make(kind, handle, name, options, thread) {
     event: () => ({ manualReset: options.includes('manual'), initial: options.includes('set') }),
     semaphore: () => ({ initial: Number(options[0]), maximum: Number(options[1]), robust: options.includes('robust') }),
     timer: () => ({ manualReset: options.includes('manual') }),
+    job: () => ({ killOnClose: options.includes('kill') }),
   }[kind]()
   const made = new KINDS[kind](name, { ...extra, ...access(options) })
   objects.set(handle, made)
@@ -68,12 +74,28 @@ function make(kind, handle, name, options, thread) {
 
 // All of an object's state, in the one form in which every driver tells it.
 function state(object) {
+  if (object instanceof Job) return `manual ${object.waitSync({ timeout: 0 }) ? 'set' : 'unset'}`
   const seen = object.state()
   if (object instanceof Event) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.set ? 'set' : 'unset'}`
   if (object instanceof Timer) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.signaled ? 'set' : 'unset'}`
   if (object instanceof Semaphore) return `${seen.available}/${seen.maximum}${seen.robust ? ' robust' : ''}`
   if (seen.owner === null && seen.depth === 0) return seen.abandoned ? 'abandoned' : 'free'
   return `${seen.owner?.pid} ${seen.owner?.tid} ${seen.depth}${seen.abandoned ? ' abandoned' : ''}`
+}
+
+// A program that sleeps, by whatever starts programs.
+function started(name, start) {
+  const child = start('sleep', ['1000'], { stdio: 'ignore' })
+  children.set(name, { child, end: once(child, 'exit') })
+  return 'ok'
+}
+
+const pidOf = (name) => ({ self: process.pid, nobody: 0 })[name] ?? children.get(name).child.pid
+
+async function reap(name) {
+  const [code, signal] = await children.get(name).end
+  children.delete(name)
+  return signal === null ? `exit ${code}` : `signal ${constants.signals[signal]}`
 }
 
 // Whether the name exists: what an open finds, which is closed again.
@@ -114,6 +136,8 @@ const COMMANDS = {
   clear() {
     grants.clear()
     released.clear()
+    for (const { child } of children.values()) child.kill('SIGKILL')
+    children.clear()
     for (const held of objects.values()) held[Symbol.dispose]()
     objects.clear()
     return 'ok'
@@ -132,6 +156,16 @@ const COMMANDS = {
   'arm-at': (thread, handle, due, period = 0) => (object(handle).set({ due: new Date(Date.now() + Number(due)), period: Number(period) }), 'ok'),
   cancel: done('cancel'),
   remaining: (thread, handle) => (object(handle).remaining() === null ? 'none' : 'some'),
+  job: (thread, handle, name, ...options) => make('job', handle, name, options),
+  start: (thread, name) => started(name, spawn),
+  spawn: (thread, handle, name) => started(name, (...what) => object(handle).spawn(...what)),
+  assign: (thread, handle, name) => (object(handle).assign(pidOf(name)), 'ok'),
+  process: (thread, handle, name, ...options) => (objects.set(handle, Process.open(pidOf(name), access(options))), 'ok'),
+  code: (thread, handle) => String(object(handle).exitCode ?? 'none'),
+  terminate: (thread, handle, code) => (object(handle).terminate(Number(code)), 'ok'),
+  pids: (thread, handle) => String(object(handle).pids().length),
+  limit: (thread, handle, most, ...options) => (object(handle).limit({ activeProcesses: Number(most) || null, killOnClose: options.includes('kill') }), 'ok'),
+  reap: (thread, name) => reap(name),
   state: (thread, handle) => state(object(handle)),
   exists: (thread, kind, name) => exists(kind, name),
   protect: (thread, handle, word) => ((object(handle).protected = word === 'on'), 'ok'),

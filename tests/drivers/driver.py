@@ -7,6 +7,7 @@ main thread, and `io` commands, which never block, run at once where the lines a
 import os
 import queue
 import signal
+import subprocess
 import threading
 from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, unquote_to_bytes
@@ -16,8 +17,9 @@ import byname
 objects = {}  # by handle
 permits = {}  # by handle: the semaphore grants not yet released
 threads = {}  # by name: (Thread, Queue)
-KINDS = {"mutex": byname.Mutex, "event": byname.Event, "semaphore": byname.Semaphore, "timer": byname.Timer}
-ONLY_WAITED_FOR = (byname.Event, byname.Timer)
+children = {}  # by name: what was started
+KINDS = {"mutex": byname.Mutex, "event": byname.Event, "semaphore": byname.Semaphore, "timer": byname.Timer, "job": byname.Job}
+ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Job, byname.Process)
 
 
 def say(number, text):
@@ -105,6 +107,8 @@ def make(kind, handle, name, *options):
         extra = {"manual_reset": "manual" in options, "initial": "set" in options}
     elif kind == "timer":
         extra = {"manual_reset": "manual" in options}
+    elif kind == "job":
+        extra = {"kill_on_close": "kill" in options}
     else:
         extra = {"initially_owned": "owned" in options}
     objects[handle] = made = KINDS[kind](name, **extra, **access(options))
@@ -127,6 +131,8 @@ def exists(kind, name):
 
 def state(handle):
     """All of an object's state, in the one form in which every driver tells it."""
+    if isinstance(objects[handle], byname.Job):
+        return f"manual {'set' if objects[handle].wait(0) else 'unset'}"
     seen = objects[handle].state
     if isinstance(seen, byname.EventState):
         return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.set else 'unset'}"
@@ -149,6 +155,38 @@ def arm_at(handle, due, period="0"):
     return "ok"
 
 
+SLEEPS = {"args": ["sleep", "1000"], "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+
+
+def start(popen, name):
+    children[name] = popen(**SLEEPS)
+    return "ok"
+
+
+def pid_of(name):
+    return {"self": os.getpid(), "nobody": 0}.get(name) if name not in children else children[name].pid
+
+
+def open_process(handle, name, *options):
+    objects[handle] = byname.Process.open(pid_of(name), **access(options))
+    return "ok"
+
+
+def exit_code(handle):
+    code = objects[handle].exit_code
+    return "none" if code is None else str(code)
+
+
+def reap(name):
+    status = children.pop(name).wait()
+    return f"exit {status}" if status >= 0 else f"signal {-status}"
+
+
+def limit(handle, most, *options):
+    objects[handle].limit(active_processes=int(most) or None, kill_on_close="kill" in options)
+    return "ok"
+
+
 def flag(handle, name, word):
     setattr(objects[handle], name, word == "on")
     return "ok"
@@ -160,6 +198,10 @@ def flags(handle):
 
 def clear():
     permits.clear()
+    for child in children.values():
+        child.kill()
+        child.wait()
+    children.clear()
     for held in objects.values():
         held.close()
     objects.clear()
@@ -233,6 +275,15 @@ COMMANDS = {
     "arm-at": arm_at,
     "cancel": done(byname.Timer.cancel),
     "remaining": lambda handle: "none" if objects[handle].remaining() is None else "some",
+    "start": lambda name: start(subprocess.Popen, name),
+    "spawn": lambda handle, name: start(objects[handle].Popen, name),
+    "assign": lambda handle, name: (objects[handle].assign(pid_of(name)), "ok")[1],
+    "process": open_process,
+    "code": exit_code,
+    "terminate": lambda handle, code: (objects[handle].terminate(int(code)), "ok")[1],
+    "pids": lambda handle: str(len(objects[handle].pids)),
+    "limit": limit,
+    "reap": reap,
     "state": state,
     "exists": exists,
     "protect": lambda handle, word: flag(handle, "protected", word),

@@ -240,10 +240,11 @@ pub(crate) fn take_part(space: &'static Space, at: ObjectRef) -> Result<bool> {
         return Ok(true);
     }
     let broken = |errno| Error::system("cannot open the file of the job", errno);
-    let hold = match Hold::open(&backing::path(&space.arena, at)) {
-        Err(code::ENOENT) => return Ok(false),
-        opened => opened.map_err(broken)?,
-    };
+    match backing::open(&space.arena, at, SIZE) {
+        Err(error) if error.errno() == Some(code::ENOENT) => return Ok(false),
+        checked => drop(checked?),
+    }
+    let hold = Hold::open(&backing::path(&space.arena, at)).map_err(broken)?;
     if !hold.join().map_err(broken)? {
         return Ok(false);
     }

@@ -6,13 +6,14 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Error, ErrorKind, Event, EventState, Mutex, MutexState, Permit, Reset, Semaphore, SemaphoreState, Timeout, Timer, Wait,
-    Waitable,
+    Access, Error, ErrorKind, Event, EventState, Job, JobLimits, Mutex, MutexState, Namespace, Permit, Process, Reset, Semaphore,
+    SemaphoreState, Timeout, Timer, Wait, Waitable,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, MutexGuard};
 use std::thread::JoinHandle;
@@ -24,6 +25,8 @@ enum Object {
     Event(Event),
     Semaphore(Semaphore),
     Timer(Timer),
+    Job(Job),
+    Process(Process),
 }
 
 /// What the whole process has open.
@@ -32,6 +35,8 @@ struct Held {
     objects: HashMap<String, Arc<Object>>,
     /// By handle: the semaphore permits not yet released.
     permits: HashMap<String, Vec<Permit>>,
+    /// By name: what was started.
+    children: HashMap<String, Child>,
 }
 
 static HELD: LazyLock<std::sync::Mutex<Held>> = LazyLock::new(std::sync::Mutex::default);
@@ -162,6 +167,26 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         }
         ("cancel", [handle]) => done(find(handle)?.timer()?.cancel()),
         ("remaining", [handle]) => Ok(find(handle)?.timer()?.remaining()?.map_or("none", |_| "some").into()),
+        ("job", [handle, _, options @ ..]) => make_job(handle, name(1), options),
+        ("start", [name]) => started(name, sleeper().spawn()?),
+        ("spawn", [handle, name]) => {
+            let child = find(handle)?.job()?.spawn(&mut sleeper())?;
+            started(name, child)
+        }
+        ("assign", [handle, name]) => done(find(handle)?.job()?.assign(pid_of(name)?)),
+        ("process", [handle, name, options @ ..]) => {
+            let process = Process::open_in(&Namespace::local()?, pid_of(name)?, access(options)?)?;
+            Ok(keep(handle, false, Object::Process(process)))
+        }
+        ("code", [handle]) => Ok(find(handle)?.process()?.exit_code()?.map_or("none".into(), |code| code.to_string())),
+        ("terminate", [handle, code]) => terminate(handle, number(code)?),
+        ("pids", [handle]) => Ok(find(handle)?.job()?.pids()?.len().to_string()),
+        ("limit", [handle, most, options @ ..]) => {
+            let most = Some(number(most)?).filter(|most| *most != 0);
+            let limits = JobLimits { active_processes: most, memory: None, kill_on_close: options.contains(&"kill") };
+            done(find(handle)?.job()?.set_limits(limits))
+        }
+        ("reap", [name]) => reap(name),
         ("open", [kind, handle, name, options @ ..]) => open(kind, handle, name, options),
         ("close", [handle]) => close(handle),
         ("acquire", [handle, limit]) => acquire(handle, limit),
@@ -201,7 +226,19 @@ impl Object {
             Object::Event(event) => event,
             Object::Semaphore(semaphore) => semaphore,
             Object::Timer(timer) => timer,
+            Object::Job(job) => job,
+            Object::Process(process) => process,
         }
+    }
+
+    fn job(&self) -> Result<&Job, Failure> {
+        let Object::Job(job) = self else { return Err(Failure::Fault("no job".into())) };
+        Ok(job)
+    }
+
+    fn process(&self) -> Result<&Process, Failure> {
+        let Object::Process(process) = self else { return Err(Failure::Fault("no process".into())) };
+        Ok(process)
     }
 
     fn mutex(&self) -> Result<&Mutex, Failure> {
@@ -268,11 +305,55 @@ fn make_timer(handle: &str, name: Option<&str>, reset: &str, options: &[&str]) -
     Ok(keep(handle, made.created(), Object::Timer(made)))
 }
 
+fn make_job(handle: &str, name: Option<&str>, options: &[&str]) -> Answer {
+    let mut how = Job::options().access(access(options)?);
+    if options.contains(&"kill") {
+        how = how.kill_on_close();
+    }
+    let made = name.map_or_else(|| how.unnamed(), |name| how.create(name))?;
+    Ok(keep(handle, made.created(), Object::Job(made)))
+}
+
+/// A program that sleeps.
+fn sleeper() -> std::process::Command {
+    let mut command = std::process::Command::new("sleep");
+    command.arg("1000").stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn started(name: &str, child: Child) -> Answer {
+    held().children.insert(name.to_owned(), child);
+    Ok("ok".into())
+}
+
+fn pid_of(name: &str) -> Result<u32, Failure> {
+    match name {
+        "self" => return Ok(std::process::id()),
+        "nobody" => return Ok(0),
+        _ => {}
+    }
+    held().children.get(name).map(Child::id).ok_or_else(|| Failure::Fault(format!("no child {name}")))
+}
+
+fn reap(name: &str) -> Answer {
+    let mut child = held().children.remove(name).ok_or_else(|| Failure::Fault(format!("no child {name}")))?;
+    let status = child.wait()?;
+    Ok(status.signal().map_or_else(|| format!("exit {}", status.code().unwrap_or(-1)), |signal| format!("signal {signal}")))
+}
+
+fn terminate(handle: &str, code: u32) -> Answer {
+    done(match &*find(handle)? {
+        Object::Job(job) => job.terminate(code),
+        object => object.process()?.terminate(code),
+    })
+}
+
 fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
     let access = access(options)?;
     let opened = match kind {
         "mutex" => Object::Mutex(Mutex::options().access(access).open(name)?),
         "event" => Object::Event(Event::options().access(access).open(name)?),
+        "job" => Object::Job(Job::options().access(access).open(name)?),
         "timer" => Object::Timer(Timer::options().access(access).open(name)?),
         _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
     };
@@ -291,6 +372,8 @@ fn close(handle: &str) -> Answer {
         Some(Object::Event(event)) => event.close(),
         Some(Object::Semaphore(semaphore)) => semaphore.close(),
         Some(Object::Timer(timer)) => timer.close(),
+        Some(Object::Job(job)) => job.close(),
+        Some(Object::Process(process)) => process.close(),
         None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
     })
 }
@@ -306,6 +389,8 @@ fn acquire(handle: &str, limit: &str) -> Answer {
         }),
         Object::Event(event) => event.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Timer(timer) => timer.wait_for(timeout(limit)?)?.map(|()| false),
+        Object::Job(job) => job.wait_for(timeout(limit)?)?.map(|()| false),
+        Object::Process(process) => process.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
@@ -342,6 +427,8 @@ fn state(handle: &str) -> Answer {
             let seen = timer.state()?;
             format!("{} {}", if seen.reset == Reset::Manual { "manual" } else { "auto" }, if seen.signaled { "set" } else { "unset" })
         }
+        Object::Job(job) => format!("manual {}", if job.wait_for(Duration::ZERO)?.is_some() { "set" } else { "unset" }),
+        Object::Process(_) => "fault a process has no state".into(),
         Object::Semaphore(semaphore) => {
             let SemaphoreState { available, maximum, robust, .. } = semaphore.state()?;
             format!("{available}/{maximum}{}", if robust { " robust" } else { "" })
@@ -366,6 +453,8 @@ macro_rules! on_handle {
             Object::Event($handle) => $call,
             Object::Semaphore($handle) => $call,
             Object::Timer($handle) => $call,
+            Object::Job($handle) => $call,
+            Object::Process(_) => unreachable!("a process has no name, and no scenario sets a flag of it"),
         }
     };
 }
@@ -419,7 +508,11 @@ fn how(abandoned: bool) -> String {
 
 /// Closes everything, so that the next scenario finds a clean process.
 fn clear() -> Answer {
-    let Held { objects, permits } = std::mem::take(&mut *held());
+    let Held { objects, permits, children } = std::mem::take(&mut *held());
+    for mut child in children.into_values() {
+        child.kill()?;
+        child.wait()?;
+    }
     permits.into_values().flatten().for_each(Permit::forget);
     drop(objects);
     Ok("ok".into())
