@@ -307,24 +307,33 @@ static pid_t pid_of(const char *name) {
 
 /* A program that sleeps; it begins once it is in the job, if there is one. */
 static byname_status start(const char *name, const byname_handle *job) {
-    int gate[2];
+    int gate[2], gone[2];
     char go;
-    if (child_count == OBJECTS || pipe2(gate, O_CLOEXEC) != 0) die("no room for a child");
+    if (child_count == OBJECTS || pipe2(gate, O_CLOEXEC) != 0 || pipe2(gone, O_CLOEXEC) != 0) die("no room for a child");
     pid_t pid = fork();
     if (pid == 0) {
         int nothing = open("/dev/null", O_RDWR);
         dup2(nothing, STDIN_FILENO);
         dup2(nothing, STDOUT_FILENO);
         close(gate[1]);
+        if (write(gone[1], "c", 1) != 1) _exit(127); /* come: a child that is killed before it has its place keeps that for a while */
         if (read(gate[0], &go, 1) == 1) execlp("sleep", "sleep", "1000", (char *)NULL);
         _exit(127);
     }
     snprintf(children[child_count].name, sizeof children[0].name, "%s", name);
     children[child_count++].pid = pid;
+    if (read(gone[0], &go, 1) != 1) die("the child does not come");
     byname_status status = job ? byname_job_assign(*job, pid) : BYNAME_OK;
     if (!BYNAME_FAILED(status) && write(gate[1], "g", 1) != 1) die("the child does not listen");
     close(gate[0]);
     close(gate[1]);
+    close(gone[1]);
+    if (read(gone[0], &go, 1) != 0) die("the child tells something"); /* it has become the program, and has nothing of ours */
+    close(gone[0]);
+    if (BYNAME_FAILED(status)) {
+        waitpid(pid, NULL, 0);
+        child_count--;
+    }
     return status;
 }
 
