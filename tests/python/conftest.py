@@ -46,7 +46,8 @@ def attached():
     """What the first call opens for good is not what a test leaves."""
     byname.Mutex().close()
     # So does the first end of a process that is told: by a thread, which stays.
-    with subprocess.Popen(["true"]) as child, byname.Process.open(child.pid) as process:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child, byname.Process.open(child.pid) as process:
+        child.stdin.close()
         process.wait()
     multiprocessing.resource_tracker.ensure_running()
     multiprocessing.forkserver.ensure_running()

@@ -220,6 +220,15 @@ class Job(Handle):
 
         Raises InvalidArgumentError where there is no such process; AccessDeniedError if it has ended, is in the job already,
         or in another one that this one is not inside of; LimitReachedError (1816), and it is killed, where the job is full.
+
+        >>> import byname, subprocess
+        >>> child = subprocess.Popen(["sleep", "1000"])
+        >>> with byname.Job(kill_on_close=True) as job:
+        ...     job.assign(child.pid)
+        ...     job.pids == [child.pid]
+        True
+        >>> child.wait()  # the last handle was closed
+        -9
         """
     def Popen(self, *args: Any, **options: Any) -> Popen[Any]:
         """A `subprocess.Popen` whose process is in the job before its program begins. It takes what that takes; a `preexec_fn` of
@@ -237,6 +246,12 @@ class Job(Handle):
         8.1, JL3, JL11).
 
         `Process.exit_code` tells `code` for all of them as long as the job is open; a parent sees the signal.
+
+        >>> import byname
+        >>> job = byname.Job()
+        >>> job.terminate(0)  # nobody is in it
+        >>> job.wait(0)
+        True
         """
     @property
     def pids(self) -> list[int]:
@@ -273,9 +288,19 @@ class Job(Handle):
     def backend(self) -> str:
         """What keeps its processes together: "cgroup2"."""
     def wait(self, timeout: _Timeout = None) -> bool:
-        """Waits until it has been terminated: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever."""
+        """Waits until it has been terminated: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+
+        >>> import byname
+        >>> byname.Job().wait(timeout=0.01)
+        False
+        """
     def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
-        """Waits without blocking the thread: True, or False when `timeout` seconds are up."""
+        """Waits without blocking the thread: True, or False when `timeout` seconds are up.
+
+        >>> import asyncio, byname
+        >>> asyncio.run(byname.Job().wait_async(timeout=0.01))
+        False
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
@@ -320,7 +345,7 @@ class JobAccounting:
         """What all of them, the dead included, have spent in programs, in seconds."""
     @property
     def system_time(self) -> float:
-        """And in the kernel."""
+        """What all of them have spent in the kernel, in seconds."""
     @property
     def memory_peak(self) -> int | None:
         """The most bytes of memory that they had together, or None where the system does not count it."""
@@ -587,7 +612,12 @@ class Process(Handle):
         >>> child.stdin.close()
         """
     def wait(self, timeout: _Timeout = None) -> bool:
-        """Waits until it has ended: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever."""
+        """Waits until it has ended: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
+
+        >>> import byname, os
+        >>> byname.Process.open(os.getpid()).wait(timeout=0.01)
+        False
+        """
     def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
         """Waits without blocking the thread: True, or False when `timeout` seconds are up.
 
