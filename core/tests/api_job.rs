@@ -158,6 +158,9 @@ fn holder(role: &str) -> Child {
 #[test]
 fn a_role_for_other_tests() {
     let Ok(role) = std::env::var("BYNAME_TEST_ROLE") else { return };
+    if role == "inside" {
+        return inside();
+    }
     let job = Job::options().kill_on_close().create("doomed").unwrap();
     let member = job.spawn(&mut sleeper()).unwrap();
     if role == "member" {
@@ -170,6 +173,34 @@ fn a_role_for_other_tests() {
         job.close().unwrap();
     }
     std::process::exit(0);
+}
+
+/// A member of a job that makes one itself.
+fn inside() {
+    let _ = std::io::stdin().read_line(&mut String::new()); // it has been assigned
+    let inner = Job::unnamed().unwrap();
+    let member = inner.spawn(&mut sleeper()).unwrap();
+    println!("\nmember {}", member.id());
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+#[test]
+fn a_job_that_a_member_makes_is_inside_its_own() {
+    let Some(outer) = job(false) else { return };
+    let mut child = holder("inside");
+    outer.assign(child.id()).unwrap();
+    child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let pid = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("member ").map(str::to_owned)).expect("a member");
+    let member = process(pid.parse().unwrap());
+    let mut expected = [child.id(), member.pid()];
+    expected.sort_unstable();
+    assert_eq!(outer.pids().unwrap(), expected);
+    assert!(outer.contains(member.pid()).unwrap());
+    outer.terminate(77).unwrap();
+    member.wait().unwrap();
+    child.wait().unwrap();
+    assert_eq!(member.exit_code().unwrap(), Some(77), "its own job has ended");
 }
 
 /// JL8, JL9: no other process has the namespace, so that the guard alone can do it.

@@ -137,8 +137,9 @@ impl HandleRef {
         let (opened, place) = self.job(right::TERMINATE)?;
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
-        kinds::annex(opened.space, opened.target)?.words[CODE].store(code_word(code));
-        job::tell_code(opened.space, &place, code);
+        let words = &kinds::annex(opened.space, opened.target)?.words;
+        words[CODE].store(code_word(code));
+        job::tell_code(opened.space, words, &place, code);
         ops::set(cx, opened.target)?; // first: the caller may be a member
         cgroup::write(&place.group, "cgroup.kill", "1").map_err(|errno| match errno {
             code::ENOENT => opened.blame(

@@ -6,7 +6,7 @@
 //!
 //! *Annex.* Word 0: flags (1: kill when the last handle is closed). 1: the kernel's number of the directory. 2: the code of the last
 //! terminate, and 2³². 3 and 4: the limits of processes and of memory, plus one; 0 is none. 5: how many processes byname has put in. 6: how many of
-//! them a limit has ended. Written under the object's lock, but 1, which its maker writes while the record is RESERVED, and 5 and 6, which are added to.
+//! them a limit has ended. 7 to 14: the numbers of jobs inside it when it was terminated, which may end with it: their processes' code is this one's. Written under the object's lock, but 1, which its maker writes while the record is RESERVED, and 5 and 6, which are added to.
 //!
 //! *Backing file.* The directories' paths, a line each, from the beginning; the byte at [`KILLS`] is flag 1 again, or 2 once the guard has ended it. Each process that has the job keeps a
 //! shared lock on the file, which the kernel ends with the process, however it ends.
@@ -26,6 +26,7 @@
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, Object};
 use crate::arena::refs::ObjectRef;
+use crate::cell::Word64;
 use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::lock::Target;
 use crate::dispatch::word::Machine;
@@ -49,6 +50,8 @@ pub(crate) const ACTIVE_LIMIT: usize = 3;
 pub(crate) const MEMORY_LIMIT: usize = 4;
 pub(crate) const TOTAL: usize = 5;
 pub(crate) const ENDED_BY_LIMIT: usize = 6;
+/// From here to the end.
+const INSIDE: usize = 7;
 
 /// Flag of word 0.
 pub(crate) const KILL_ON_CLOSE: u64 = 1;
@@ -339,23 +342,24 @@ pub(crate) fn forbids(place: &Place, of_process: &Path) -> bool {
 
 /// The code with which byname has terminated the job whose directory has that number, if it is open anywhere in the namespace.
 pub(crate) fn code_of(space: &Space, number: u64) -> Option<u32> {
-    let found = annexes(space).find(|words| number != 0 && words[NUMBER].load() == number)?;
-    kinds::process::code_in(found[CODE].load())
+    let is_it = |words: &&[Word64; ANNEX_WORDS]| words[NUMBER].load() == number || words[INSIDE..].iter().any(|word| word.load() == number);
+    annexes(space).filter(|words| number != 0 && is_it(words)).find_map(|words| kinds::process::code_in(words[CODE].load()))
 }
 
-/// The jobs inside a job that is terminated tell its code, too.
-pub(crate) fn tell_code(space: &Space, place: &Place, code: u32) {
+/// The jobs inside a job that is terminated tell its code, too, and so does it for them: for as many as it has room for.
+pub(crate) fn tell_code(space: &Space, words: &[Word64; ANNEX_WORDS], place: &Place, code: u32) {
     let numbers: Vec<u64> = cgroup::below(&place.group).iter().filter_map(|group| cgroup::number(group)).collect();
     if numbers.is_empty() {
         return;
     }
+    words[INSIDE..].iter().zip(&numbers).for_each(|(word, number)| word.store(*number));
     for words in annexes(space).filter(|words| numbers.contains(&words[NUMBER].load())) {
         words[CODE].store(kinds::process::code_word(code));
     }
 }
 
 /// The annexes of all jobs.
-fn annexes(space: &Space) -> impl Iterator<Item = &'static [crate::cell::Word64; ANNEX_WORDS]> {
+fn annexes(space: &Space) -> impl Iterator<Item = &'static [Word64; ANNEX_WORDS]> {
     let high = space.arena.high_water(crate::arena::layout::Table::Annexes);
     (0..high).filter_map(|index| {
         let annex = space.arena.annex(index).ok()?;
