@@ -527,6 +527,126 @@ private:
     }
 };
 
+/**
+ * Another process, signalled when it has ended. Contract 10.1.
+ *
+ * ```cpp
+ * auto self = byname::process::open(getpid());
+ * if (self.wait_for(0s)) return 1;
+ * ```
+ */
+class process : public object {
+public:
+    /** Opens a process of the caller's own PID namespace; BYNAME_ERR_INVALID_ARGUMENT where no process has that number. */
+    static process open(std::int64_t pid) { return open(pid, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
+    static process open(std::int64_t pid, const byname_open_options &options) {
+        process opened{closed{}};
+        check(byname_process_open(pid, &options, &opened.handle_));
+        return opened;
+    }
+
+    /** The number by which it was opened. */
+    [[nodiscard]] std::uint32_t pid() const {
+        std::uint32_t number = 0;
+        check(byname_process_pid(handle_, &number));
+        return number;
+    }
+    /** How it ended; nothing while it runs. */
+    [[nodiscard]] std::optional<std::uint32_t> exit_code() const {
+        bool running = false;
+        std::uint32_t code = 0;
+        check(byname_process_exit_code(handle_, &running, &code));
+        if (running) return std::nullopt;
+        return code;
+    }
+    /** Kills it by SIGKILL; byname tells the code from then on, its parent sees the signal. */
+    void terminate(std::uint32_t code) { check(byname_process_terminate(handle_, code)); }
+
+    /** Waits until it has ended. */
+    void wait() { check(byname_wait(handle_, BYNAME_INFINITE, nullptr)); }
+    /** Waits within the time; false when it is over. */
+    [[nodiscard]] bool wait_for(timeout time) { return check(byname_wait(handle_, time.count(), nullptr)) != BYNAME_TIMED_OUT; }
+
+private:
+    struct closed {};
+    explicit process(closed) noexcept {}
+};
+
+/**
+ * A set of processes that are limited, counted and ended together. Contract 8.
+ *
+ * ```cpp
+ * byname::job job("build", true);
+ * job.terminate(1);
+ * job.wait();
+ * ```
+ */
+class job : public object {
+public:
+    /** A job without a name, for this process and its forked children. */
+    explicit job(bool kill_on_close = false) { make(nullptr, kill_on_close); }
+    /** Makes the job, or opens it if it exists; then `kill_on_close` is ignored. */
+    explicit job(const std::string &name, bool kill_on_close = false) { make(detail::c_name(name), kill_on_close); }
+    /** The same with rights or a namespace: begin with BYNAME_JOB_OPTIONS_INIT. */
+    job(const std::string &name, const byname_job_options &options) {
+        check(byname_job_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing job; BYNAME_ERR_NOT_FOUND where there is none. */
+    static job open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
+    static job open(const std::string &name, const byname_open_options &options) {
+        job opened{closed{}};
+        check(byname_job_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    /** Puts a process into it; its later children are in it, too. */
+    void assign(std::int64_t pid) { check(byname_job_assign(handle_, pid)); }
+    /** Kills all its processes; byname tells the code for them, and the job is signalled from then on. */
+    void terminate(std::uint32_t code) { check(byname_job_terminate(handle_, code)); }
+    /** The living processes in it, and in jobs inside it. */
+    [[nodiscard]] std::vector<std::uint32_t> pids() const {
+        for (std::size_t room = 64;; room *= 2) {
+            std::vector<std::uint32_t> found(room);
+            std::size_t count = 0;
+            const byname_status status = byname_job_pids(handle_, found.data(), room, &count);
+            if (status == BYNAME_ERR_BUFFER_TOO_SMALL) continue;
+            check(status);
+            found.resize(count);
+            return found;
+        }
+    }
+    /** What it limits. */
+    [[nodiscard]] byname_job_limits limits() const {
+        byname_job_limits seen = {};
+        check(byname_job_limits_of(handle_, &seen));
+        return seen;
+    }
+    /** Sets all its limits: what is zero is lifted. */
+    void limit(const byname_job_limits &limits) { check(byname_job_limit(handle_, &limits)); }
+    /** What it has come to. */
+    [[nodiscard]] byname_job_accounting accounting() const {
+        byname_job_accounting seen = {};
+        check(byname_job_query(handle_, &seen));
+        return seen;
+    }
+
+    /** Waits until it has been terminated. */
+    void wait() { check(byname_wait(handle_, BYNAME_INFINITE, nullptr)); }
+    /** Waits within the time; false when it is over. */
+    [[nodiscard]] bool wait_for(timeout time) { return check(byname_wait(handle_, time.count(), nullptr)) != BYNAME_TIMED_OUT; }
+
+private:
+    struct closed {};
+    explicit job(closed) noexcept {}
+    void make(const char *name, bool kill_on_close) {
+        byname_job_options options = BYNAME_JOB_OPTIONS_INIT;
+        options.kill_on_close = kill_on_close;
+        check(byname_job_create(name, &options, &handle_));
+    }
+};
+
 /** One place in a wait for several objects: made from an object of any kind, which must outlive the wait's start. */
 class waitable {
 public:

@@ -182,6 +182,40 @@ static void events() {
     CHECK(throws(BYNAME_ERR_ACCESS_DENIED, 5, [&] { weak.set(); }));
 }
 
+// A program that sleeps, without anything of this one.
+static pid_t sleeping() {
+    const pid_t child = fork();
+    if (child == 0) {
+        execlp("sleep", "sleep", "1000", static_cast<char *>(nullptr));
+        _exit(127);
+    }
+    return child;
+}
+
+static void processes_and_jobs() {
+    const pid_t child = sleeping();
+    auto process = byname::process::open(child);
+    CHECK(process.pid() == static_cast<std::uint32_t>(child) && !process.exit_code() && !process.wait_for(0ns));
+    process.terminate(77);
+    process.wait();
+    CHECK(process.exit_code() == 77u);
+    waitpid(child, nullptr, 0);
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { (void)byname::process::open(0); }));
+    try {
+        byname::job job("a job", true);
+        const pid_t member = sleeping();
+        byname::job::open("a job").assign(member);
+        CHECK(job.pids() == std::vector<std::uint32_t>{static_cast<std::uint32_t>(member)} && job.limits().kill_on_close == 1);
+        CHECK(job.accounting().total_processes == 1 && !job.wait_for(0ns));
+        job.terminate(5);
+        job.wait();
+        waitpid(member, nullptr, 0);
+        CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { job.limit({0, 0, 1}); }));
+    } catch (const byname::error &e) {
+        CHECK(e.status() == BYNAME_ERR_UNSUPPORTED);
+    }
+}
+
 static void timers() {
     byname::timer manual(byname::reset_mode::manual), beat("beat", byname::reset_mode::automatic);
     auto again = byname::timer::open("beat");
@@ -290,5 +324,5 @@ static void durations() {
 }
 
 TESTS(T(standard_locks), T(locks_of_two_do_not_deadlock), T(locks_move_and_let_go_on_exceptions), T(a_condition_variable_takes_it),
-      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(semaphores), T(mappings), T(waits),
+      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(processes_and_jobs), T(semaphores), T(mappings), T(waits),
       T(names_are_whole), T(durations))

@@ -162,6 +162,8 @@ fn state(object: &Object) -> String {
         (Kind::Mutex, None) => "free".to_owned(),
         (Kind::ManualTimer | Kind::AutoTimer, _) => timer(object),
         (Kind::ManualEvent | Kind::AutoEvent, _) => if object.signalled { "set" } else { "not set" }.to_owned(),
+        (Kind::Process, _) => if object.signalled { "ended" } else { "running" }.to_owned(),
+        (Kind::Job, _) => if object.signalled { "terminated" } else { "open" }.to_owned(),
         _ => format!("{} of {} free", object.available.unwrap_or(0), object.maximum.unwrap_or(0)),
     };
     if object.abandoned {

@@ -62,12 +62,16 @@ fn code(error: std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
+#[cfg_attr(crash, track_caller)]
 pub(crate) fn make(group: &Path) -> Result<(), i32> {
+    super::crash_point();
     fs::create_dir(group).map_err(code)
 }
 
 /// Fails while a process that has not ended is in it, or a group below it.
+#[cfg_attr(crash, track_caller)]
 pub(crate) fn remove(group: &Path) -> Result<(), i32> {
+    super::crash_point();
     fs::remove_dir(group).map_err(code)
 }
 
@@ -84,7 +88,9 @@ pub(crate) fn read(group: &Path, what: &str) -> Option<String> {
     fs::read_to_string(group.join(what)).ok()
 }
 
+#[cfg_attr(crash, track_caller)]
 pub(crate) fn write(group: &Path, what: &str, text: &str) -> Result<(), i32> {
+    super::crash_point();
     let mut file = fs::OpenOptions::new().write(true).open(group.join(what)).map_err(code)?;
     file.write_all(text.as_bytes()).map_err(code)
 }
@@ -162,7 +168,9 @@ impl Hold {
     }
 
     /// Writes at an offset.
+    #[cfg_attr(crash, track_caller)]
     pub(crate) fn put(&self, bytes: &[u8], offset: u64) -> Result<(), i32> {
+        super::crash_point();
         std::os::unix::fs::FileExt::write_all_at(&self.0, bytes, offset).map_err(code)
     }
 }

@@ -6,6 +6,8 @@ use byname::engine::{Access, By, Due, HandleRef, Mode, Outcome, PendingWait, Per
 use byname::{ErrorKind, Reset, Timeout};
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -147,6 +149,36 @@ fn set_or_not(s: &Stage, timer: HandleRef) {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+const JOB: Spec = Spec::Job { kill_on_close: true };
+
+/// Makes a job that is never closed, where this user can make any.
+fn make_job(s: &Stage, name: &str, kill_on_close: bool) {
+    match s.namespace().create(Some(name), Spec::Job { kill_on_close }, Access::ALL) {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        Ok(job) => std::mem::forget(job),
+    }
+}
+
+/// The name is nobody's, no directory is left of it, and with a directory go the processes.
+fn job_is_gone(s: &Stage, name: &str) {
+    name_is_free(s, name, AUTO);
+    let file = std::fs::metadata(s.namespace().path()).unwrap();
+    let prefix = format!("byname.job.{}.{:x}.{:x}.", file.uid(), file.dev(), file.ino());
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    for place in mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4)) {
+        // A guard may still be at it.
+        while groups_below(Path::new(place)).iter().any(|group| group.file_name().unwrap().to_string_lossy().starts_with(&prefix)) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn groups_below(place: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let groups: Vec<_> = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
+    groups.iter().flat_map(|group| groups_below(group)).chain(groups.clone()).collect()
+}
+
 /// The only victim's last words: what the object's state was, as its intent vouches.
 fn says_state(s: &Stage, object: HandleRef) {
     s.last_words(move || u64::from(crash::vouched(object)));
@@ -233,6 +265,23 @@ pub const SCENARIOS: &[Scenario] = &[
     scene("create", "an unnamed manual event", 0, |s| {
         s.namespace();
         s.act(Scope::Thread, || make(s, None, MANUAL));
+        s.check(|| {});
+    })
+    .in_pairs(),
+    scene("create", "a job", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || make_job(s, "new", false));
+        s.check(|| job_is_gone(s, "new"));
+    })
+    .in_pairs(),
+    scene("create", "a job that kills, with its guard", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || make_job(s, "new", true));
+        s.check(|| job_is_gone(s, "new"));
+    }),
+    scene("create", "a process", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || std::mem::forget(s.namespace().open_process(std::process::id().into(), Access::ALL)));
         s.check(|| {});
     })
     .in_pairs(),
@@ -329,6 +378,16 @@ pub const SCENARIOS: &[Scenario] = &[
         s.check(|| name_is_free(s, LONG_NAME, AUTO));
     })
     .in_pairs(),
+    scene("close", "the only handle of a job that kills", 0, |s| {
+        s.namespace();
+        let made = s.is(Role::Victim).then(|| s.namespace().create(Some("new"), JOB, Access::ALL));
+        let job = made.and_then(Result::ok); // where there are no jobs nothing is closed
+        if let Some(job) = &job {
+            job.spawn(std::process::Command::new("sleep").arg("1000")).unwrap();
+        }
+        s.act(Scope::Thread, || drop(job));
+        s.check(|| job_is_gone(s, "new"));
+    }),
     scene("close", "one of two handles of an event", 0, |s| {
         let event = s.object("e", AUTO);
         s.act(Scope::Thread, || s.close_all());
