@@ -1,6 +1,7 @@
 // Boost.Interprocess, a rival of several rows, behind the C interface of boost.h. An exception ends the program.
 #include "boost.h"
 
+#include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/interprocess/sync/named_mutex.hpp>
 #include <boost/interprocess/sync/named_recursive_mutex.hpp>
 #include <boost/interprocess/sync/named_semaphore.hpp>
@@ -12,6 +13,7 @@ using namespace boost::interprocess;
 static std::unique_ptr<named_mutex> mutex;
 static std::unique_ptr<named_recursive_mutex> recursive;
 static std::unique_ptr<named_semaphore> semaphore;
+static std::unique_ptr<message_queue> queue;
 
 static std::string part(const char *name, const char *kind) { return std::string(name) + "-" + kind; }
 
@@ -33,6 +35,19 @@ void boost_recursive_lock(void) { recursive->lock(); }
 void boost_recursive_unlock(void) { recursive->unlock(); }
 void boost_semaphore_post(void) { semaphore->post(); }
 void boost_semaphore_wait(void) { semaphore->wait(); }
+
+void boost_queue_open(const char *name, size_t places, size_t size) {
+    queue = std::make_unique<message_queue>(open_or_create, name, places, size);
+}
+
+void boost_queue_remove(const char *name) { message_queue::remove(name); }
+void boost_queue_send(const void *message, size_t size) { queue->send(message, size, 0); }
+
+void boost_queue_receive(void *message, size_t size) {
+    message_queue::size_type received;
+    unsigned priority;
+    queue->receive(message, size, received, priority);
+}
 
 void boost_make(const char *name) { named_mutex made(create_only, name); }
 void boost_open_and_close(const char *name) { named_mutex opened(open_only, name); }

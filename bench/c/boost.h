@@ -2,6 +2,8 @@
 #ifndef BYNAME_BENCH_BOOST_H
 #define BYNAME_BENCH_BOOST_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -16,6 +18,12 @@ void boost_recursive_lock(void);
 void boost_recursive_unlock(void);
 void boost_semaphore_post(void);
 void boost_semaphore_wait(void);
+
+/* A message_queue: opened or made, of so many messages of that size. */
+void boost_queue_open(const char *name, size_t places, size_t size);
+void boost_queue_remove(const char *name);
+void boost_queue_send(const void *message, size_t size);
+void boost_queue_receive(void *message, size_t size);
 
 /* A named_mutex: its whole life; opened and closed where it exists. */
 void boost_make_and_remove(const char *name);

@@ -59,6 +59,12 @@ impl Ticket {
         Box::new(move || mailbox.deliver(number))
     }
 
+    /// The same for what may ring more than once.
+    pub(crate) fn bell_for_ever(&self) -> Box<dyn FnMut() + Send> {
+        let (mailbox, number) = (Arc::clone(&self.mailbox), self.number);
+        Box::new(move || mailbox.deliver(number))
+    }
+
     /// What a coroutine yields to sleep until the bell rings: a future of the running loop.
     pub(crate) fn sleep(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let future = running_loop(py)?.call_method0("create_future")?;

@@ -42,6 +42,11 @@ parameters! {
     initial: "initial" = count -> i64;
     maximum: "maximum" = count -> i64;
     n: "n" = count -> i64;
+    alert: "alert" = flag -> bool;
+    allow_broken: "allow_broken" = flag -> bool;
+    precommit: "precommit" = flag -> bool;
+    max_messages: "max_messages" = number -> u32;
+    max_size: "max_size" = number -> u32;
     access: "access" = mask -> Access;
     size: "size" = bytes -> u64;
     offset: "offset" = bytes -> u64;
@@ -96,6 +101,23 @@ fn mask(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Access> {
         let py = value.py();
         if error.is_instance_of::<PyOverflowError>(py) {
             Err(Error::invalid_argument(format!("{what} is {}; it must be a mask of 32 bits", value.str()?))).or_raise()
+        } else if error.is_instance_of::<PyTypeError>(py) {
+            Err(PyTypeError::new_err(format!("{what} must be an int, not {}", type_name(value))))
+        } else {
+            Err(error)
+        }
+    })
+}
+
+/// A number that is not negative; what it may be is the core's to say.
+fn number(what: &str, value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    if value.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err(format!("{what} must be an int, not bool")));
+    }
+    value.extract::<u32>().or_else(|error| {
+        let py = value.py();
+        if error.is_instance_of::<PyOverflowError>(py) {
+            Err(Error::invalid_argument(format!("{what} is {}, which is far out of range", value.str()?))).or_raise()
         } else if error.is_instance_of::<PyTypeError>(py) {
             Err(PyTypeError::new_err(format!("{what} must be an int, not {}", type_name(value))))
         } else {

@@ -16,11 +16,11 @@ use crate::error::{OrRaise, warn};
 use crate::grant::Grant;
 use crate::handle::Handle;
 use crate::wait::WaitResult;
-use byname::Timeout;
-use byname::engine::{self, By, HandleRef, Mode, Outcome, PendingWait, Satisfied};
+use byname::engine::{self, By, HandleRef, Message, MessageNotify, Mode, Outcome, PendingMessage, PendingWait, Satisfied};
+use byname::{Error, Timeout};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyTraceback, PyWeakrefReference};
+use pyo3::types::{PyBytes, PyTraceback, PyWeakrefReference};
 use std::sync::{Mutex, PoisonError};
 
 /// The owner of what asynchronous waits take: the grant, remembering the loop's thread, whose blocking calls must not
@@ -33,15 +33,78 @@ pub(crate) struct Request {
     pub objects: Vec<Py<Handle>>,
     pub mode: Mode,
     pub timeout: Timeout,
+    /// The one object is an end of a queue, and this is what shall be done there.
+    pub message: Option<Moving>,
+}
+
+/// A message that is to be moved.
+pub(crate) enum Moving {
+    Put { data: Mutex<Vec<u8>>, alert: bool },
+    Get,
+}
+
+/// What goes on.
+enum Pending {
+    Wait(PendingWait),
+    Message(PendingMessage, MessageNotify),
+}
+
+/// How it went.
+enum Ended {
+    Wait(Outcome<Satisfied>),
+    Message(Outcome<Message>),
+}
+
+impl Pending {
+    fn poll(&self) -> Option<byname::Result<Ended>> {
+        match self {
+            Pending::Wait(wait) => Some(wait.poll()?.map(Ended::Wait)),
+            Pending::Message(message, _) => Some(message.poll()?.map(Ended::Message)),
+        }
+    }
+
+    fn set_bell(&self, ticket: &Ticket) {
+        match self {
+            Pending::Wait(wait) => wait.set_notify(ticket.bell()),
+            Pending::Message(_, notify) => notify.set(ticket.bell_for_ever()),
+        }
+    }
 }
 
 impl Request {
     pub(crate) fn one(object: &Bound<'_, Handle>, timeout: Timeout) -> Request {
-        Request { signal: None, objects: vec![object.clone().unbind()], mode: Mode::Any, timeout }
+        Request { signal: None, objects: vec![object.clone().unbind()], mode: Mode::Any, timeout, message: None }
+    }
+
+    /// A message through an end of a queue.
+    pub(crate) fn message(end: &Bound<'_, Handle>, message: Moving, timeout: Timeout) -> Request {
+        Request { message: Some(message), ..Request::one(end, timeout) }
     }
 
     /// Begins the wait. The bell comes later, if the wait does not end at once.
-    fn start(&self) -> byname::Result<PendingWait> {
+    fn start(&self) -> byname::Result<Pending> {
+        match &self.message {
+            None => self.start_wait().map(Pending::Wait),
+            Some(message) => self.start_message(message),
+        }
+    }
+
+    fn start_message(&self, message: &Moving) -> byname::Result<Pending> {
+        let Some(end) = self.objects.first().map(|object| object.get().inner()) else {
+            return Err(Error::invalid_argument("no queue"));
+        };
+        let notify = MessageNotify::new(Box::new(|| ()));
+        let pending = match message {
+            Moving::Put { data, alert } => {
+                let data = std::mem::take(&mut *data.lock().unwrap_or_else(PoisonError::into_inner));
+                engine::start_send(end, data, *alert, self.timeout, notify.clone())
+            }
+            Moving::Get => engine::start_receive(end, self.timeout, notify.clone()),
+        };
+        Ok(Pending::Message(pending?, notify))
+    }
+
+    fn start_wait(&self) -> byname::Result<PendingWait> {
         let objects: Vec<HandleRef> = self.objects.iter().map(|object| object.get().inner()).collect();
         let silent = Box::new(|| ());
         match (&self.signal, objects.as_slice()) {
@@ -59,6 +122,10 @@ pub(crate) enum Answer {
     Flag,
     /// A WaitResult, or None.
     Result,
+    /// The bytes, or None.
+    Bytes,
+    /// The bytes and whether they came as an alert, or None.
+    Message,
     /// A Grant, which the handle remembers until this task leaves its bracket.
     Bracket(Option<Py<PyWeakrefReference>>),
 }
@@ -66,7 +133,7 @@ pub(crate) enum Answer {
 enum State {
     Fresh,
     Ready(Py<PyAny>),
-    Waiting(PendingWait, Ticket),
+    Waiting(Pending, Ticket),
     Running,
     Over,
 }
@@ -87,7 +154,7 @@ impl Coroutine {
 
     /// One that returns `value` when awaited.
     pub(crate) fn ready(name: &'static str, value: Py<PyAny>) -> Coroutine {
-        let nothing = Request { signal: None, objects: Vec::new(), mode: Mode::Any, timeout: Timeout::ZERO };
+        let nothing = Request { signal: None, objects: Vec::new(), mode: Mode::Any, timeout: Timeout::ZERO, message: None };
         Coroutine { name, request: nothing, answer: Answer::Flag, state: Mutex::new(State::Ready(value)) }
     }
 
@@ -132,31 +199,31 @@ impl Coroutine {
     }
 
     /// Starts the wait. `Err` is the end: an error, or StopIteration with the value where nothing had to be waited for.
-    fn begin(&self, py: Python<'_>) -> Result<(PendingWait, Ticket), PyErr> {
+    fn begin(&self, py: Python<'_>) -> Result<(Pending, Ticket), PyErr> {
         let wait = self.request.start().or_raise()?;
         if let Some(outcome) = wait.poll() {
             return Err(self.finish(py, outcome));
         }
         let ticket = Ticket::take(py)?;
-        wait.set_notify(ticket.bell());
+        wait.set_bell(&ticket);
         Ok((wait, ticket))
     }
 
     /// How the coroutine ends: StopIteration with the value, or the error.
-    fn finish(&self, py: Python<'_>, outcome: byname::Result<Outcome<Satisfied>>) -> PyErr {
+    fn finish(&self, py: Python<'_>, outcome: byname::Result<Ended>) -> PyErr {
         match self.value(py, outcome) {
             Ok(value) => PyStopIteration::new_err((value,)),
             Err(error) => error,
         }
     }
 
-    fn value(&self, py: Python<'_>, outcome: byname::Result<Outcome<Satisfied>>) -> PyResult<Py<PyAny>> {
+    fn value(&self, py: Python<'_>, outcome: byname::Result<Ended>) -> PyResult<Py<PyAny>> {
         let satisfied = match outcome.or_raise()? {
-            Outcome::Got(satisfied) => Some(satisfied),
-            Outcome::TimedOut => None,
-            Outcome::Interrupted => return Err(PyErr::from_type(py.import("asyncio")?.getattr("CancelledError")?.cast_into()?, ())),
+            Ended::Message(outcome) => return self.moved(py, in_time(py, outcome)?),
+            Ended::Wait(outcome) => in_time(py, outcome)?,
         };
         match &self.answer {
+            Answer::Bytes | Answer::Message => Ok(py.None()),
             Answer::Flag => Ok(satisfied.is_some().into_pyobject(py)?.to_owned().into_any().unbind()),
             Answer::Result => match satisfied {
                 Some(satisfied) => Ok(Py::new(py, WaitResult::new(py, satisfied, &self.request.objects, BY)?)?.into_any()),
@@ -171,6 +238,27 @@ impl Coroutine {
                 Ok(grant.into_any())
             }
         }
+    }
+}
+
+impl Coroutine {
+    /// What a message comes to.
+    fn moved(&self, py: Python<'_>, message: Option<Message>) -> PyResult<Py<PyAny>> {
+        Ok(match (&self.answer, message) {
+            (Answer::Bytes, Some(Message { data, .. })) => PyBytes::new(py, &data).into_any().unbind(),
+            (Answer::Message, Some(Message { data, alert })) => (PyBytes::new(py, &data), alert).into_pyobject(py)?.into_any().unbind(),
+            (Answer::Bytes | Answer::Message, None) => py.None(),
+            (_, message) => message.is_some().into_pyobject(py)?.to_owned().into_any().unbind(),
+        })
+    }
+}
+
+/// What came of it; `None` when the time was up.
+fn in_time<T>(py: Python<'_>, outcome: Outcome<T>) -> PyResult<Option<T>> {
+    match outcome {
+        Outcome::Got(got) => Ok(Some(got)),
+        Outcome::TimedOut => Ok(None),
+        Outcome::Interrupted => Err(PyErr::from_type(py.import("asyncio")?.getattr("CancelledError")?.cast_into()?, ())),
     }
 }
 

@@ -23,6 +23,7 @@ mod mutex;
 mod namespace;
 mod process;
 mod processes;
+mod queue;
 mod semaphore;
 mod state;
 mod time;
@@ -56,6 +57,8 @@ mod _byname {
     use crate::process::leave_sigbus_alone;
     #[pymodule_export]
     use crate::processes::Process;
+    #[pymodule_export]
+    use crate::queue::{Queue, QueueInfo};
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]

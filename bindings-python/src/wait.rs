@@ -217,7 +217,7 @@ fn wait(objs: &Bound<'_, PyAny>, mode: Mode, timeout: Option<&Bound<'_, PyAny>>)
 }
 
 fn later(name: &'static str, objs: &Bound<'_, PyAny>, mode: Mode, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {
-    let request = Request { signal: None, objects: handles(objs)?, mode, timeout: time::timeout(timeout)? };
+    let request = Request { signal: None, objects: handles(objs)?, mode, timeout: time::timeout(timeout)?, message: None };
     Ok(Coroutine::new(name, request, Answer::Result))
 }
 

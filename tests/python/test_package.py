@@ -17,9 +17,9 @@ ERRORS = [value for value in vars(byname).values() if isinstance(value, type) an
 
 
 def test_names():
-    kinds = {"Mutex", "Event", "Semaphore", "Timer", "Process", "Job", "Mapping"}
+    kinds = {"Mutex", "Event", "Semaphore", "Timer", "Process", "Job", "Mapping", "Queue"}
     waits = {"wait_any", "wait_all", "signal_and_wait"}
-    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "View", "Change", "JobAccounting", "JobLimits"}
+    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "View", "Change", "JobAccounting", "JobLimits", "QueueInfo"}
     others |= {"MutexState", "EventState", "SemaphoreState", "TimerState", "MappingState"}
     expected = kinds | waits | {"leave_sigbus_alone"} | {f"{wait}_async" for wait in waits} | others | {error.__name__ for error in ERRORS}
     assert set(byname.__all__) == expected

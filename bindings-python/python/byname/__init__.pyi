@@ -17,6 +17,8 @@ __all__ = [
     "Mapping",
     "Mutex",
     "Namespace",
+    "Queue",
+    "QueueInfo",
     "Semaphore",
     "View",
     "EventState",
@@ -1125,6 +1127,144 @@ class SemaphoreState:
     @property
     def robust(self) -> bool:
         """Whether the units of the dead come back."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+class Queue(Handle):
+    """A message queue that processes share by name: messages of bytes, in order, each to one reader.
+
+    `max_messages` is how many it holds (0: as many as memory does), `max_size` the largest in bytes, up to 64 MiB. `mode` is which ends
+    this object has: "r" gets, "w" puts, "rw" both. `Queue(name, …)` makes it, or opens it if it exists: `created` tells; then max_size must be the same.
+
+    Unless `allow_broken`, a queue that has had both ends and loses the last of one is broken for good, also by the death of a process: its
+    messages are gone, its name is free, and its other ends raise DisconnectedError. `precommit=False` reserves memory only when it is written.
+    As an object of a wait it is signalled while a message can be got, in mode "w" while there is room; a wait takes nothing. `with` closes it.
+
+    >>> import byname
+    >>> with byname.Queue("jobs", max_messages=16, max_size=1024) as jobs:
+    ...     jobs.put(b"first"), jobs.put(b"urgent", alert=True)
+    ...     jobs.get(), jobs.get(), jobs.get(timeout=0)
+    (True, True)
+    (b'urgent', b'first', None)
+    """
+    def __new__(
+        cls,
+        name: str | None = None,
+        max_messages: int = 0,
+        max_size: int = 4096,
+        mode: str = "rw",
+        allow_broken: bool = False,
+        *,
+        precommit: bool = True,
+        namespace: Namespace | None = None,
+    ) -> Self: ...
+    @staticmethod
+    def open(name: str | None, mode: str = "rw", *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Queue:
+        """Opens an existing queue, whatever its numbers are; raises NotFoundError if there is none of that name.
+
+        >>> import byname
+        >>> with byname.Queue("jobs", max_size=8) as made, byname.Queue.open("jobs", mode="w") as found:
+        ...     found.put(b"hello"), made.get()
+        (True, b'hello')
+        """
+    def put(self, data: bytes | bytearray | memoryview, timeout: _Timeout = None, alert: bool = False) -> bool:
+        """Puts a message (bytes, bytearray, memoryview, …); waits while the queue is full. True, or False when `timeout` seconds are up.
+
+        An `alert` is got before all others, if none is pending. Raises DisconnectedError without a reader, MessageTooLongError, NoSpaceError;
+        InvalidArgumentError for an empty message. Contract 9.4, 9.6.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.put(b"one"), queue.put(b"two", timeout=0.01)
+        (True, False)
+        """
+    def get(self, timeout: _Timeout = None) -> bytes | None:
+        """Gets the next message, a pending alert or the oldest, as bytes; waits for one. None when `timeout` seconds are up.
+
+        Raises DisconnectedError without a writer. Contract 9.4.
+
+        >>> import byname
+        >>> byname.Queue(max_messages=1, max_size=8).get(timeout=0.01) is None
+        True
+        """
+    def get_message(self, timeout: _Timeout = None) -> tuple[bytes, bool] | None:
+        """Gets the next message as `get` does, and whether it came as an alert: (bytes, bool), or None.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.put(b"stop", alert=True), queue.get_message()
+        (True, (b'stop', True))
+        """
+    def put_async(
+        self, data: bytes | bytearray | memoryview, timeout: _Timeout = None, alert: bool = False
+    ) -> Coroutine[Any, Any, bool]:
+        """Puts a message without blocking the thread; as `put`. A cancelled one is not sent.
+
+        >>> import asyncio, byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> asyncio.run(asyncio.wait_for(queue.put_async(b"hello"), timeout=5))
+        True
+        """
+    def get_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bytes | None]:
+        """Gets the next message without blocking the thread; as `get`. A cancelled one takes no message.
+
+        >>> import asyncio, byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.put(b"hello"), asyncio.run(asyncio.wait_for(queue.get_async(), timeout=5))
+        (True, b'hello')
+        """
+    def get_message_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, tuple[bytes, bool] | None]:
+        """Gets the next message as `get_message` does, without blocking the thread."""
+    def info(self) -> QueueInfo:
+        """The queue's numbers at one instant, as a QueueInfo. Raises DisconnectedError where it is broken."""
+    @property
+    def writable(self) -> Queue:
+        """Its writing end, for waits: signalled while there is room.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> byname.wait_any([queue, queue.writable]).index
+        1
+        """
+    @property
+    def mode(self) -> str:
+        """Which ends it has: "r", "w" or "rw"."""
+    def close(self) -> None:
+        """Closes its ends; every later use raises ClosedError, closing again does nothing."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class QueueInfo:
+    """A queue's numbers at one instant.
+
+    >>> import byname
+    >>> byname.Queue(max_messages=2, max_size=8).info()
+    QueueInfo(max_messages=2, max_size=8, messages=0, most_messages=0, readers=1, writers=1, allow_broken=False, precommit=True)
+    """
+    @property
+    def max_messages(self) -> int:
+        """How many messages it can hold; 0: as many as memory does."""
+    @property
+    def max_size(self) -> int:
+        """The largest message in bytes."""
+    @property
+    def messages(self) -> int:
+        """Messages that wait; a pending alert does not count."""
+    @property
+    def most_messages(self) -> int:
+        """The most that ever waited."""
+    @property
+    def readers(self) -> int:
+        """Open reading ends, of all processes."""
+    @property
+    def writers(self) -> int:
+        """Open writing ends."""
+    @property
+    def allow_broken(self) -> bool:
+        """Whether its ends may come and go."""
+    @property
+    def precommit(self) -> bool:
+        """Whether its memory was reserved when it was made."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final

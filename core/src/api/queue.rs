@@ -1049,7 +1049,7 @@ impl Moving {
             let waker = waker.lock().clone();
             waker.iter().for_each(Waker::wake_by_ref);
         };
-        let notify: MessageNotify = Arc::new(Mutex::new(Box::new(wake)));
+        let notify = MessageNotify::new(Box::new(wake));
         match self.data.take() {
             Some(data) => engine::start_send(self.handle, data, false, Timeout::INFINITE, notify),
             None if self.sends => Err(Error::closed()),

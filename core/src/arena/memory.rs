@@ -92,6 +92,7 @@ impl Memory {
         self.lost.get().is_some_and(|word| word.load(Ordering::Acquire) != 0)
     }
 
+    #[inline]
     fn address(&self, offset: u64, len: u64) -> Option<usize> {
         let end = offset.checked_add(len)?;
         (end <= self.len.load(Ordering::Relaxed)).then(|| (self.address.load(Ordering::Relaxed) + offset) as usize)
@@ -165,6 +166,7 @@ impl Default for Memories {
 }
 
 impl Memories {
+    #[inline]
     fn place(&self, annex: u32) -> Option<&Place<Memory>> {
         let chunk = self.shelf.get(annex as usize / CHUNK)?;
         Some(&chunk.get()?[annex as usize % CHUNK])

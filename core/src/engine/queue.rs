@@ -2,7 +2,7 @@
 
 use super::{Access, Handle, HandleRef, Interrupt, Kind, Mode, Namespace, Outcome, PendingWait, another, begin, prefix, wrong_kind};
 use crate::arena::refs::ProcessRef;
-use crate::cell::private::{AtomicBool, Ordering};
+use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
 use crate::dispatch::lock::{self, Target};
 use crate::dispatch::wait::{self, Ended, Request};
 use crate::dispatch::word::{Family, Machine};
@@ -14,6 +14,7 @@ use crate::name;
 use crate::owner;
 use crate::space::{Cx, Space};
 use crate::sys::clock::{self, Deadline};
+use crate::sys::process;
 use crate::timeout::Timeout;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -224,6 +225,7 @@ impl HandleRef {
         mut attempt: impl FnMut(Cx, Target) -> Result<Option<T>>,
     ) -> Result<Outcome<T>> {
         let deadline = Deadline::after(timeout);
+        let mut yields = Yields::default();
         loop {
             let opened = self.end(end)?;
             let cx = owner::current(opened.space)?;
@@ -238,6 +240,9 @@ impl HandleRef {
                 cx.space.watches.calm(cx, opened.target);
                 return Ok(Outcome::TimedOut);
             }
+            if yields.give_way(cx, opened.target) {
+                continue;
+            }
             let targets = [Target { machine: end.caller(), ..opened.target }];
             let belt = deadline.min(Deadline::at(clock::now() + BELT_NS));
             let request = Request { targets: &targets, all: false, owner: cx.op, deadline: belt, poll: false };
@@ -246,6 +251,40 @@ impl HandleRef {
                 return Ok(Outcome::Interrupted);
             }
         }
+    }
+}
+
+/// Giving the processor away before going to sleep. Where both ends run on one core, the other one then fills or empties the queue in one go, and
+/// neither is put to sleep or woken. Where that was in vain it is not tried for a while: who yields beside a busy program gets the core back late.
+#[derive(Default)]
+struct Yields {
+    yielded: bool,
+}
+
+/// Blocked calls of this process that shall not yield; and how often in a row it was in vain.
+static RESTING: AtomicU32 = AtomicU32::new(0);
+static VAIN: AtomicU32 = AtomicU32::new(0);
+
+impl Yields {
+    /// True: look again.
+    fn give_way(&mut self, cx: Cx, target: Target) -> bool {
+        if !self.yielded {
+            self.yielded = true;
+            if RESTING.load(Ordering::Relaxed) > 0 {
+                RESTING.fetch_sub(1, Ordering::Relaxed);
+                return false;
+            }
+            process::yield_now();
+            if target.word().state().signalled(target.machine) {
+                VAIN.store(0, Ordering::Relaxed);
+                return true;
+            }
+            let vain = VAIN.load(Ordering::Relaxed).min(9) + 1;
+            VAIN.store(vain, Ordering::Relaxed);
+            RESTING.store(1 << vain, Ordering::Relaxed);
+            return cx.space.check().is_err();
+        }
+        false
     }
 }
 
@@ -442,7 +481,27 @@ impl Taken {
 // --- without a thread
 
 /// Called by the keeper's thread whenever a [`PendingMessage`] is worth polling.
-pub type Notify = Arc<Mutex<Box<dyn FnMut() + Send>>>;
+#[derive(Clone)]
+pub struct Notify(Arc<Mutex<Box<dyn FnMut() + Send>>>);
+
+impl std::fmt::Debug for Notify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Notify")
+    }
+}
+
+impl Notify {
+    /// It calls `f`, which should not block.
+    pub fn new(f: Box<dyn FnMut() + Send>) -> Notify {
+        Notify(Arc::new(Mutex::new(f)))
+    }
+
+    /// It calls `f` from now on. A poll afterwards that finds nothing means that `f` will be called.
+    pub fn set(&self, f: Box<dyn FnMut() + Send>) {
+        let old = std::mem::replace(&mut *self.0.lock(), f);
+        drop(old); // outside the lock: it may own anything
+    }
+}
 
 enum Work {
     Send { data: Vec<u8>, alert: bool },
@@ -553,7 +612,7 @@ impl PendingMessage {
             let left = self.deadline.nanos().map_or(ASYNC_BELT_NS, |at| at.saturating_sub(now).clamp(1, ASYNC_BELT_NS));
             let notify = self.notify.clone();
             let targets = vec![Target { machine: self.end.caller(), ..opened.target }];
-            *wait = Some(begin(cx, targets, Mode::Any, false, Timeout::saturating(left), Box::new(move || (notify.lock())()))?);
+            *wait = Some(begin(cx, targets, Mode::Any, false, Timeout::saturating(left), Box::new(move || (notify.0.lock())()))?);
         }
     }
 

@@ -181,15 +181,18 @@ impl Shape {
         self.data_at + (u64::from(self.slots) + 1) * self.stride
     }
 
+    #[inline]
     fn precommits(&self) -> bool {
         self.flags & NOPRECOMMIT == 0
     }
 
     /// Whether the slot's stretch is reserved by itself.
+    #[inline]
     fn is_apart(&self, slot: u32) -> bool {
         self.stride >= LARGE || slot == self.slots
     }
 
+    #[inline]
     fn data(&self, slot: u32) -> u64 {
         self.data_at + u64::from(slot) * self.stride
     }
@@ -294,6 +297,7 @@ impl Deref for Mapped<'_> {
     }
 }
 
+#[inline]
 fn annex(space: &Space, target: Target) -> Result<(u32, &'static [Word64; ANNEX_WORDS])> {
     let index = target.record.annex.load().checked_sub(1).ok_or_else(|| space.arena.corrupted("a queue without an annex"))?;
     Ok((index, &space.arena.annex(index)?.words))
@@ -358,19 +362,23 @@ struct Messages<'a> {
     shape: Shape,
 }
 
+#[inline(always)]
 fn low(word: &Word64) -> u32 {
     word.load() as u32
 }
 
+#[inline(always)]
 fn high(word: &Word64) -> u32 {
     (word.load() >> 32) as u32
 }
 
+#[inline(always)]
 fn pair(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
 impl<'a> Messages<'a> {
+    #[inline]
     fn new(space: &'static Space, target: Target, memory: &'a Memory) -> Result<Messages<'a>> {
         let (_, words) = annex(space, target)?;
         Ok(Messages { space, at: target.at, memory, words, shape: Shape::of_notes(memory) })
@@ -402,19 +410,23 @@ impl<'a> Messages<'a> {
         slot.ok_or_else(|| self.damaged("a slot beyond the last"))
     }
 
+    #[inline]
     fn alert(&self) -> u32 {
         self.shape.slots
     }
 
+    #[inline]
     fn flags(&self) -> u64 {
         self.words[FLAGS].load()
     }
 
+    #[inline]
     fn has_alert(&self) -> Result<bool> {
         Ok(state::tag(self.slot(self.alert())?.state.load()) == state::READY)
     }
 
     /// How many more slots may be taken.
+    #[inline]
     fn places(&self) -> u32 {
         match self.shape.max_messages {
             0 => u32::MAX,
@@ -541,6 +553,7 @@ impl<'a> Messages<'a> {
         Ok(())
     }
 
+    #[inline]
     fn is_superfluous(&self, index: u32, slot: &Slot) -> bool {
         let backed = u64::from(slot.backed.load());
         !self.shape.precommits()
