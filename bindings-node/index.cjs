@@ -8,6 +8,7 @@ const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
 const { Namespace, leaveSigbusAlone, usage } = require('./lib/namespace.cjs')
 const { Job } = require('./lib/job.cjs')
 const { Process } = require('./lib/process.cjs')
+const { Queue } = require('./lib/queue.cjs')
 const { Timer } = require('./lib/timer.cjs')
 const { WaitResult, signalAndWait, signalAndWaitSync, waitAll, waitAllSync, waitAny, waitAnySync } = require('./lib/waits.cjs')
 
@@ -20,6 +21,7 @@ module.exports = {
   Mutex,
   Namespace,
   Process,
+  Queue,
   Semaphore,
   Timer,
   WaitResult,

@@ -280,6 +280,113 @@ export class Event extends Handle {
   waitSync(options?: TimeoutOptions): boolean
 }
 
+/** Which ends of a queue, and where. */
+export interface QueueOpenOptions {
+  /** The namespace of the name; this user's local one by default. */
+  namespace?: Namespace | undefined
+  /** The ends of this object: `r` gets, `w` puts, `rw` both (the default). */
+  mode?: 'r' | 'w' | 'rw' | undefined
+}
+
+/** A message, and whether it came as an alert. */
+export interface QueueMessage {
+  /** Its bytes, a copy. */
+  data: Buffer
+  /** Whether it was put with `alert`, and none was pending. */
+  alert: boolean
+}
+
+/** A queue's numbers at one instant. */
+export interface QueueInfo {
+  /** How many messages it can hold; 0: as many as memory does. */
+  maxMessages: number
+  /** The largest message in bytes. */
+  maxSize: number
+  /** Messages that wait; a pending alert does not count. */
+  messages: number
+  /** The most that ever waited. */
+  mostMessages: number
+  /** Open reading ends, of all processes. */
+  readers: number
+  /** Open writing ends, of all processes. */
+  writers: number
+  /** Whether its ends may come and go. */
+  allowBroken: boolean
+  /** Whether its memory was reserved when it was made. */
+  precommit: boolean
+}
+
+/**
+ * A message queue: messages of bytes, in order, each to one reader (contract 9).
+ *
+ * Unless `allowBroken`, a queue that has had both ends and loses the last of one is broken for good, also by the death of a process: its
+ * messages are gone, its name is free, and its other ends throw `ERR_BYNAME_DISCONNECTED`. As an object of a wait it is signalled while a
+ * message can be got; {@link writable} while there is room; a wait takes nothing. `for await` gets messages until the queue is disconnected.
+ *
+ * ```js
+ * import { Queue } from 'byname'
+ *
+ * const jobs = new Queue('jobs', { maxMessages: 16, maxSize: 1024 })
+ * await jobs.put(Buffer.from('resize image 7'))
+ * const job = await jobs.get({ timeout: 5000 })
+ * console.log(job?.toString() ?? 'nothing to do')
+ * ```
+ */
+export class Queue extends Handle implements AsyncIterable<Buffer> {
+  /**
+   * Makes the queue `name`, or opens it if it exists; then the numbers say nothing, but `maxSize` must be the same. Throws as that of
+   * {@link Mutex}, and `ERR_BYNAME_INVALID_ARGUMENT` for numbers out of range, `ERR_BYNAME_NO_SPACE` where memory is short.
+   *
+   * @param options.maxMessages how many it holds; 0, the default: as many as memory does
+   * @param options.maxSize the largest message in bytes, up to 64 MiB; 4096 by default
+   * @param options.allowBroken lets its ends come and go
+   * @param options.precommit reserves its memory at once, the default where there is a limit
+   */
+  constructor(
+    name?: string | null,
+    options?: QueueOpenOptions & {
+      maxMessages?: number | undefined
+      maxSize?: number | undefined
+      allowBroken?: boolean | undefined
+      precommit?: boolean | undefined
+    },
+  )
+  /** Opens an existing queue, whatever its numbers are; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: QueueOpenOptions): Queue
+  /** Which ends it has. */
+  readonly mode: 'r' | 'w' | 'rw'
+  /** Its writing end, for waits: signalled while there is room. (Of mode `r`, itself.) */
+  readonly writable: Queue
+  /**
+   * Puts a message, without blocking the thread; waits while the queue is full. The bytes are copied at once.
+   *
+   * @param options.alert is got before all others, if no other is pending (contract 9.6)
+   * @returns `false` after the time-out
+   * @throws (rejects) `ERR_BYNAME_DISCONNECTED` without a reader, `ERR_BYNAME_MESSAGE_TOO_LONG`, `ERR_BYNAME_NO_SPACE`,
+   * `ERR_BYNAME_INVALID_ARGUMENT` for an empty message
+   */
+  put(data: ArrayBufferView | ArrayBufferLike, options?: WaitOptions & { alert?: boolean | undefined }): Promise<boolean>
+  /** As {@link put}, blocking the thread. */
+  putSync(data: ArrayBufferView | ArrayBufferLike, options?: TimeoutOptions & { alert?: boolean | undefined }): boolean
+  /**
+   * Gets the next message, a pending alert or the oldest, without blocking the thread; waits for one.
+   *
+   * @returns `null` after the time-out
+   * @throws (rejects) `ERR_BYNAME_DISCONNECTED` without a writer
+   */
+  get(options?: WaitOptions): Promise<Buffer | null>
+  /** As {@link get}, blocking the thread. */
+  getSync(options?: TimeoutOptions): Buffer | null
+  /** As {@link get}, and tells whether it came as an alert. */
+  getMessage(options?: WaitOptions): Promise<QueueMessage | null>
+  /** As {@link getMessage}, blocking the thread. */
+  getMessageSync(options?: TimeoutOptions): QueueMessage | null
+  /** Gets messages until the queue is disconnected. */
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined>
+  /** Its numbers at one instant; throws `ERR_BYNAME_DISCONNECTED` where it is broken. */
+  info(): QueueInfo
+}
+
 /**
  * Another process, of which nothing is known but that it ends some day (contract 10.1). {@link Process.open} makes one.
  *

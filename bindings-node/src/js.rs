@@ -186,6 +186,28 @@ impl<'s> Js<'s> {
     }
 }
 
+impl<'s> Js<'s> {
+    /// Calls `with` with the content of a `Uint8Array`.
+    ///
+    /// The bytes are the array's own: no JavaScript of this thread runs meanwhile. (One that is shared with a worker may change under the copy, as
+    /// under every reader.)
+    pub(crate) fn bytes<R>(self, value: Value<'s>, with: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
+        let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+        // SAFETY: as in `int`; the outputs we do not want may be null.
+        check(unsafe {
+            sys::napi_get_typedarray_info(self.env, value.raw, &mut kind, &mut length, &mut data, ptr::null_mut(), ptr::null_mut())
+        })?;
+        if kind != sys::TypedarrayType::uint8_array {
+            return Err(refused(sys::Status::napi_invalid_arg));
+        }
+        if length == 0 {
+            return Ok(with(&[]));
+        }
+        // SAFETY: Node gave `length` bytes at `data`, which stay as long as the value does.
+        Ok(with(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }))
+    }
+}
+
 /// Making JavaScript values.
 impl<'s> Js<'s> {
     #[inline]
@@ -220,6 +242,12 @@ impl<'s> Js<'s> {
     pub(crate) fn make_text(self, text: &str) -> Reply<'s> {
         // SAFETY: as in `make_int`; pointer and length are of one live string.
         self.made(|env, out| unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, out) })
+    }
+
+    /// A `Buffer` with a copy of the bytes.
+    pub(crate) fn make_buffer(self, bytes: &[u8]) -> Reply<'s> {
+        // SAFETY: as in `make_int`; pointer and length are of one live slice; the address of the copy is not wanted.
+        self.made(|env, out| unsafe { sys::napi_create_buffer_copy(env, bytes.len(), bytes.as_ptr().cast(), ptr::null_mut(), out) })
     }
 
     /// An array of `items`.

@@ -17,6 +17,7 @@ mod js;
 mod mailbox;
 mod namespaces;
 mod processes;
+mod queues;
 mod slab;
 mod state;
 mod timers;
@@ -95,6 +96,15 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "processId" => processes::pid,
         "exitCode" => processes::exit_code,
         "terminateProcess" => processes::terminate,
+
+        "createQueue" => queues::create,
+        "openQueue" => queues::open,
+        "openEnd" => queues::open_end,
+        "queueInfo" => queues::info,
+        "put" => queues::put,
+        "get" => queues::get,
+        "startPut" => queues::start_put,
+        "startGet" => queues::start_get,
 
         "tryAcquire" => grants::try_acquire,
         "acquire" => grants::acquire,

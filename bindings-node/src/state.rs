@@ -7,7 +7,8 @@ use crate::fault::Fault;
 use crate::js::{Js, Kept, Native, Reply, Value};
 use crate::mailbox::Mailbox;
 use crate::slab::Slab;
-use byname::engine::{Grant, Handle, HandleRef, Namespace, PendingWait};
+use crate::waits::Pending;
+use byname::engine::{Grant, Handle, HandleRef, Namespace};
 use napi_sys as sys;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ pub(crate) struct State {
     handles: RefCell<Slab<HandleRef>>,
     pub(crate) grants: RefCell<Slab<Grant>>,
     pub(crate) namespaces: RefCell<Vec<Namespace>>,
-    pub(crate) waits: RefCell<HashMap<u64, PendingWait>>,
+    pub(crate) waits: RefCell<HashMap<u64, Pending>>,
     pub(crate) next_key: Cell<u64>,
     /// What the quickest calls take and give: JavaScript lays a slot here and finds a grant, through a window on this memory,
     /// which costs a fraction of an argument and a result.

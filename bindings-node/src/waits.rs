@@ -8,8 +8,9 @@ use crate::fault::Fault;
 use crate::grants::OWNER;
 use crate::handles::handle;
 use crate::js::{Js, Reply, Value};
+use crate::queues;
 use crate::state::State;
-use byname::engine::{self, HandleRef, Mode, Outcome, PendingWait, Satisfied};
+use byname::engine::{self, HandleRef, Mode, Outcome, PendingMessage, PendingWait, Satisfied};
 use std::sync::Arc;
 
 /// Node's grants are bound to their thread; see [`OWNER`].
@@ -64,7 +65,7 @@ pub(crate) fn signal_and_wait<'s>(js: Js<'s>, state: &State, [signal, object, ti
 /// `start(slots, all, timeout) -> outcome | key`
 pub(crate) fn start<'s>(js: Js<'s>, state: &State, [slots, all, timeout]: [Value<'s>; 3]) -> Reply<'s> {
     let (objects, mode, timeout) = (objects(js, state, slots)?, mode(js, all)?, convert::timeout(js, timeout)?);
-    begin(js, state, |notify| engine::start_wait(&objects, mode, BOUND, timeout, notify))
+    begin(js, state, |notify| engine::start_wait(&objects, mode, BOUND, timeout, notify).map(Pending::Wait))
 }
 
 /// `startAcquire(timeout) -> outcome | key | undefined`, for the handle on the desk; `undefined`: the grant lies there already.
@@ -75,27 +76,50 @@ pub(crate) fn start_acquire<'s>(js: Js<'s>, state: &State, [timeout]: [Value<'s>
             state.give(grant);
             Ok(Value::UNDEFINED)
         }
-        None => begin(js, state, |notify| engine::start_wait(&[handle], Mode::Any, BOUND, timeout, notify)),
+        None => begin(js, state, |notify| engine::start_wait(&[handle], Mode::Any, BOUND, timeout, notify).map(Pending::Wait)),
     }
 }
 
 /// `startSignalAndWait(signal slot, object slot, timeout) -> outcome | key`
 pub(crate) fn start_signal_and_wait<'s>(js: Js<'s>, state: &State, [signal, object, timeout]: [Value<'s>; 3]) -> Reply<'s> {
     let (signal, object, timeout) = (handle(js, state, signal)?, handle(js, state, object)?, convert::timeout(js, timeout)?);
-    begin(js, state, |notify| engine::start_signal_and_wait(signal, object, BOUND, timeout, notify))
+    begin(js, state, |notify| engine::start_signal_and_wait(signal, object, BOUND, timeout, notify).map(Pending::Wait))
 }
 
-type Notify = Box<dyn FnOnce() + Send>;
+type Notify = Box<dyn FnMut() + Send>;
+
+/// What goes on without a thread.
+pub(crate) enum Pending {
+    Wait(PendingWait),
+    Message(PendingMessage),
+}
+
+impl Pending {
+    /// Its outcome, if it is there.
+    fn poll<'s>(&self, js: Js<'s>, state: &State) -> Option<Reply<'s>> {
+        Some(match self {
+            Pending::Wait(wait) => wait.poll()?.map_err(Fault::from).and_then(|over| outcome(js, state, over)),
+            Pending::Message(message) => message.poll()?.map_err(Fault::from).and_then(|moved| queues::outcome(js, moved)),
+        })
+    }
+
+    fn cancel(&self) -> bool {
+        match self {
+            Pending::Wait(wait) => wait.cancel(),
+            Pending::Message(message) => message.cancel(),
+        }
+    }
+}
 
 /// Starts a wait. Over at once: its outcome. Else it is kept under a key, a number never used again, so that a late
 /// word about a cancelled wait finds nothing.
-fn begin<'s>(js: Js<'s>, state: &State, start: impl FnOnce(Notify) -> byname::Result<PendingWait>) -> Reply<'s> {
+pub(crate) fn begin<'s>(js: Js<'s>, state: &State, start: impl FnOnce(Notify) -> byname::Result<Pending>) -> Reply<'s> {
     let mailbox = Arc::clone(state.mailbox()?);
     let key = state.next_key.get();
     state.next_key.set(key + 1);
     let wait = start(Box::new(move || mailbox.post(key)))?;
-    if let Some(over) = wait.poll() {
-        return outcome(js, state, over?);
+    if let Some(over) = wait.poll(js, state) {
+        return over;
     }
     let first = {
         let mut waits = state.waits.borrow_mut();
@@ -134,16 +158,16 @@ pub(crate) fn next<'s>(js: Js<'s>, state: &State, []: [Value<'s>; 0]) -> Reply<'
 /// `poll(key) -> outcome | undefined`: undefined while the wait is pending, and for one that is no more.
 pub(crate) fn poll<'s>(js: Js<'s>, state: &State, [number]: [Value<'s>; 1]) -> Reply<'s> {
     let key = key(js, number)?;
-    let over = state.waits.borrow().get(&key).and_then(PendingWait::poll);
+    let over = state.waits.borrow().get(&key).and_then(|pending| pending.poll(js, state));
     let Some(over) = over else { return Ok(Value::UNDEFINED) };
     end(js, state, key)?;
-    outcome(js, state, over?)
+    over
 }
 
 /// `cancel(key) -> boolean`: false when the wait is over already; then `poll` has its outcome.
 pub(crate) fn cancel<'s>(js: Js<'s>, state: &State, [number]: [Value<'s>; 1]) -> Reply<'s> {
     let key = key(js, number)?;
-    let cancelled = state.waits.borrow().get(&key).is_some_and(PendingWait::cancel);
+    let cancelled = state.waits.borrow().get(&key).is_some_and(Pending::cancel);
     if cancelled {
         end(js, state, key)?;
     }

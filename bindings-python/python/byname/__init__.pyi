@@ -1129,6 +1129,7 @@ class SemaphoreState:
         """Whether the units of the dead come back."""
     def __eq__(self, other: object, /) -> bool: ...
 
+@final
 class Queue(Handle):
     """A message queue that processes share by name: messages of bytes, in order, each to one reader.
 
@@ -1213,9 +1214,20 @@ class Queue(Handle):
         (True, b'hello')
         """
     def get_message_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, tuple[bytes, bool] | None]:
-        """Gets the next message as `get_message` does, without blocking the thread."""
+        """Gets the next message as `get_message` does, without blocking the thread.
+
+        >>> import asyncio, byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.put(b"stop", alert=True), asyncio.run(asyncio.wait_for(queue.get_message_async(), timeout=5))
+        (True, (b'stop', True))
+        """
     def info(self) -> QueueInfo:
-        """The queue's numbers at one instant, as a QueueInfo. Raises DisconnectedError where it is broken."""
+        """The queue's numbers at one instant, as a QueueInfo. Raises DisconnectedError where it is broken.
+
+        >>> import byname
+        >>> byname.Queue(max_messages=2, max_size=8).info().max_messages
+        2
+        """
     @property
     def writable(self) -> Queue:
         """Its writing end, for waits: signalled while there is room.
@@ -1229,7 +1241,11 @@ class Queue(Handle):
     def mode(self) -> str:
         """Which ends it has: "r", "w" or "rw"."""
     def close(self) -> None:
-        """Closes its ends; every later use raises ClosedError, closing again does nothing."""
+        """Closes its ends; every later use raises ClosedError, closing again does nothing.
+
+        >>> import byname
+        >>> byname.Queue(max_messages=1, max_size=8).close()
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
@@ -1258,7 +1274,7 @@ class QueueInfo:
         """Open reading ends, of all processes."""
     @property
     def writers(self) -> int:
-        """Open writing ends."""
+        """Open writing ends, of all processes."""
     @property
     def allow_broken(self) -> bool:
         """Whether its ends may come and go."""

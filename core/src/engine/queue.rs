@@ -527,7 +527,6 @@ pub struct PendingMessage {
     wait: Mutex<Option<PendingWait>>,
     /// It has had its outcome.
     over: AtomicBool,
-    cancelled: AtomicBool,
 }
 
 impl std::fmt::Debug for PendingMessage {
@@ -560,7 +559,6 @@ impl PendingMessage {
             notify,
             wait: Mutex::new(None),
             over: AtomicBool::new(false),
-            cancelled: AtomicBool::new(false),
         }
     }
 
@@ -583,12 +581,7 @@ impl PendingMessage {
             if let Some(pending) = wait.as_ref() {
                 match pending.poll() {
                     None => return Ok(None),
-                    Some(ended) => {
-                        let ended = ended?;
-                        if self.cancelled.load(Ordering::Acquire) && !matches!(ended, Outcome::Got(_)) {
-                            return Ok(Some(Outcome::Interrupted));
-                        }
-                    }
+                    Some(ended) => drop(ended?),
                 }
                 *wait = None;
             }
@@ -600,9 +593,6 @@ impl PendingMessage {
                 Ok(None) => {}
                 Err(error) if lock::is_busy(&error) => {}
                 Err(error) => return Err(opened.about(error)),
-            }
-            if self.cancelled.load(Ordering::Acquire) {
-                return Ok(Some(Outcome::Interrupted));
             }
             if self.deadline.passed() {
                 cx.space.watches.calm(cx, opened.target);
@@ -627,11 +617,11 @@ impl PendingMessage {
         }
     }
 
-    /// Ends it: `poll` then gives Interrupted, unless the message has been sent or received.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
-        if let Some(pending) = self.wait.lock().as_ref() {
-            pending.cancel();
-        }
+    /// Ends it: true if no message was sent or received, and then none will be. A `poll` that begins afterwards gives Closed.
+    pub fn cancel(&self) -> bool {
+        let cancelled = !self.over.swap(true, Ordering::AcqRel);
+        let wait = self.wait.lock().take();
+        drop(wait); // it gives back what it was told
+        cancelled
     }
 }
