@@ -10,6 +10,7 @@ const { Job } = require('./lib/job.cjs')
 const { Process } = require('./lib/process.cjs')
 const { Queue } = require('./lib/queue.cjs')
 const { Timer } = require('./lib/timer.cjs')
+const { Watchdog } = require('./lib/watchdog.cjs')
 const { WaitResult, signalAndWait, signalAndWaitSync, waitAll, waitAllSync, waitAny, waitAnySync } = require('./lib/waits.cjs')
 
 module.exports = {
@@ -25,6 +26,7 @@ module.exports = {
   Semaphore,
   Timer,
   WaitResult,
+  Watchdog,
   leaveSigbusAlone,
   signalAndWait,
   signalAndWaitSync,

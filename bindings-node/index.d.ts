@@ -630,8 +630,69 @@ export class Timer extends Handle {
   waitSync(options?: TimeoutOptions): boolean
 }
 
+/**
+ * A watchdog: acts when it is not refreshed in time (contract 9.8). Whoever starts it is watched and must refresh it within each period;
+ * else it is signaled, and after the grace it acts.
+ *
+ * ```js
+ * import { Watchdog } from 'byname'
+ *
+ * const dog = new Watchdog('alive', { period: 5000, grace: 1000, action: 'kill' })
+ * dog.start()
+ * const beat = setInterval(() => dog.refresh(), 1000) // as long as the event loop turns
+ * // ... later
+ * clearInterval(beat)
+ * dog.stop()
+ * ```
+ */
+export class Watchdog extends Handle {
+  /**
+   * Makes the watchdog `name`, stopped, or opens it if it exists; then the options say nothing, but must be possible. Throws as that of
+   * {@link Mutex}, and `ERR_BYNAME_INVALID_ARGUMENT` for times out of range.
+   *
+   * @param options.period within how many milliseconds it must be refreshed
+   * @param options.grace how many milliseconds after that the action waits
+   * @param options.action `'kill'`: SIGKILL to the process that started it, also if it hangs or is stopped; `'none'`: nothing more
+   * @param options.systemd each refresh tells systemd, too (`WATCHDOG=1` to `NOTIFY_SOCKET`)
+   */
+  constructor(
+    name: string | null | undefined,
+    options: OpenOptions & { period: number; grace: number; action: 'kill' | 'none'; systemd?: boolean | undefined },
+  )
+  /** Opens an existing watchdog; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: OpenOptions): Watchdog
+  /** Starts it, or starts it anew: this process is watched (WD1). */
+  start(): void
+  /** Gives it one period more from now; any process may (WD6). In its grace, or expired, it runs again; stopped, it stays so. */
+  refresh(): void
+  /** Stops it: it is not signaled, and an action that has not been taken is not (WD10). */
+  stop(): void
+  /** All of its state at one instant, times in milliseconds; looking waits for nobody. */
+  state(): {
+    stage: 'stopped' | 'running' | 'grace' | 'expired'
+    pid: number | null
+    remaining: number | null
+    period: number
+    grace: number
+    action: 'kill' | 'none' | 'reset-device'
+  }
+  /**
+   * Waits until it is signaled, which the wait does not change, without blocking the thread.
+   *
+   * @returns `false` after the time-out
+   * @throws (rejects) as {@link Mutex.acquire}
+   */
+  wait(options?: WaitOptions): Promise<boolean>
+  /**
+   * Waits until it is signaled, blocking the thread.
+   *
+   * @returns `false` after the time-out
+   */
+  waitSync(options?: TimeoutOptions): boolean
+}
+
 /** What can be waited for. */
-export type Waitable = Mutex | Event | Semaphore | Timer
+export type Waitable = Mutex | Event | Semaphore | Timer | Watchdog
 
 /**
  * A satisfied wait. Release it when it may have taken a mutex or a semaphore's unit: nothing else gives them back.

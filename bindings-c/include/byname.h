@@ -182,6 +182,10 @@ enum {
 #define BYNAME_QUEUE_OPTIONS_INIT \
   { (uint32_t)sizeof(byname_queue_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, BYNAME_QUEUE_READ, 0, 0, 4096 }
 
+/** The defaults: all rights, own session, no grace, no action. The period must be set. */
+#define BYNAME_WATCHDOG_OPTIONS_INIT \
+  { (uint32_t)sizeof(byname_watchdog_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0, BYNAME_ACTION_NONE, 0 }
+
 
 /**
  * One name space for all kinds (contract 0.3), the default.
@@ -197,6 +201,21 @@ enum {
  * A buffer of this many bytes holds every name and its NUL.
  */
 #define BYNAME_NAME_SIZE 781
+
+/**
+ * A watchdog does nothing: it is signaled, and that is all.
+ */
+#define BYNAME_ACTION_NONE 0
+
+/**
+ * A watchdog kills (SIGKILL) the process that started it.
+ */
+#define BYNAME_ACTION_KILL 1
+
+/**
+ * A watchdog calls the hook of byname_set_reset_hook().
+ */
+#define BYNAME_ACTION_RESET_DEVICE 2
 
 /**
  * A flag of a handle: children that byname starts get it (HANDLE_FLAG_INHERIT). Only kept so far: this version starts no children,
@@ -326,6 +345,28 @@ typedef enum byname_kind byname_kind;
 typedef int32_t byname_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * Where a watchdog is.
+ */
+typedef enum {
+  /**
+   * It watches nobody.
+   */
+  BYNAME_WATCHDOG_STAGE_STOPPED = 0,
+  /**
+   * It was refreshed in time.
+   */
+  BYNAME_WATCHDOG_STAGE_RUNNING = 1,
+  /**
+   * It was not, and is signaled; the action waits for the grace to pass.
+   */
+  BYNAME_WATCHDOG_STAGE_GRACE = 2,
+  /**
+   * The action has been taken; it stays signaled.
+   */
+  BYNAME_WATCHDOG_STAGE_EXPIRED = 3,
+} byname_watchdog_stage;
 
 /**
  * A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
@@ -597,6 +638,74 @@ typedef struct {
    */
   bool manual_reset;
 } byname_timer_state;
+
+/**
+ * How to create a watchdog. Begin with BYNAME_WATCHDOG_OPTIONS_INIT. The times and the action are checked, then ignored where the watchdog exists.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up.
+   */
+  byname_namespace ns;
+  /**
+   * In which it must be refreshed, in nanoseconds: 1 to 2147483647000000. There is no default.
+   */
+  int64_t period_ns;
+  /**
+   * How long after that the action waits, in nanoseconds: 0 to 2147483647000000.
+   */
+  int64_t grace_ns;
+  /**
+   * What is done then: a BYNAME_ACTION_ constant; nothing by default.
+   */
+  uint32_t action;
+  /**
+   * The number for the hook of BYNAME_ACTION_RESET_DEVICE.
+   */
+  uint32_t parameter;
+} byname_watchdog_options;
+
+/**
+ * Everything that a watchdog is at one instant.
+ */
+typedef struct {
+  /**
+   * In which it must be refreshed, in nanoseconds.
+   */
+  int64_t period_ns;
+  /**
+   * How long after that the action waits, in nanoseconds.
+   */
+  int64_t grace_ns;
+  /**
+   * While it is running: how long until it must be refreshed, in nanoseconds; else -1.
+   */
+  int64_t remaining_ns;
+  /**
+   * Where it is.
+   */
+  byname_watchdog_stage stage;
+  /**
+   * The process that started it, as that sees itself; 0 while it is stopped.
+   */
+  uint32_t pid;
+  /**
+   * A BYNAME_ACTION_ constant.
+   */
+  uint32_t action;
+  /**
+   * The number for the hook of BYNAME_ACTION_RESET_DEVICE.
+   */
+  uint32_t parameter;
+} byname_watchdog_state;
 
 /**
  * How to create a mapping. Begin with BYNAME_MAPPING_OPTIONS_INIT, and set its size.
@@ -1350,6 +1459,109 @@ byname_status byname_timer_remaining(byname_handle h,
  */
 byname_status byname_timer_look(byname_handle h,
                                 byname_timer_state *state);
+
+/**
+ * Makes a watchdog, stopped, or opens it if the name exists; byname_handle_created() tells which.
+ *
+ * ```c
+ * byname_watchdog_options options = BYNAME_WATCHDOG_OPTIONS_INIT;
+ * byname_handle dog;
+ * int i;
+ * options.period_ns = INT64_C(5000000000);
+ * options.grace_ns = INT64_C(1000000000);
+ * options.action = BYNAME_ACTION_KILL;
+ * if (BYNAME_FAILED(byname_watchdog_create("alive", &options, &dog))) return 1;
+ * byname_watchdog_start(dog);
+ * for (i = 0; i < 3; i++) byname_watchdog_refresh(dog); // after each piece of work, of less than five seconds
+ * byname_watchdog_stop(dog);
+ * byname_handle_close(dog);
+ * ```
+ *
+ * @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a watchdog without a name
+ * @param options  its times and its action; NULL is the defaults, whose period of 0 is refused
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK either way, or BYNAME_ERR_INVALID_ARGUMENT (87: also for a period of 0, a negative time, an unknown action), _NAME_TOO_LONG (206),
+ *         _INVALID_NAME (123, 161, 6), _PATH_NOT_FOUND (3), _WRONG_KIND (6: the name is of another kind), _ACCESS_DENIED (5), _UNSUPPORTED (50),
+ *         _NO_SPACE, _LIMIT_REACHED, or a failure of the namespace. Contract 1.2, 9.8.
+ */
+byname_status byname_watchdog_create(const char *name,
+                                     const byname_watchdog_options *options,
+                                     byname_handle *out);
+
+/**
+ * Opens an existing watchdog.
+ *
+ * @param name     its name, as for byname_watchdog_create(); not NULL
+ * @param options  NULL: the defaults (own session, all rights)
+ * @param out      receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_NOT_FOUND (2), _INVALID_ARGUMENT (87: name is NULL), _INVALID_NAME (6: name is ""),
+ *         and what byname_watchdog_create() says of names. Contract 1.2, 9.8.
+ */
+byname_status byname_watchdog_open(const char *name, const byname_open_options *options, byname_handle *out);
+
+/**
+ * Starts a watchdog, or starts it anew: from now on the calling process is watched, and must refresh it within each period.
+ *
+ * @param h  a watchdog's handle with the right MODIFY_STATE
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5; also for BYNAME_ACTION_RESET_DEVICE where this process has no
+ *         hook). Contract 9.8, WD1, WD3.
+ */
+byname_status byname_watchdog_start(byname_handle h);
+
+/**
+ * Gives a watchdog one period more from now. In its grace, or expired, it runs again; where it is stopped nothing happens.
+ *
+ * @param h  a watchdog's handle with the right MODIFY_STATE, of any process
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 9.8, WD6.
+ */
+byname_status byname_watchdog_refresh(byname_handle h);
+
+/**
+ * Stops a watchdog: it is not signaled, and an action that has not been taken is not.
+ *
+ * @param h  a watchdog's handle with the right MODIFY_STATE
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 9.8, WD10.
+ */
+byname_status byname_watchdog_stop(byname_handle h);
+
+/**
+ * Waits until a watchdog is signaled, which the wait does not change. The same as byname_wait(), for watchdogs only.
+ *
+ * @param h           a watchdog's handle with the right SYNCHRONIZE
+ * @param timeout_ns  how long to wait, in nanoseconds; 0 tests once, BYNAME_INFINITE waits for ever
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_INVALID_ARGUMENT (87: a negative time), _CLOSED (6),
+ *         _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 9.8, WD4, WD9.
+ */
+byname_status byname_watchdog_wait(byname_handle h, int64_t timeout_ns);
+
+/**
+ * Looks at all of a watchdog's state at one instant, without waiting for anybody.
+ *
+ * @param h      a watchdog's handle with the right QUERY_STATE
+ * @param state  receives the state
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: state is NULL).
+ */
+byname_status byname_watchdog_look(byname_handle h,
+                                   byname_watchdog_state *state);
+
+/**
+ * Says whether each byname_watchdog_refresh() of this handle tells systemd, too: WATCHDOG=1 to NOTIFY_SOCKET, where there is one. Off at first.
+ *
+ * @param h   a watchdog's handle
+ * @param on  whether it does
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6).
+ */
+byname_status byname_watchdog_notify_systemd(byname_handle h,
+                                             bool on);
+
+/**
+ * Says what resets the device in this process, for watchdogs with BYNAME_ACTION_RESET_DEVICE. byname itself resets nothing.
+ *
+ * The hook is called with the watchdog's parameter, once, on a thread of byname's that has all signals blocked: it should be quick, and must not end that thread.
+ *
+ * @param hook  the function; NULL: nothing resets the device
+ */
+void byname_set_reset_hook(void (*hook)(uint32_t parameter));
 
 /**
  * Makes a mapping, or opens it if the name exists, with the size, protection and file that it has; byname_handle_created() tells which.

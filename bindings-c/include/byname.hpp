@@ -647,6 +647,67 @@ private:
     }
 };
 
+/** What a watchdog does when its grace is over. */
+enum class action : std::uint32_t { none = BYNAME_ACTION_NONE, kill = BYNAME_ACTION_KILL, reset_device = BYNAME_ACTION_RESET_DEVICE };
+
+/**
+ * A watchdog: acts when it is not refreshed in time. Contract 9.8.
+ *
+ * ```cpp
+ * byname::watchdog dog("alive", 5s, 1s, byname::action::kill);
+ * dog.start();
+ * for (int i = 0; i < 3; i++) dog.refresh(); // after each piece of work, of less than five seconds
+ * dog.stop();
+ * ```
+ */
+class watchdog : public object {
+public:
+    /** Makes the watchdog, or opens it if it exists; then the times and the action are checked and ignored. */
+    watchdog(const std::string &name, timeout period, timeout grace, action what) {
+        byname_watchdog_options options = BYNAME_WATCHDOG_OPTIONS_INIT;
+        options.period_ns = period.count();
+        options.grace_ns = grace.count();
+        options.action = static_cast<std::uint32_t>(what);
+        check(byname_watchdog_create(detail::c_name(name), &options, &handle_));
+    }
+    /** The same with rights, a namespace or a parameter: begin with BYNAME_WATCHDOG_OPTIONS_INIT. */
+    watchdog(const std::string &name, const byname_watchdog_options &options) {
+        check(byname_watchdog_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an existing watchdog; BYNAME_ERR_NOT_FOUND where there is none. */
+    static watchdog open(const std::string &name) { return open(name, BYNAME_OPEN_OPTIONS_INIT); }
+    /** The same with rights or a namespace. */
+    static watchdog open(const std::string &name, const byname_open_options &options) {
+        watchdog opened{closed{}};
+        check(byname_watchdog_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+
+    /** From now on this process is watched, and must refresh within each period. */
+    void start() { check(byname_watchdog_start(handle_)); }
+    /** One period more. */
+    void refresh() { check(byname_watchdog_refresh(handle_)); }
+    /** Nobody is watched, and no action taken. */
+    void stop() { check(byname_watchdog_stop(handle_)); }
+    /** Whether refreshes through this handle tell systemd, too. */
+    void notify_systemd(bool on) { check(byname_watchdog_notify_systemd(handle_, on)); }
+    /** All of its state at one instant. */
+    [[nodiscard]] byname_watchdog_state state() const {
+        byname_watchdog_state seen{};
+        check(byname_watchdog_look(handle_, &seen));
+        return seen;
+    }
+
+    /** Waits until it is signaled. */
+    void wait() { check(byname_watchdog_wait(handle_, BYNAME_INFINITE)); }
+    /** Waits within the time; false when it is over. */
+    [[nodiscard]] bool wait_for(timeout time) { return check(byname_watchdog_wait(handle_, time.count())) != BYNAME_TIMED_OUT; }
+
+private:
+    struct closed {};
+    explicit watchdog(closed) noexcept {}
+};
+
 /** One place in a wait for several objects: made from an object of any kind, which must outlive the wait's start. */
 class waitable {
 public:

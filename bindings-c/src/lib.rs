@@ -11,7 +11,7 @@
 //! | `input.rs` | pointers, strings and arrays as C passes them |
 //! | `options.rs` | the options structs and how they grow |
 //! | `handle.rs` | what every handle can do |
-//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` `queue.rs` | the kinds |
+//! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` `queue.rs` `watchdog.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
 //! | `job.rs` | sets of processes |
 //! | `processes.rs` | other processes, as objects |
@@ -35,6 +35,7 @@ mod semaphore;
 mod status;
 mod timer;
 mod wait;
+mod watchdog;
 
 pub use event::*;
 pub use handle::*;
@@ -49,3 +50,4 @@ pub use semaphore::*;
 pub use status::*;
 pub use timer::*;
 pub use wait::*;
+pub use watchdog::*;

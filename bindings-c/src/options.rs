@@ -222,6 +222,33 @@ pub struct byname_job_options {
     pub reserved: u32,
 }
 
+/// A watchdog does nothing: it is signaled, and that is all.
+pub const BYNAME_ACTION_NONE: u32 = 0;
+/// A watchdog kills (SIGKILL) the process that started it.
+pub const BYNAME_ACTION_KILL: u32 = 1;
+/// A watchdog calls the hook of byname_set_reset_hook().
+pub const BYNAME_ACTION_RESET_DEVICE: u32 = 2;
+
+/// How to create a watchdog. Begin with BYNAME_WATCHDOG_OPTIONS_INIT. The times and the action are checked, then ignored where the watchdog exists.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct byname_watchdog_options {
+    /// The size of this struct in bytes, from its INIT macro.
+    pub struct_size: u32,
+    /// BYNAME_ACCESS_ bits that the handle shall have.
+    pub access: u32,
+    /// Where the name is looked up.
+    pub ns: byname_namespace,
+    /// In which it must be refreshed, in nanoseconds: 1 to 2147483647000000. There is no default.
+    pub period_ns: i64,
+    /// How long after that the action waits, in nanoseconds: 0 to 2147483647000000.
+    pub grace_ns: i64,
+    /// What is done then: a BYNAME_ACTION_ constant; nothing by default.
+    pub action: u32,
+    /// The number for the hook of BYNAME_ACTION_RESET_DEVICE.
+    pub parameter: u32,
+}
+
 const NAMESPACE: byname_namespace = byname_namespace { session: null(), boundary: null(), alias: null(), profile: 0, reserved: 0 };
 
 /// The largest `struct_size` that is taken for a struct of a newer version and not for rubbish.
@@ -267,6 +294,7 @@ options!(byname_event_options { manual_reset: 0, initially_set: 0 } reserved [])
 options!(byname_queue_options { end: 0, flags: 0, max_messages: 0, max_size: 4096 } reserved []);
 options!(byname_semaphore_options { initial: 1, maximum: i32::MAX as i64, robust: 0, reserved: 0 } reserved [reserved]);
 options!(byname_job_options { kill_on_close: 0, reserved: 0 } reserved [reserved]);
+options!(byname_watchdog_options { period_ns: 0, grace_ns: 0, action: 0, parameter: 0 } reserved []);
 options!(byname_timer_options { manual_reset: 0, reserved: 0 } reserved [reserved]);
 options!(byname_mapping_options { size: 0, file: -1, protect: BYNAME_PROTECT_READWRITE } reserved []);
 
@@ -391,6 +419,12 @@ impl byname_queue_options {
     }
 }
 
+impl byname_watchdog_options {
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::Watchdog { period: self.period_ns, grace: self.grace_ns, action: self.action, parameter: self.parameter }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -420,6 +454,7 @@ mod tests {
             last_end::<byname_mapping_options>(),
             last_end::<byname_queue_options>(),
             last_end::<byname_job_options>(),
+            last_end::<byname_watchdog_options>(),
         ] {
             assert_eq!(end, size);
         }

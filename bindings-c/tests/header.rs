@@ -9,8 +9,22 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 /// In the order in which a reader of the header meets them.
-const SOURCES: &[&str] =
-    &["status", "options", "handle", "mutex", "event", "semaphore", "timer", "mapping", "queue", "processes", "job", "wait", "process"];
+const SOURCES: &[&str] = &[
+    "status",
+    "options",
+    "handle",
+    "mutex",
+    "event",
+    "semaphore",
+    "timer",
+    "watchdog",
+    "mapping",
+    "queue",
+    "processes",
+    "job",
+    "wait",
+    "process",
+];
 
 const ABOUT: &str = "\
 /*
@@ -77,6 +91,10 @@ const MACROS: &str = "\
 /** The defaults: all rights, own session, a reading end, no limit, messages of up to 4096 bytes. */
 #define BYNAME_QUEUE_OPTIONS_INIT \\
   { (uint32_t)sizeof(byname_queue_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, BYNAME_QUEUE_READ, 0, 0, 4096 }
+
+/** The defaults: all rights, own session, no grace, no action. The period must be set. */
+#define BYNAME_WATCHDOG_OPTIONS_INIT \\
+  { (uint32_t)sizeof(byname_watchdog_options), BYNAME_ACCESS_ALL, BYNAME_NAMESPACE_INIT, 0, 0, BYNAME_ACTION_NONE, 0 }
 ";
 
 /// Constants that cbindgen would print in decimal.

@@ -22,6 +22,7 @@ mod slab;
 mod state;
 mod timers;
 mod waits;
+mod watchdogs;
 
 use js::{Js, natives};
 use napi_sys as sys;
@@ -105,6 +106,13 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "get" => queues::get,
         "startPut" => queues::start_put,
         "startGet" => queues::start_get,
+
+        "createWatchdog" => watchdogs::create_watchdog,
+        "startWatchdog" => watchdogs::start,
+        "refreshWatchdog" => watchdogs::refresh,
+        "stopWatchdog" => watchdogs::stop,
+        "notifySystemd" => watchdogs::notify_systemd,
+        "watchdogState" => watchdogs::look,
 
         "tryAcquire" => grants::try_acquire,
         "acquire" => grants::acquire,

@@ -3,7 +3,7 @@
 use crate::error::OrRaise;
 use crate::time::type_name;
 use byname::Error;
-use byname::engine::Access;
+use byname::engine::{Access, Action};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
@@ -48,6 +48,8 @@ parameters! {
     max_messages: "max_messages" = number -> u32;
     max_size: "max_size" = number -> u32;
     access: "access" = mask -> Access;
+    systemd: "systemd" = flag -> bool;
+    action: "action" = deed -> Action;
     size: "size" = bytes -> u64;
     offset: "offset" = bytes -> u64;
     length: "length" = some_bytes -> Option<u64>;
@@ -124,6 +126,18 @@ fn number(what: &str, value: &Bound<'_, PyAny>) -> PyResult<u32> {
             Err(error)
         }
     })
+}
+
+/// What a watchdog does.
+fn deed(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Action> {
+    let text = value
+        .cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err(format!("{what} must be \"kill\" or \"none\", not {}", type_name(value))))?;
+    match &*text.to_string_lossy() {
+        "none" => Ok(Action::None),
+        "kill" => Ok(Action::Kill),
+        other => Err(Error::invalid_argument(format!("{what} must be \"kill\" or \"none\", not {other:?}"))).or_raise(),
+    }
 }
 
 fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -34,8 +34,24 @@ impl Handle {
         namespace: Option<&Bound<'_, Namespace>>,
         access: Access,
     ) -> PyResult<PyClassInitializer<Handle>> {
+        Handle::create_and(py, name, spec, namespace, access, |_| Ok(()))
+    }
+
+    /// The same, and what is to be done with the new handle.
+    pub(crate) fn create_and(
+        py: Python<'_>,
+        name: Option<&Bound<'_, PyAny>>,
+        spec: Spec,
+        namespace: Option<&Bound<'_, Namespace>>,
+        access: Access,
+        then: impl FnOnce(&engine::Handle) -> byname::Result<()> + Send,
+    ) -> PyResult<PyClassInitializer<Handle>> {
         let name = args::name(name)?;
-        Handle::made(py, namespace, |namespace| namespace.create(name.as_deref(), spec, access))
+        Handle::made(py, namespace, |namespace| {
+            let made = namespace.create(name.as_deref(), spec, access)?;
+            then(&made)?;
+            Ok(made)
+        })
     }
 
     /// Opens an existing one.

@@ -29,6 +29,7 @@ mod state;
 mod time;
 mod timer;
 mod wait;
+mod watchdog;
 
 use pyo3::prelude::*;
 
@@ -62,11 +63,13 @@ mod _byname {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
-    use crate::state::{EventState, JobAccounting, JobLimits, MappingState, MutexState, SemaphoreState, TimerState};
+    use crate::state::{EventState, JobAccounting, JobLimits, MappingState, MutexState, SemaphoreState, TimerState, WatchdogState};
     #[pymodule_export]
     use crate::timer::Timer;
     #[pymodule_export]
     use crate::wait::{WaitResult, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async};
+    #[pymodule_export]
+    use crate::watchdog::Watchdog;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -146,6 +146,41 @@ impl From<engine::JobAccounting> for JobAccounting {
     }
 }
 
+state! {
+    /// Everything that a watchdog is at one instant.
+    ///
+    /// >>> import byname
+    /// >>> byname.Watchdog(None, 5, 1, "kill").state
+    /// WatchdogState(stage='stopped', pid=None, remaining=None, period=5.0, grace=1.0, action='kill')
+    WatchdogState {
+        /// Where it was: "stopped", "running", "grace" or "expired"; it is signaled in the last two.
+        stage: String,
+        /// The process that started it, as that sees itself; None while it was stopped.
+        pid: Option<u32>,
+        /// While it was running: in how many seconds it had to be refreshed.
+        remaining: Option<f64>,
+        /// In how many seconds it must be refreshed.
+        period: f64,
+        /// How many seconds after that the action waits.
+        grace: f64,
+        /// What is done then: "none", "kill", or "reset-device" if another language made it.
+        action: String,
+    }
+}
+
+impl From<engine::WatchdogState> for WatchdogState {
+    fn from(seen: engine::WatchdogState) -> WatchdogState {
+        WatchdogState {
+            stage: seen.stage.name().to_owned(),
+            pid: seen.pid,
+            remaining: seen.remaining.map(|left| left.as_secs_f64()),
+            period: seen.period.as_secs_f64(),
+            grace: seen.grace.as_secs_f64(),
+            action: seen.action.name().to_owned(),
+        }
+    }
+}
+
 impl From<engine::TimerState> for TimerState {
     fn from(seen: engine::TimerState) -> TimerState {
         TimerState {

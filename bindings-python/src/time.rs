@@ -31,7 +31,16 @@ pub(crate) fn due(value: &Bound<'_, PyAny>) -> PyResult<Due> {
 
 /// The interval of a timer, in seconds.
 pub(crate) fn period(value: &Bound<'_, PyAny>) -> PyResult<Period> {
-    Period::from_secs(seconds("period", "a number of seconds", value)?).or_raise()
+    span("period", value)
+}
+
+/// How long a watchdog's action waits, in seconds.
+pub(crate) fn grace(value: &Bound<'_, PyAny>) -> PyResult<Period> {
+    span("grace", value)
+}
+
+fn span(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Period> {
+    Period::named_secs(what, seconds(what, "a number of seconds", value)?).or_raise()
 }
 
 /// The time-out of `acquire(blocking=True, timeout=None)`, as the locks of `threading` have it.

@@ -25,7 +25,6 @@ use crate::timeout::Timeout;
 pub use crate::watch::Pollable;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 mod flags;
 mod job;
@@ -432,14 +431,16 @@ pub enum Spec {
         /// Whether memory is reserved only when it is written; without a limit it is.
         no_precommit: bool,
     },
-    /// A watchdog, which is stopped: 1 ns ≤ `period`, and both no longer than a timer's period; anything else is InvalidArgument.
+    /// A watchdog, which is stopped: 1 ≤ `period`, 0 ≤ `grace`, both no longer than a timer's period, `action` one of 0, 1, 2; anything else is InvalidArgument.
     Watchdog {
-        /// In which it must be refreshed.
-        period: Duration,
-        /// How long after that the action waits.
-        grace: Duration,
-        /// What is done then.
-        action: Action,
+        /// In which it must be refreshed, in nanoseconds.
+        period: i64,
+        /// How long after that the action waits, in nanoseconds.
+        grace: i64,
+        /// What is done then: the number of an [`Action`], as CE has it.
+        action: u32,
+        /// The number for the hook.
+        parameter: u32,
     },
 }
 
@@ -464,8 +465,8 @@ impl Spec {
         if let Spec::Queue { max_messages, max_size, allow_broken, no_precommit, .. } = self {
             return Plan::new(no_precommit, allow_broken, max_messages, max_size).map(|_| ());
         }
-        if let Spec::Watchdog { period, grace, .. } = self {
-            return watchdog::check(period, grace);
+        if let Spec::Watchdog { period, grace, action, .. } = self {
+            return watchdog::check(period, grace, action);
         }
         let Spec::Semaphore { initial, maximum, .. } = self else { return Ok(()) };
         if maximum < 1 || maximum > i64::from(i32::MAX) {
@@ -494,7 +495,7 @@ impl Spec {
         let annex = match self {
             Spec::Job { kill_on_close } => Some(kinds::job::fresh(kill_on_close)),
             Spec::Timer { .. } => Some(kinds::timer::FRESH),
-            Spec::Watchdog { period, grace, action } => Some(watchdog::fresh(period, grace, action)),
+            Spec::Watchdog { period, grace, action, parameter } => Some(watchdog::fresh(period, grace, action, parameter)),
             _ => None,
         };
         Blueprint { machine, state, maximum, owned: owner.is_some(), annex }

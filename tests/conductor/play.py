@@ -180,6 +180,8 @@ class Play:
             for role in rest:
                 self.actors[role].driver.process.kill()
             self.bury(rest)
+        elif verb == "killed":  # by somebody else
+            self.bury(rest)
         elif verb == "exit":
             for role in rest:
                 if (status := self.actors[role].driver.leave()) != 0:
@@ -412,6 +414,8 @@ class Play:
         if known.kind == "semaphore":
             count, _, made = seen.partition("/")
             return count == known.expected and known.made in (None, made)
+        if known.kind == "watchdog":
+            return seen == known.expected
         if {seen, known.expected} & {"free", "abandoned"}:
             return seen == known.expected
         who, _, depth = known.expected.partition("*")

@@ -5,7 +5,7 @@ from collections import Counter
 from urllib.parse import unquote
 
 #: The operations that make or open an object.
-MAKERS = ("mutex", "event", "semaphore", "timer", "job", "open")
+MAKERS = ("mutex", "event", "semaphore", "timer", "watchdog", "job", "open")
 
 
 def operations(what: list[str]) -> list[list[str]]:

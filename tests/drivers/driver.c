@@ -186,6 +186,14 @@ static void make(const struct command *c, char *out, size_t size) {
         how.kill_on_close = (uint32_t)option(c, 5, "kill");
         byname_status status = byname_job_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_JOB, made);
+    } else if (VERB(c)[0] == 'w') {
+        byname_watchdog_options how = BYNAME_WATCHDOG_OPTIONS_INIT;
+        how.access = access_of(c, 8);
+        how.period_ns = timeout_of(c->words[5]);
+        how.grace_ns = timeout_of(c->words[6]);
+        how.action = strcmp(c->words[7], "kill") == 0 ? BYNAME_ACTION_KILL : BYNAME_ACTION_NONE;
+        byname_status status = byname_watchdog_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_WATCHDOG, made);
     } else if (VERB(c)[0] == 't') {
         byname_timer_options how = BYNAME_TIMER_OPTIONS_INIT;
         how.access = access_of(c, 5);
@@ -209,6 +217,7 @@ static byname_kind kind_of(const char *word) {
     case 'e': return BYNAME_KIND_EVENT;
     case 't': return BYNAME_KIND_TIMER;
     case 'j': return BYNAME_KIND_JOB;
+    case 'w': return BYNAME_KIND_WATCHDOG;
     default: return BYNAME_KIND_SEMAPHORE;
     }
 }
@@ -221,6 +230,7 @@ static byname_status open_as(byname_kind kind, const char *name, uint32_t access
     case BYNAME_KIND_EVENT: return byname_event_open(name, &how, opened);
     case BYNAME_KIND_TIMER: return byname_timer_open(name, &how, opened);
     case BYNAME_KIND_JOB: return byname_job_open(name, &how, opened);
+    case BYNAME_KIND_WATCHDOG: return byname_watchdog_open(name, &how, opened);
     default: return byname_semaphore_open(name, &how, opened);
     }
 }
@@ -263,6 +273,12 @@ static void tell_state(char *out, size_t size, struct object object) {
         byname_status status = byname_wait(object.id, 0, NULL);
         if (BYNAME_FAILED(status)) tell(out, size, status);
         else snprintf(out, size, "manual %s", status == BYNAME_OK ? "set" : "unset");
+    } else if (object.kind == BYNAME_KIND_WATCHDOG) {
+        byname_watchdog_state state;
+        static const char *const stages[] = {"stopped", "running", "grace", "expired"};
+        byname_status status = byname_watchdog_look(object.id, &state);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else snprintf(out, size, "%s", stages[state.stage]);
     } else if (object.kind == BYNAME_KIND_TIMER) {
         byname_timer_state state;
         byname_status status = byname_timer_look(object.id, &state);
@@ -408,6 +424,7 @@ static void acquire(const struct command *c, char *out, size_t size) {
     struct object target = find(c->words[3]);
     int64_t limit = timeout_of(c->words[4]);
     tell(out, size, target.kind == BYNAME_KIND_EVENT ? byname_event_wait(target.id, limit)
+                    : target.kind == BYNAME_KIND_WATCHDOG ? byname_watchdog_wait(target.id, limit)
                     : target.kind == BYNAME_KIND_TIMER   ? byname_timer_wait(target.id, limit)
                     : target.kind == BYNAME_KIND_JOB || target.kind == BYNAME_KIND_PROCESS ? byname_wait(target.id, limit, NULL)
                     : target.kind == BYNAME_KIND_SEMAPHORE ? byname_semaphore_acquire(target.id, limit, NULL)
@@ -493,8 +510,10 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "child") == 0) leave_child(out, size);
     else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);
-    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0 || strcmp(verb, "job") == 0) make(c, out, size);
-    else if (strcmp(verb, "start") == 0) tell(out, size, start(c->words[3], NULL));
+    else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0 ||
+             strcmp(verb, "watchdog") == 0 || strcmp(verb, "job") == 0)
+        make(c, out, size);
+    else if (strcmp(verb, "run") == 0) tell(out, size, start(c->words[3], NULL));
     else if (strcmp(verb, "spawn") == 0) tell(out, size, start(c->words[4], &h));
     else if (strcmp(verb, "assign") == 0) tell(out, size, byname_job_assign(h, pid_of(c->words[4])));
     else if (strcmp(verb, "process") == 0) open_process(c, out, size);
@@ -503,6 +522,9 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "pids") == 0) tell_pids(out, size, h);
     else if (strcmp(verb, "limit") == 0) tell(out, size, put_limit(c, h));
     else if (strcmp(verb, "reap") == 0) reap(out, size, c->words[3]);
+    else if (strcmp(verb, "start") == 0) tell(out, size, byname_watchdog_start(h));
+    else if (strcmp(verb, "refresh") == 0) tell(out, size, byname_watchdog_refresh(h));
+    else if (strcmp(verb, "stop") == 0) tell(out, size, byname_watchdog_stop(h));
     else if (strcmp(verb, "arm") == 0 || strcmp(verb, "arm-at") == 0) tell(out, size, arm(c, h));
     else if (strcmp(verb, "cancel") == 0) tell(out, size, byname_timer_cancel(h));
     else if (strcmp(verb, "remaining") == 0) tell_remaining(out, size, h);

@@ -6,10 +6,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Access, Event, Job, Mutex, Process, Semaphore, Timer, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Job, Mutex, Process, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
-const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, job: Job }
-const ONLY_WAITED_FOR = ['event', 'timer', 'job', 'process']
+const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, watchdog: Watchdog, job: Job }
+const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'process']
 const objects = new Map() // by handle
 const grants = new Map() // by thread and handle: a stack
 const released = new Map() // by thread and handle: the last one given back
@@ -63,6 +63,7 @@ function make(kind, handle, name, options, thread) {
     mutex: () => ({ initiallyOwned: options.includes('owned') }),
     event: () => ({ manualReset: options.includes('manual'), initial: options.includes('set') }),
     semaphore: () => ({ initial: Number(options[0]), maximum: Number(options[1]), robust: options.includes('robust') }),
+    watchdog: () => ({ period: Number(options[0]), grace: Number(options[1]), action: options[2] }),
     timer: () => ({ manualReset: options.includes('manual') }),
     job: () => ({ killOnClose: options.includes('kill') }),
   }[kind]()
@@ -77,6 +78,7 @@ function state(object) {
   if (object instanceof Job) return `manual ${object.waitSync({ timeout: 0 }) ? 'set' : 'unset'}`
   const seen = object.state()
   if (object instanceof Event) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.set ? 'set' : 'unset'}`
+  if (object instanceof Watchdog) return seen.stage
   if (object instanceof Timer) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.signaled ? 'set' : 'unset'}`
   if (object instanceof Semaphore) return `${seen.available}/${seen.maximum}${seen.robust ? ' robust' : ''}`
   if (seen.owner === null && seen.depth === 0) return seen.abandoned ? 'abandoned' : 'free'
@@ -146,6 +148,7 @@ const COMMANDS = {
   mutex: (thread, handle, name, ...options) => make('mutex', handle, name, options, thread),
   event: (thread, handle, name, ...options) => make('event', handle, name, options),
   semaphore: (thread, handle, name, ...options) => make('semaphore', handle, name, options),
+  watchdog: (thread, handle, name, ...options) => make('watchdog', handle, name, options),
   timer: (thread, handle, name, ...options) => make('timer', handle, name, options),
   open: (thread, kind, handle, name, ...options) => (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
   close: done('close'),
@@ -154,10 +157,13 @@ const COMMANDS = {
   pulse: done('pulse'),
   arm: (thread, handle, due, period = 0) => (object(handle).set({ due: Number(due), period: Number(period) }), 'ok'),
   'arm-at': (thread, handle, due, period = 0) => (object(handle).set({ due: new Date(Date.now() + Number(due)), period: Number(period) }), 'ok'),
+  start: done('start'),
+  refresh: done('refresh'),
+  stop: done('stop'),
   cancel: done('cancel'),
   remaining: (thread, handle) => (object(handle).remaining() === null ? 'none' : 'some'),
   job: (thread, handle, name, ...options) => make('job', handle, name, options),
-  start: (thread, name) => started(name, spawn),
+  run: (thread, name) => started(name, spawn),
   spawn: (thread, handle, name) => started(name, (...what) => object(handle).spawn(...what)),
   assign: (thread, handle, name) => (object(handle).assign(pidOf(name)), 'ok'),
   process: (thread, handle, name, ...options) => (objects.set(handle, Process.open(pidOf(name), access(options))), 'ok'),

@@ -18,8 +18,15 @@ objects = {}  # by handle
 permits = {}  # by handle: the semaphore grants not yet released
 threads = {}  # by name: (Thread, Queue)
 children = {}  # by name: what was started
-KINDS = {"mutex": byname.Mutex, "event": byname.Event, "semaphore": byname.Semaphore, "timer": byname.Timer, "job": byname.Job}
-ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Job, byname.Process)
+KINDS = {
+    "mutex": byname.Mutex,
+    "event": byname.Event,
+    "semaphore": byname.Semaphore,
+    "timer": byname.Timer,
+    "watchdog": byname.Watchdog,
+    "job": byname.Job,
+}
+ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Watchdog, byname.Job, byname.Process)
 
 
 def say(number, text):
@@ -105,6 +112,8 @@ def make(kind, handle, name, *options):
         extra = {"initial": int(options[0]), "maximum": int(options[1]), "robust": "robust" in options}
     elif kind == "event":
         extra = {"manual_reset": "manual" in options, "initial": "set" in options}
+    elif kind == "watchdog":
+        extra = {"period": float(options[0]) / 1000, "grace": float(options[1]) / 1000, "action": options[2]}
     elif kind == "timer":
         extra = {"manual_reset": "manual" in options}
     elif kind == "job":
@@ -136,6 +145,8 @@ def state(handle):
     seen = objects[handle].state
     if isinstance(seen, byname.EventState):
         return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.set else 'unset'}"
+    if isinstance(seen, byname.WatchdogState):
+        return seen.stage
     if isinstance(seen, byname.TimerState):
         return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.signaled else 'unset'}"
     if isinstance(seen, byname.SemaphoreState):
@@ -273,9 +284,12 @@ COMMANDS = {
     "pulse": done(byname.Event.pulse),
     "arm": arm,
     "arm-at": arm_at,
+    "start": done(byname.Watchdog.start),
+    "refresh": done(byname.Watchdog.refresh),
+    "stop": done(byname.Watchdog.stop),
     "cancel": done(byname.Timer.cancel),
     "remaining": lambda handle: "none" if objects[handle].remaining() is None else "some",
-    "start": lambda name: start(subprocess.Popen, name),
+    "run": lambda name: start(subprocess.Popen, name),
     "spawn": lambda handle, name: start(objects[handle].Popen, name),
     "assign": lambda handle, name: (objects[handle].assign(pid_of(name)), "ok")[1],
     "process": open_process,

@@ -597,7 +597,7 @@ impl WatchdogOptions {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn create(self, name: &str, period: Duration, grace: Duration, action: Action) -> Result<Watchdog> {
-        self.common.create(Some(name), Spec::Watchdog { period, grace, action }).map(Watchdog::over)
+        self.common.create(Some(name), action.spec(period, grace)).map(Watchdog::over)
     }
 
     /// Opens an existing watchdog; see [`Watchdog::open`].
@@ -631,6 +631,6 @@ impl WatchdogOptions {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn unnamed(self, period: Duration, grace: Duration, action: Action) -> Result<Watchdog> {
-        self.common.create(None, Spec::Watchdog { period, grace, action }).map(Watchdog::over)
+        self.common.create(None, action.spec(period, grace)).map(Watchdog::over)
     }
 }

@@ -108,12 +108,27 @@ impl Period {
 
     /// Seconds (the Python form).
     pub fn from_secs(s: f64) -> Result<Period> {
-        nanos(s, 1e9).and_then(Period::checked).ok_or_else(|| not_a_period("period", s, "s"))
+        Period::named_secs("period", s)
     }
 
     /// Milliseconds (the Node form).
     pub fn from_millis(ms: f64) -> Result<Period> {
-        nanos(ms, 1e6).and_then(Period::checked).ok_or_else(|| not_a_period("period", ms, "ms"))
+        Period::named_millis("period", ms)
+    }
+
+    /// The same, of an argument that is called so.
+    pub fn named_secs(what: &str, s: f64) -> Result<Period> {
+        nanos(s, 1e9).and_then(Period::checked).ok_or_else(|| not_a_period(what, s, "s"))
+    }
+
+    /// The same, of an argument that is called so.
+    pub fn named_millis(what: &str, ms: f64) -> Result<Period> {
+        nanos(ms, 1e6).and_then(Period::checked).ok_or_else(|| not_a_period(what, ms, "ms"))
+    }
+
+    /// In nanoseconds.
+    pub fn as_nanos(self) -> i64 {
+        self.0 as i64
     }
 
     fn checked(ns: u64) -> Option<Period> {

@@ -36,12 +36,29 @@ pub enum Action {
 }
 
 impl Action {
-    fn inner(self) -> watchdog::Action {
+    /// Its number, as CE has it, and its parameter.
+    pub fn code(self) -> (u32, u32) {
         match self {
-            Action::None => watchdog::Action::None,
-            Action::Kill => watchdog::Action::Kill,
-            Action::ResetDevice(param) => watchdog::Action::Reset(param),
+            Action::None => (0, 0),
+            Action::Kill => (1, 0),
+            Action::ResetDevice(parameter) => (2, parameter),
         }
+    }
+
+    /// The word for it: `none`, `kill`, `reset-device`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::None => "none",
+            Action::Kill => "kill",
+            Action::ResetDevice(_) => "reset-device",
+        }
+    }
+
+    /// What to make: a watchdog with these times and this action. Times that are too long for it are refused when it is made.
+    pub(crate) fn spec(self, period: Duration, grace: Duration) -> super::Spec {
+        let [period, grace] = [period, grace].map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+        let (action, parameter) = self.code();
+        super::Spec::Watchdog { period, grace, action, parameter }
     }
 
     fn of(action: watchdog::Action) -> Action {
@@ -105,18 +122,22 @@ pub struct WatchdogState {
     pub action: Action,
 }
 
-pub(super) fn check(period: Duration, grace: Duration) -> Result<()> {
-    if period.is_zero() {
+pub(super) fn check(period: i64, grace: i64, action: u32) -> Result<()> {
+    if period == 0 {
         return Err(Error::invalid_argument("period 0 is out of range; a watchdog must be given time to be refreshed in"));
     }
-    match [("period", period), ("grace", grace)].into_iter().find(|(_, time)| time.as_nanos() > u128::from(LONGEST_PERIOD)) {
-        Some((what, time)) => Err(not_a_period(what, time.as_millis(), "ms")),
+    if action > 2 {
+        return Err(Error::invalid_argument(format!("{action} is no action; there are 0 (none), 1 (kill) and 2 (reset the device)")));
+    }
+    let is_out = |time: i64| u64::try_from(time).map_or(true, |time| time > LONGEST_PERIOD);
+    match [("period", period), ("grace", grace)].into_iter().find(|(_, time)| is_out(*time)) {
+        Some((what, time)) => Err(not_a_period(what, time, "ns")),
         None => Ok(()),
     }
 }
 
-pub(super) fn fresh(period: Duration, grace: Duration, action: Action) -> watchdog::Words {
-    watchdog::fresh(period.as_nanos() as u64, grace.as_nanos() as u64, action.inner())
+pub(super) fn fresh(period: i64, grace: i64, action: u32, parameter: u32) -> watchdog::Words {
+    watchdog::fresh(period as u64, grace as u64, u64::from(action) | u64::from(parameter) << 32)
 }
 
 impl HandleRef {

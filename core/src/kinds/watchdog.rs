@@ -74,14 +74,6 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    fn pack(self) -> u64 {
-        match self {
-            Action::None => 0,
-            Action::Kill => 1,
-            Action::Reset(param) => 2 | u64::from(param) << 32,
-        }
-    }
-
     fn unpack(word: u64) -> Action {
         match word as u32 {
             1 => Action::Kill,
@@ -92,9 +84,9 @@ impl Action {
 }
 
 /// The annex of a new watchdog, which is stopped.
-pub(crate) fn fresh(period: u64, grace: u64, action: Action) -> Words {
+pub(crate) fn fresh(period: u64, grace: u64, action: u64) -> Words {
     let mut words = [0; ANNEX_WORDS];
-    (words[PERIOD], words[GRACE], words[ACTION]) = (period, grace, action.pack());
+    (words[PERIOD], words[GRACE], words[ACTION]) = (period, grace, action);
     words
 }
 

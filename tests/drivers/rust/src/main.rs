@@ -6,8 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Error, ErrorKind, Event, EventState, Job, JobLimits, Mutex, MutexState, Namespace, Permit, Process, Reset, Semaphore,
-    SemaphoreState, Timeout, Timer, Wait, Waitable,
+    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, Mutex, MutexState, Namespace, Permit, Process, Reset, Semaphore,
+    SemaphoreState, Timeout, Timer, Wait, Waitable, Watchdog, WatchdogStage,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
@@ -27,6 +27,7 @@ enum Object {
     Timer(Timer),
     Job(Job),
     Process(Process),
+    Watchdog(Watchdog),
 }
 
 /// What the whole process has open.
@@ -160,6 +161,12 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
             make_semaphore(handle, name(1), number(initial)?, number(maximum)?, options)
         }
         ("timer", [handle, _, reset, options @ ..]) => make_timer(handle, name(1), reset, options),
+        ("watchdog", [handle, _, period, grace, action, options @ ..]) => {
+            make_watchdog(handle, name(1), [millis(period)?, millis(grace)?], action, options)
+        }
+        ("start", [handle]) => done(find(handle)?.watchdog()?.start()),
+        ("refresh", [handle]) => done(find(handle)?.watchdog()?.refresh()),
+        ("stop", [handle]) => done(find(handle)?.watchdog()?.stop()),
         ("arm", [handle, due, period @ ..]) => done(find(handle)?.timer()?.set(millis(due)?, millis(period.first().unwrap_or(&"0"))?)),
         ("arm-at", [handle, due, period @ ..]) => {
             let at = SystemTime::now() + millis(due)?;
@@ -168,7 +175,7 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         ("cancel", [handle]) => done(find(handle)?.timer()?.cancel()),
         ("remaining", [handle]) => Ok(find(handle)?.timer()?.remaining()?.map_or("none", |_| "some").into()),
         ("job", [handle, _, options @ ..]) => make_job(handle, name(1), options),
-        ("start", [name]) => started(name, sleeper().spawn()?),
+        ("run", [name]) => started(name, sleeper().spawn()?),
         ("spawn", [handle, name]) => {
             let child = find(handle)?.job()?.spawn(&mut sleeper())?;
             started(name, child)
@@ -228,6 +235,7 @@ impl Object {
             Object::Timer(timer) => timer,
             Object::Job(job) => job,
             Object::Process(process) => process,
+            Object::Watchdog(dog) => dog,
         }
     }
 
@@ -259,6 +267,11 @@ impl Object {
     fn timer(&self) -> Result<&Timer, Failure> {
         let Object::Timer(timer) = self else { return Err(Failure::Fault("no timer".into())) };
         Ok(timer)
+    }
+
+    fn watchdog(&self) -> Result<&Watchdog, Failure> {
+        let Object::Watchdog(dog) = self else { return Err(Failure::Fault("no watchdog".into())) };
+        Ok(dog)
     }
 }
 
@@ -348,12 +361,20 @@ fn terminate(handle: &str, code: u32) -> Answer {
     })
 }
 
+fn make_watchdog(handle: &str, name: Option<&str>, [period, grace]: [Duration; 2], action: &str, options: &[&str]) -> Answer {
+    let how = Watchdog::options().access(access(options)?);
+    let action = if action == "kill" { Action::Kill } else { Action::None };
+    let made = name.map_or_else(|| how.unnamed(period, grace, action), |name| how.create(name, period, grace, action))?;
+    Ok(keep(handle, made.created(), Object::Watchdog(made)))
+}
+
 fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
     let access = access(options)?;
     let opened = match kind {
         "mutex" => Object::Mutex(Mutex::options().access(access).open(name)?),
         "event" => Object::Event(Event::options().access(access).open(name)?),
         "job" => Object::Job(Job::options().access(access).open(name)?),
+        "watchdog" => Object::Watchdog(Watchdog::options().access(access).open(name)?),
         "timer" => Object::Timer(Timer::options().access(access).open(name)?),
         _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
     };
@@ -374,6 +395,7 @@ fn close(handle: &str) -> Answer {
         Some(Object::Timer(timer)) => timer.close(),
         Some(Object::Job(job)) => job.close(),
         Some(Object::Process(process)) => process.close(),
+        Some(Object::Watchdog(dog)) => dog.close(),
         None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
     })
 }
@@ -391,6 +413,7 @@ fn acquire(handle: &str, limit: &str) -> Answer {
         Object::Timer(timer) => timer.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Job(job) => job.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Process(process) => process.wait_for(timeout(limit)?)?.map(|()| false),
+        Object::Watchdog(dog) => dog.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
@@ -423,6 +446,13 @@ fn state(handle: &str) -> Answer {
             let EventState { set, reset, .. } = event.state()?;
             format!("{} {}", if reset == Reset::Manual { "manual" } else { "auto" }, if set { "set" } else { "unset" })
         }
+        Object::Watchdog(dog) => match dog.state()?.stage {
+            WatchdogStage::Stopped => "stopped",
+            WatchdogStage::Running => "running",
+            WatchdogStage::Grace => "grace",
+            WatchdogStage::Expired => "expired",
+        }
+        .into(),
         Object::Timer(timer) => {
             let seen = timer.state()?;
             format!("{} {}", if seen.reset == Reset::Manual { "manual" } else { "auto" }, if seen.signaled { "set" } else { "unset" })
@@ -455,6 +485,7 @@ macro_rules! on_handle {
             Object::Timer($handle) => $call,
             Object::Job($handle) => $call,
             Object::Process(_) => unreachable!("a process has no name, and no scenario sets a flag of it"),
+            Object::Watchdog($handle) => $call,
         }
     };
 }
