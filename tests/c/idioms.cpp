@@ -242,6 +242,20 @@ static void timers() {
     CHECK(throws(BYNAME_ERR_ACCESS_DENIED, 5, [&] { weak.set(1ms); }));
 }
 
+static void watchdogs() {
+    byname::watchdog dog("dog", 2ms, 1h, byname::action::kill);
+    CHECK(dog.state().stage == BYNAME_WATCHDOG_STAGE_STOPPED);
+    dog.start();
+    dog.wait();
+    CHECK(byname::watchdog::open("dog").wait_for(0ns));
+    dog.stop();
+    CHECK(!dog.wait_for(0ns));
+    dog.notify_systemd(true);
+    dog.refresh();
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::watchdog("no", 0ns, 0ns, byname::action::none); }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::watchdog("no", byname::forever, 0ns, byname::action::none); }));
+}
+
 static void semaphores() {
     byname::semaphore s("units", 1, 3);
     CHECK(s.release(2) == 1 && s.available() == 3);
@@ -324,5 +338,6 @@ static void durations() {
 }
 
 TESTS(T(standard_locks), T(locks_of_two_do_not_deadlock), T(locks_move_and_let_go_on_exceptions), T(a_condition_variable_takes_it),
-      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(processes_and_jobs), T(semaphores), T(mappings), T(waits),
+      T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(watchdogs), T(processes_and_jobs), T(semaphores),
+      T(mappings), T(waits),
       T(names_are_whole), T(durations))

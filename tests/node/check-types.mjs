@@ -70,6 +70,11 @@ async function main(): Promise<void> {
   if (left === 7) timer.set({ period: 5 })
   if (!signaled || !(await timer.wait())) throw new Error('wrong outcome of a timer')
   timer.close()
+  const dog = new Watchdog(null, { period: 60_000, grace: 0, action: 'none' })
+  const stage: 'stopped' | 'running' | 'grace' | 'expired' = dog.state().stage
+  // @ts-expect-error there is no such action
+  if (stage === 'grace') new Watchdog(null, { period: 1, grace: 0, action: 'bark' })
+  dog.close()
   event.close()
   semaphore.close()
   console.log('${head.includes('require') ? 'CommonJS' : 'ESM'}: types fit and the program runs')
@@ -86,7 +91,7 @@ if (!existsSync(join(work, 'node_modules', 'typescript'))) {
 rmSync(join(work, 'node_modules', 'byname'), { force: true })
 symlinkSync(bindings, join(work, 'node_modules', 'byname'))
 
-const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, Timer, waitAll, waitAnySync'
+const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, Timer, Watchdog, waitAll, waitAnySync'
 const types = 'ErrorCode, WaitResult'
 writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
 writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event`))

@@ -17,10 +17,10 @@ ERRORS = [value for value in vars(byname).values() if isinstance(value, type) an
 
 
 def test_names():
-    kinds = {"Mutex", "Event", "Semaphore", "Timer", "Process", "Job", "Mapping", "Queue"}
+    kinds = {"Mutex", "Event", "Semaphore", "Timer", "Watchdog", "Process", "Job", "Mapping", "Queue"}
     waits = {"wait_any", "wait_all", "signal_and_wait"}
     others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "View", "Change", "JobAccounting", "JobLimits", "QueueInfo"}
-    others |= {"MutexState", "EventState", "SemaphoreState", "TimerState", "MappingState"}
+    others |= {"MutexState", "EventState", "SemaphoreState", "TimerState", "MappingState", "WatchdogState"}
     expected = kinds | waits | {"leave_sigbus_alone"} | {f"{wait}_async" for wait in waits} | others | {error.__name__ for error in ERRORS}
     assert set(byname.__all__) == expected
     assert re.fullmatch(r"\d+\.\d+\.\d+", byname.__version__)

@@ -824,6 +824,20 @@ class Timer(Handle):
 
 @final
 class Watchdog(Handle):
+    """A watchdog that processes share by name: it acts when it is not refreshed in time.
+
+    Whoever starts it is watched, and must `refresh()` it within each `period` seconds. Else it is signaled, and `grace` seconds later it acts: `"kill"` kills
+    (SIGKILL) the process that started it, also one that hangs or is stopped; `"none"` does nothing more. `Watchdog(name, …)` makes it, stopped, or
+    opens it if it exists: `created` tells. `with w:` starts it, gives `w`, and stops it. With `systemd=True` each refresh tells systemd, too
+    (`WATCHDOG=1` to `NOTIFY_SOCKET`).
+
+    >>> import byname
+    >>> with byname.Watchdog("alive", period=5, grace=1, action="kill") as dog:
+    ...     for piece in range(3):
+    ...         dog.refresh()  # after each piece of work, of less than five seconds
+    >>> dog.state.stage
+    'stopped'
+    """
     def __new__(
         cls,
         name: str | None,
@@ -836,31 +850,92 @@ class Watchdog(Handle):
         access: SupportsIndex = ...,
     ) -> Self: ...
     @staticmethod
-    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Watchdog: ...
-    def start(self) -> None: ...
-    def refresh(self) -> None: ...
-    def stop(self) -> None: ...
+    def open(name: str | None, *, namespace: Namespace | None = None, access: SupportsIndex = ...) -> Watchdog:
+        """Opens an existing watchdog; raises NotFoundError if there is none of that name (contract 1.2, 9.8).
+
+        >>> import byname
+        >>> made = byname.Watchdog("alive", 5, 1, "none")
+        >>> byname.Watchdog.open("alive").state.period
+        5.0
+        """
+    def start(self) -> None:
+        """Starts it, or starts it anew: this process is watched (contract 9.8, WD1).
+
+        >>> import byname
+        >>> dog = byname.Watchdog(None, 0.005, 0, "none")
+        >>> dog.start()
+        >>> dog.wait(), dog.state.stage  # nobody refreshed it
+        (True, 'expired')
+        """
+    def refresh(self) -> None:
+        """Gives it one period more from now; any process may (WD6). In its grace, or expired, it runs again; stopped, it stays so.
+
+        >>> import byname
+        >>> dog = byname.Watchdog(None, 5, 1, "none")
+        >>> dog.refresh()
+        >>> dog.state.stage
+        'stopped'
+        """
+    def stop(self) -> None:
+        """Stops it: it is not signaled, and an action that has not been taken is not (WD10).
+
+        >>> import byname
+        >>> dog = byname.Watchdog(None, 0.001, 60, "kill")
+        >>> dog.start()
+        >>> dog.wait()  # in its grace
+        True
+        >>> dog.stop()
+        >>> dog.wait(0)
+        False
+        """
     @property
-    def state(self) -> WatchdogState: ...
-    def wait(self, timeout: _Timeout = None) -> bool: ...
-    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]: ...
+    def state(self) -> WatchdogState:
+        """All of its state at one instant, as a WatchdogState. Looking waits for nobody."""
+    def wait(self, timeout: _Timeout = None) -> bool:
+        """Waits until it is signaled, which the wait does not change: True, or False when `timeout` seconds are up. Contract 9.8, WD9.
+
+        >>> import byname
+        >>> byname.Watchdog(None, 5, 1, "none").wait(timeout=0.01)
+        False
+        """
+    def wait_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, bool]:
+        """Waits without blocking the thread: True, or False when `timeout` seconds are up.
+
+        >>> import asyncio, byname
+        >>> dog = byname.Watchdog(None, 0.001, 0, "none")
+        >>> dog.start()
+        >>> asyncio.run(dog.wait_async())
+        True
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class WatchdogState:
+    """Everything that a watchdog is at one instant.
+
+    >>> import byname
+    >>> byname.Watchdog(None, 5, 1, "kill").state
+    WatchdogState(stage='stopped', pid=None, remaining=None, period=5.0, grace=1.0, action='kill')
+    """
     @property
-    def stage(self) -> str: ...
+    def stage(self) -> str:
+        """Where it was: "stopped", "running", "grace" or "expired"; it is signaled in the last two."""
     @property
-    def pid(self) -> int | None: ...
+    def pid(self) -> int | None:
+        """The process that started it, as that sees itself; None while it was stopped."""
     @property
-    def remaining(self) -> float | None: ...
+    def remaining(self) -> float | None:
+        """While it was running: in how many seconds it had to be refreshed."""
     @property
-    def period(self) -> float: ...
+    def period(self) -> float:
+        """In how many seconds it must be refreshed."""
     @property
-    def grace(self) -> float: ...
+    def grace(self) -> float:
+        """How many seconds after that the action waits."""
     @property
-    def action(self) -> str: ...
+    def action(self) -> str:
+        """What is done then: "none", "kill", or "reset-device" if another language made it."""
     def __eq__(self, other: object, /) -> bool: ...
 
 @final
