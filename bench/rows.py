@@ -126,6 +126,14 @@ ROWS = {
         Row("W5-all-8", "wait-all of 8, the last set by another process, same core", "futex_waitv of 8 (any)", "us", 1.5),
         Row("W9", "one set releases 1 000 threads of another process, until the last has run", "futex wake of all", "ms", 1.1),
         Row("W7", "kill -9 of the owner until the sleeping waiter owns and knows", ROBUST, "us", 1.5),
+        Row(
+            "W10-timer",
+            "from a timer's due time until the waiting thread runs, median",
+            "timerfd",
+            "us",
+            1.1,
+            details=(Detail("p99", "99th percentile", "us"),),
+        ),
         pending("Python", Detail("job", "an unrelated executor job meanwhile", "us")),
         pending("Node", Detail("file", "an unrelated fs.readFile meanwhile", "us")),
     ]

@@ -68,6 +68,7 @@ PROGRAMS = [
     Program("pingpong", ("any-64", FEW), ("W5-64",)),
     Program("pingpong", ("all-8", FEW), ("W5-all-8",)),
     Program("death", (FEW,), ("W7",)),
+    Program("timer", (FEW,), ("W10-timer",)),
     Program("python", ("death.py", ONE), ("W7",), rival=True),
     Program("release", (ONE,), ("W9",), spread=True),
     Program("python", ("pending.py", ONE), ("WA-python",)),

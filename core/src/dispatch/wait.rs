@@ -393,7 +393,7 @@ impl Entered {
                 other => other?,
             };
             watch.due = due.map_or(watch.due, |due| Some(due.sooner(watch.due)));
-            if !self.claim().is_waiting() {
+            if !self.claim().is_waiting() || due.is_some_and(Due::await_near) {
                 return Ok(true);
             }
         }

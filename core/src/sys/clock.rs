@@ -103,6 +103,16 @@ impl Due {
         self.left() == 0
     }
 
+    /// Waits for it, if it is so near that a sleep towards it may have ended ([`EARLY_NS`]); says whether it was.
+    pub(crate) fn await_near(self) -> bool {
+        let is_near = self.left() <= EARLY_NS;
+        let enough = Deadline::at(now() + EARLY_NS); // somebody may set the wall clock back
+        while is_near && !self.passed() && !enough.passed() {
+            std::hint::spin_loop();
+        }
+        is_near
+    }
+
     /// The first of the instants that follow this one, which has passed, at intervals of `period`, and are still to come; on the monotonic clock.
     pub(crate) fn next(self, period: u64) -> Due {
         let late = self.clock_now().saturating_sub(self.0 & !WALL) % period.max(1);
@@ -120,6 +130,10 @@ impl Due {
     }
 }
 
+/// So much before its due time the sleep of a thread ends that waits for a timer: what the kernel needs to wake it, and we to see what for (decision
+/// 0013). If it was quicker, it looks at the clock for the rest.
+const EARLY_NS: u64 = 10_000;
+
 /// Until when a sleep lasts, and by which clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
@@ -135,7 +149,7 @@ impl From<Deadline> for Until {
 }
 
 impl Until {
-    /// Until `due`, to the microsecond, and no longer than until the deadline. A sleep until an instant of the wall clock ends as soon as the clock
+    /// Until shortly before `due`, to the microsecond, and no longer than until the deadline. A sleep until an instant of the wall clock ends as soon as the clock
     /// is set beyond it, and lasts too long when it is set back.
     pub(crate) fn due(due: Due, deadline: Deadline) -> Until {
         let (left, limit) = (due.left(), deadline.left());
@@ -143,7 +157,7 @@ impl Until {
             Some(limit) if limit < left && !due.is_on_wall() => Until::from(deadline),
             limit => {
                 let clock = if due.is_on_wall() { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
-                let at = due.0 & !WALL;
+                let at = (due.0 & !WALL).saturating_sub(EARLY_NS);
                 let at = limit.map_or(at, |limit| at.min(due.clock_now().saturating_add(limit)));
                 Until { at: Some(at), clock, is_exact: true }
             }
