@@ -4,7 +4,7 @@ mod api_support;
 
 use api_support::watchdog;
 use byname::inspect::{Inspection, Kind, ProcessState, Violation};
-use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout, Waitable, wait_all, wait_any};
+use byname::{Action, ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout, Timer, Waitable, Watchdog, wait_all, wait_any};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -622,4 +622,27 @@ fn whatever_stands_there_a_look_ends_and_says_something() {
         copy.inspect().check_quiet().unwrap();
     }
     assert!(found > 30, "{found}");
+}
+
+#[test]
+fn a_picture_shows_when_timers_and_watchdogs_are_due() {
+    let _watchdog = watchdog();
+    let namespace = session("clocks");
+    let (minute, now) = (Duration::from_secs(60), Duration::ZERO);
+    let timer = Timer::options().namespace(&namespace).create("timer of the clocks", Reset::Auto).unwrap();
+    let dog = Watchdog::options().namespace(&namespace).create("dog of the clocks", minute, minute, Action::Kill).unwrap();
+    let seen = |name: &str| {
+        let picture = Inspection::session(namespace.session_name().unwrap()).unwrap().look().unwrap();
+        picture.objects.into_iter().find(|object| object.id.name.as_deref() == Some(name)).unwrap()
+    };
+    let before = (seen("timer of the clocks"), seen("dog of the clocks"));
+    assert_eq!((before.0.id.kind, before.0.signalled, before.0.due, before.0.period), (Kind::AutoTimer, false, None, Some(0.0)));
+    assert_eq!((before.1.id.kind, before.1.signalled, before.1.due, before.1.stage), (Kind::Watchdog, false, None, Some("stopped")));
+    timer.set(now, minute).unwrap();
+    dog.start().unwrap();
+    let after = (seen("timer of the clocks"), seen("dog of the clocks"));
+    assert!(after.0.signalled && after.0.due.is_some_and(|due| due <= 60.0) && after.0.period == Some(60.0));
+    assert!(!after.1.signalled && after.1.due.is_some_and(|due| due <= 60.0) && after.1.watched == Some(std::process::id()));
+    assert!(Inspection::session(namespace.session_name().unwrap()).unwrap().check().unwrap().is_empty());
+    dog.stop().unwrap();
 }

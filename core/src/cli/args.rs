@@ -93,7 +93,8 @@ What is seen:
 
   {\"byname\":\"object\",\"name\":NAME,\"index\":I,\"kind\":KIND,
    \"generation\":N,\"signalled\":B,\"owner\":WHO,\"depth\":N,
-   \"abandoned\":B,\"due\":S,\"period\":S,\"available\":N,\"maximum\":N,
+   \"abandoned\":B,\"due\":S,\"period\":S,\"stage\":WORD,\"watched\":N,
+   \"available\":N,\"maximum\":N,
    \"permits\":[{\"by\":WHO,\"held\":N}...],\"fence\":N,\"holders\":[WHO...],
    \"queue\":[{\"who\":WHO,\"all\":B,\"asynchronous\":B,\"seconds\":S}...],
    \"watches\":N,\"locked_by\":WHO,\"moving\":B}      ls, who
@@ -113,8 +114,8 @@ What is seen:
 
   WHO is {\"pid\":N,\"tid\":N,\"command\":TEXT,\"state\":STATE}; STATE is alive,
   stopped, joining, expected, leaving or dead; KIND is mutex, manual-event,
-  auto-event, semaphore, robust-semaphore, manual-timer or auto-timer. New
-  keys may be added.";
+  auto-event, semaphore, robust-semaphore, manual-timer, auto-timer or
+  watchdog. New keys may be added.";
 
 /// Named mutexes, semaphores and events from the shell.
 #[derive(Debug, Parser)]

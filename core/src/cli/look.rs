@@ -161,6 +161,7 @@ fn state(object: &Object) -> String {
         (Kind::Mutex, Some(owner)) => format!("owned by {}", owner.pid),
         (Kind::Mutex, None) => "free".to_owned(),
         (Kind::ManualTimer | Kind::AutoTimer, _) => timer(object),
+        (Kind::Watchdog, _) => watchdog(object),
         (Kind::ManualEvent | Kind::AutoEvent, _) => if object.signalled { "set" } else { "not set" }.to_owned(),
         (Kind::Process, _) => if object.signalled { "ended" } else { "running" }.to_owned(),
         (Kind::Job, _) => if object.signalled { "terminated" } else { "open" }.to_owned(),
@@ -185,6 +186,13 @@ fn timer(object: &Object) -> String {
         (Some(due), _) => format!("{state}, due in {}", duration(due)),
         (None, _) => state.to_owned(),
     }
+}
+
+fn watchdog(object: &Object) -> String {
+    let stage = object.stage.unwrap_or("unknown");
+    let watched = object.watched.map_or(String::new(), |pid| format!(", watches {pid}"));
+    let due = object.due.map_or(String::new(), |due| format!(", to be refreshed in {}", duration(due)));
+    format!("{stage}{watched}{due}")
 }
 
 pub(super) fn party(who: &Party) -> String {

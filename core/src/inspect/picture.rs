@@ -6,8 +6,10 @@ use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::dispatch::grant::WAITER_ASYNC;
 use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::Machine;
-use crate::kinds::timer;
+use crate::engine::WatchdogStage;
+use crate::kinds::{timer, watchdog};
 use crate::live::{owner_kind, process_state};
+use crate::sys::clock::Due;
 use crate::sys::{clock, process};
 use std::collections::HashMap;
 
@@ -141,10 +143,14 @@ pub struct Object {
     pub depth: u32,
     /// Mutex: the last owner died, and the next one will be told. Robust semaphore: a holder of permits died, and the next one will be told.
     pub abandoned: bool,
-    /// Timer: how many seconds are left until its time comes next; `None` if it does not.
+    /// Timer: how many seconds are left until its time comes next; `None` if it does not. Running watchdog: until it must be refreshed.
     pub due: Option<f64>,
-    /// Timer: at which intervals its time comes, in seconds; 0: once.
+    /// Timer: at which intervals its time comes, in seconds; 0: once. Watchdog: in which it must be refreshed.
     pub period: Option<f64>,
+    /// Watchdog: where it is: `stopped`, `running`, `grace` or `expired`.
+    pub stage: Option<&'static str>,
+    /// Watchdog that is not stopped: the pid of the process that started it, as that sees itself.
+    pub watched: Option<u32>,
     /// Semaphore: how many permits are free.
     pub available: Option<u32>,
     /// Semaphore: how many there can be.
@@ -299,13 +305,23 @@ impl<'a> Painter<'a> {
         });
         let timer = matches!(machine, Machine::ManualTimer | Machine::AutoTimer).then_some(o.annex_words).flatten();
         let timer = timer.map(|words| timer::seen(state, &words));
+        let dog = (machine == Machine::Watchdog).then_some(o.annex_words).flatten().map(|words| watchdog::seen(&words, self.now));
+        let stage = dog.map(|dog| WatchdogStage::of(dog.stage));
+        let left = dog.filter(|_| stage == Some(WatchdogStage::Running)).map(|dog| dog.deadline.saturating_sub(self.now));
+        let signalled = match (timer, stage) {
+            (Some((signalled, _)), _) => signalled,
+            (_, Some(stage)) => matches!(stage, WatchdogStage::Grace | WatchdogStage::Expired),
+            _ => state.signalled(machine),
+        };
         let accounts = o.accounts.iter().filter(|(_, account)| account.value > 0);
         Some(Object {
             id: self.name(o.at())?,
             generation: o.life().generation(),
-            signalled: timer.map_or(state.signalled(machine), |(signalled, _)| signalled),
-            due: timer.and_then(|(_, setting)| setting.due).map(|due| due.left() as f64 / 1e9),
-            period: timer.map(|(_, setting)| setting.period as f64 / 1e9),
+            signalled,
+            due: timer.and_then(|(_, setting)| setting.due).map(Due::left).or(left).map(seconds),
+            period: timer.map(|(_, setting)| setting.period).or(dog.map(|dog| dog.period)).map(seconds),
+            stage: stage.map(WatchdogStage::name),
+            watched: dog.filter(|_| stage != Some(WatchdogStage::Stopped)).map(|dog| dog.pid),
             owner: owner.map(|owner| self.owner_party(owner)),
             depth: if owner.is_some() { o.depth.max(1) } else { 0 },
             abandoned: (is_mutex || is_semaphore) && state.is_abandoned(),
@@ -403,6 +419,10 @@ impl<'a> Painter<'a> {
             None => nobody(tid),
         }
     }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
 }
 
 fn is_watch(waiter: &WaiterImage) -> bool {
