@@ -21,7 +21,7 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::engine::{HandleRef, Namespace};
 use crate::error::Result;
 use crate::keeper;
-use crate::kinds::timer;
+use crate::kinds::{timer, watchdog};
 use crate::life::{Life, Stage};
 use crate::live;
 use crate::ops;
@@ -262,6 +262,18 @@ pub fn timer(object: HandleRef) -> u64 {
     let words = timer::look(space, target).unwrap_or_default();
     let (signalled, setting) = timer::seen(state_of(space, target), &words);
     u64::from(signalled) | u64::from(setting.due.is_some()) << 1 | words[0] >> 16 << 2
+}
+
+/// Bit 0: whether a watchdog is signalled; 1: whether it runs; above: the pid that started it.
+pub fn watchdog(object: HandleRef) -> u64 {
+    let Ok(seen) = object.place().and_then(|(space, target)| watchdog::look(space, target)) else { return 0 };
+    let (signalled, runs) = match seen.stage {
+        watchdog::Stage::Stopped => (0, 0),
+        watchdog::Stage::Running => (0, 1),
+        watchdog::Stage::Grace => (1, 1),
+        watchdog::Stage::Expired => (1, 0),
+    };
+    signalled | runs << 1 | u64::from(seen.pid) << 2
 }
 
 /// Whether this process owns the mutex, by a thread or a grant, and its owner has run: whether its death abandons it.

@@ -1,8 +1,8 @@
 //! What is played: every operation, over every kind of object.
 
-use crate::stage::{AUTO, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
+use crate::stage::{AUTO, LONG, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
 use byname::crash::{self, Scope};
-use byname::engine::{Access, By, Due, HandleRef, Mode, Outcome, PendingWait, Period, Spec, signal_and_wait, start_wait, wait};
+use byname::engine::{Access, Action, By, Due, HandleRef, Mode, Outcome, PendingWait, Period, Spec, WatchdogStage, signal_and_wait, start_wait, wait};
 use byname::{ErrorKind, Reset, Timeout};
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd};
@@ -40,7 +40,7 @@ impl Scenario {
 }
 
 /// The operations that must be there.
-pub const OPERATIONS: [&str; 23] = [
+pub const OPERATIONS: [&str; 25] = [
     "create",
     "open",
     "close",
@@ -61,6 +61,8 @@ pub const OPERATIONS: [&str; 23] = [
     "set-timer",
     "cancel-timer",
     "expire",
+    "watchdog",
+    "bark",
     "fork",
     "reap",
     "recover",
@@ -120,6 +122,17 @@ fn name_is_free(s: &Stage, name: &str, spec: Spec) {
 }
 
 const TIMER: Spec = Spec::Timer { reset: Reset::Auto };
+
+fn dog(period: Duration, grace: Duration, action: Action) -> Spec {
+    let [period, grace] = [period, grace].map(|time| time.as_nanos() as i64);
+    Spec::Watchdog { period, grace, action: action.code().0, parameter: 0 }
+}
+
+/// What the victim says of a watchdog.
+fn says_watchdog(s: &Stage, dog: HandleRef) {
+    crash::watchdog(dog); // as of a timer
+    s.last_words(move || crash::watchdog(dog));
+}
 
 fn set_timer(timer: HandleRef, due: Duration, period: Duration) {
     timer.set_timer(Due::from(due), Period::new(period).unwrap()).unwrap();
@@ -1360,6 +1373,64 @@ pub const SCENARIOS: &[Scenario] = &[
             timer.cancel_timer().unwrap();
         });
     }),
+    // --- watchdogs
+    scene("watchdog", "is started, refreshed and stopped", 0, |s| {
+        let dog = s.object("w", dog(HOUR, Duration::ZERO, Action::None));
+        says_watchdog(s, dog);
+        s.act(Scope::Thread, || {
+            dog.start_watchdog().unwrap();
+            dog.refresh_watchdog().unwrap();
+            dog.stop_watchdog().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            let (runs, pid) = (s.words(0) & 2 != 0, s.words(0) >> 2);
+            let seen = dog.watchdog_state().unwrap();
+            let expected = if runs { (WatchdogStage::Running, Some(pid as u32)) } else { (WatchdogStage::Stopped, None) };
+            assert_eq!((seen.stage, seen.pid), expected);
+            assert!(!runs || !s.all_done());
+            assert!(dog.try_acquire().unwrap().is_none());
+            dog.stop_watchdog().unwrap();
+        });
+    }),
+    scene("watchdog", "has expired, is waited for and stopped", 0, |s| {
+        let dog = s.object("w", dog(Duration::from_millis(1), Duration::ZERO, Action::None));
+        says_watchdog(s, dog);
+        if s.is(Role::Victim) {
+            dog.start_watchdog().unwrap();
+            while crash::watchdog(dog) & 1 == 0 {
+                std::hint::spin_loop();
+            }
+        }
+        s.act(Scope::Thread, || {
+            assert!(dog.try_acquire().unwrap().is_some());
+            dog.stop_watchdog().unwrap();
+        });
+        s.check(|| {
+            s.settle();
+            let seen = dog.watchdog_state().unwrap();
+            assert_eq!(seen.stage == WatchdogStage::Stopped, s.words(0) & 1 == 0);
+            assert!(seen.stage == WatchdogStage::Stopped || !s.all_done());
+            assert_eq!(dog.try_acquire().unwrap().is_some(), seen.stage == WatchdogStage::Expired, "the state follows");
+            dog.stop_watchdog().unwrap();
+        });
+    }),
+    scene("bark", "kills the one who started it, who dies of it or before", 0, |s| {
+        let dog = s.object("w", dog(Duration::from_millis(2), Duration::from_millis(2), Action::Kill));
+        s.act(Scope::Process, || {
+            dog.start_watchdog().unwrap();
+            std::thread::sleep(LONG); // it does not come back
+        });
+        s.check(|| {
+            s.settle();
+            let seen = || dog.watchdog_state().unwrap().stage;
+            assert!(s.poll(|| matches!(seen(), WatchdogStage::Expired | WatchdogStage::Stopped)), "{:?}", seen());
+            dog.start_watchdog().unwrap();
+            dog.stop_watchdog().unwrap();
+            assert_eq!(seen(), WatchdogStage::Stopped);
+        });
+    })
+    .alone(),
     // --- hand-off: the front sleeper has waited for a millisecond, and is given the mutex
     scene("hand-off", "to a sleeper", 1, |s| {
         let mutex = s.object("m", MUTEX);
