@@ -39,7 +39,7 @@ use crate::dispatch::word::State;
 use crate::error::Result;
 use crate::ops;
 use crate::space::{Cx, Space};
-use crate::sys::clock::Due;
+use crate::sys::clock::{self, Due};
 
 const SELECTOR: usize = 0;
 const BANKS: [usize; 2] = [1, 3];
@@ -105,16 +105,20 @@ fn whole(annex: &Annex) -> Words {
     }
 }
 
-/// Signals the timer if its time has come; when it will come next.
+/// Signals the timer if its time has come; when to look again.
 pub(super) fn tick(cx: Cx, target: Target) -> Result<Option<Due>> {
     let annex = annex(cx.space, target)?;
-    let due = Setting::read(annex).due;
-    if due.is_none_or(|due| !due.passed()) {
-        return Ok(due);
+    let mut due = Setting::read(annex).due;
+    if due.is_some_and(Due::passed) {
+        change(cx, target, |_, _| Ok(()))?;
+        due = Setting::read(annex).due;
     }
-    change(cx, target, |_, _| Ok(()))?;
-    Ok(Setting::read(annex).due)
+    // Who waits although it is signalled waits for something else as well: he need not look at every tick of a short period.
+    let is_idle = due.is_some_and(|due| due.left() < IDLE_NS) && target.word().state().is_signalled_event();
+    Ok(if is_idle { Some(Due::monotonic(clock::now() + IDLE_NS)) } else { due })
 }
+
+const IDLE_NS: u64 = 100_000;
 
 /// Sets the timer: it is not signalled until `due`, and who waits goes on waiting for that. A time that has passed has come.
 pub(crate) fn set(cx: Cx, target: Target, due: Due, period: u64) -> Result<()> {

@@ -356,6 +356,10 @@ fn kill(space: &Space, seen: &Seen) -> Result<bool> {
     if live::is_dead(space, who)? {
         return Ok(true);
     }
+    let record = space.arena.process(who.slot)?;
+    if record.pid.load() != seen.pid || record.start_time.load() != seen.began {
+        return Ok(true); // somebody has written here: nobody is killed for that
+    }
     let ours = process::pid_namespace().unwrap_or(0);
     if ours != seen.namespace {
         return Ok(false);

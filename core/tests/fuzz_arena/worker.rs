@@ -8,7 +8,7 @@ use crate::dice::Dice;
 use crate::mutator::SIZE;
 use crate::whole::Whole;
 use byname::inspect::Inspection;
-use byname::{Error, ErrorKind, Event, Mutex, Namespace, Permit, Pollable, Reset, Semaphore, Wait, Waitable};
+use byname::{Error, ErrorKind, Event, Mutex, Namespace, Permit, Pollable, Reset, Semaphore, Timer, Wait, Waitable};
 use byname::{signal_and_wait, wait_all, wait_all_async, wait_any, wait_any_async};
 use std::fs::File;
 use std::future::Future;
@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// What a thread can be in.
-pub const DEEDS: [&str; 29] = [
+pub const DEEDS: [&str; 33] = [
     "attach",
     "create",
     "open",
@@ -36,6 +36,10 @@ pub const DEEDS: [&str; 29] = [
     "acquire_for",
     "post",
     "look at a semaphore",
+    "set a timer",
+    "cancel",
+    "wait for a timer",
+    "look at a timer",
     "wait_any",
     "wait_all",
     "signal_and_wait",
@@ -152,6 +156,7 @@ enum Thing {
     Mutex(Mutex),
     Event(Event),
     Semaphore(Semaphore),
+    Timer(Timer),
 }
 
 impl Thing {
@@ -160,6 +165,7 @@ impl Thing {
             Thing::Mutex(mutex) => mutex,
             Thing::Event(event) => event,
             Thing::Semaphore(semaphore) => semaphore,
+            Thing::Timer(timer) => timer,
         }
     }
 }
@@ -244,16 +250,20 @@ impl Hands<'_> {
         let events = if self.dice.one_in(2) { Event::options().initially_set() } else { Event::options() }.namespace(&ns);
         let mutexes = if self.dice.one_in(8) { Mutex::options().initially_owned() } else { Mutex::options() }.namespace(&ns);
         let semaphores = if self.dice.one_in(2) { Semaphore::options().robust() } else { Semaphore::options() }.namespace(&ns);
+        let timers = Timer::options().namespace(&ns);
         let reset = self.dice.of(&[Reset::Auto, Reset::Manual]);
         let kind = name.len() + name.as_bytes()[9] as usize + usize::from(self.dice.one_in(16)); // mostly the same for a name
         let what = if open && !unnamed { "open" } else { "create" };
-        let made = self.caller.call(what, None, || match (kind % 3, unnamed, open) {
+        let made = self.caller.call(what, None, || match (kind % 4, unnamed, open) {
             (0, true, _) => mutexes.unnamed().map(Thing::Mutex),
             (0, _, true) => mutexes.open(&name).map(Thing::Mutex),
             (0, ..) => mutexes.create(&name).map(Thing::Mutex),
             (1, true, _) => events.unnamed(reset).map(Thing::Event),
             (1, _, true) => events.open(&name).map(Thing::Event),
             (1, ..) => events.create(&name, reset).map(Thing::Event),
+            (2, true, _) => timers.unnamed(reset).map(Thing::Timer),
+            (2, _, true) => timers.open(&name).map(Thing::Timer),
+            (2, ..) => timers.create(&name, reset).map(Thing::Timer),
             (_, true, _) => semaphores.unnamed(1, 3).map(Thing::Semaphore),
             (_, _, true) => semaphores.open(&name).map(Thing::Semaphore),
             (..) => semaphores.create(&name, 2, 3).map(Thing::Semaphore),
@@ -277,6 +287,7 @@ impl Hands<'_> {
                     Thing::Mutex(mutex) => mutex.close(),
                     Thing::Event(event) => event.close(),
                     Thing::Semaphore(semaphore) => semaphore.close(),
+                    Thing::Timer(timer) => timer.close(),
                 });
                 return caller.count("close", closed.map(|()| board::DONE));
             }
@@ -346,6 +357,7 @@ impl Hands<'_> {
                     Thing::Mutex(mutex) => mutex.pollable(),
                     Thing::Event(event) => event.pollable(),
                     Thing::Semaphore(semaphore) => semaphore.pollable(),
+                    Thing::Timer(timer) => timer.pollable(),
                 });
                 return caller.count("pollable", pollable.map(|p| self.pollables.push(p)).map(|()| board::DONE));
             }
@@ -356,6 +368,7 @@ impl Hands<'_> {
                         Thing::Mutex(mutex) => mutex.try_clone().map(|m| (m.name(), Thing::Mutex(m)))?,
                         Thing::Event(event) => event.try_clone().map(|e| (e.name(), Thing::Event(e)))?,
                         Thing::Semaphore(semaphore) => semaphore.try_clone().map(|s| (s.name(), Thing::Semaphore(s)))?,
+                        Thing::Timer(timer) => timer.try_clone().map(|t| (t.name(), Thing::Timer(t)))?,
                     });
                     Ok(board::DONE)
                 });
@@ -401,6 +414,25 @@ impl Hands<'_> {
                 _ => {
                     let looked = caller.call("look at an event", None, || event.is_set().and_then(|_| event.state()));
                     caller.count("look at an event", looked.map(|_| board::DONE));
+                }
+            },
+            Thing::Timer(timer) => match choice % 5 {
+                0 => {
+                    let period = limit / 3;
+                    caller.count("set a timer", caller.call("set a timer", None, || timer.set(limit, period)).map(|()| board::DONE));
+                }
+                1 => {
+                    let at = std::time::SystemTime::now() + limit;
+                    caller.count("set a timer", caller.call("set a timer", None, || timer.set_at(at, limit)).map(|()| board::DONE));
+                }
+                2 => caller.count("cancel", caller.call("cancel", None, || timer.cancel()).map(|()| board::DONE)),
+                3 => {
+                    let waited = caller.call("wait for a timer", Some(limit), || timer.wait_for(limit));
+                    caller.count("wait for a timer", waited.map(|got| after(got.map(|()| false))));
+                }
+                _ => {
+                    let looked = caller.call("look at a timer", None, || timer.state());
+                    caller.count("look at a timer", looked.map(|_| board::DONE));
                 }
             },
             Thing::Semaphore(semaphore) => match choice % 3 {
@@ -478,6 +510,10 @@ impl Hands<'_> {
             }
             (_, Thing::Event(event)) => {
                 let wait = event.wait_async();
+                (Box::pin(async move { wait.await.map(|()| board::DONE) }), NONE)
+            }
+            (_, Thing::Timer(timer)) => {
+                let wait = timer.wait_async();
                 (Box::pin(async move { wait.await.map(|()| board::DONE) }), NONE)
             }
             (_, Thing::Semaphore(semaphore)) => {
