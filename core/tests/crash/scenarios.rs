@@ -2,7 +2,9 @@
 
 use crate::stage::{AUTO, LONG, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
 use byname::crash::{self, Scope};
-use byname::engine::{Access, Action, By, Due, HandleRef, Mode, Outcome, PendingWait, Period, Spec, WatchdogStage, signal_and_wait, start_wait, wait};
+use byname::engine::{
+    Access, Action, By, Due, HandleRef, Mode, Outcome, PendingWait, Period, Spec, WatchdogStage, signal_and_wait, start_wait, wait,
+};
 use byname::{ErrorKind, Reset, Timeout};
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd};
