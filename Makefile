@@ -89,6 +89,10 @@ install-c: ## the C library, header and pkg-config file below PREFIX (default /u
 demo: build ## four languages count a text under one set of names; INPUT=file takes another text
 	@PYTHON="$(CURDIR)/$(PY)" PREFIX="$(TEST_PREFIX)" TARGET="$(TARGET)/release" $(NO_LITTER) bash demo/run.sh $(if $(INPUT),"$(INPUT)")
 
+.PHONY: demo-kinds
+demo-kinds: build ## all kinds at one task: frames, commands, a watchdog, a job, a clock
+	@PYTHON="$(CURDIR)/$(PY)" PREFIX="$(TEST_PREFIX)" TARGET="$(TARGET)/release" $(NO_LITTER) bash demo/kinds/run.sh
+
 # --- tests
 
 .PHONY: test
