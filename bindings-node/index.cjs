@@ -5,6 +5,7 @@ const { addon } = require('./lib/addon.cjs')
 const { ByNameError } = require('./lib/errors.cjs')
 const { Grant } = require('./lib/grant.cjs')
 const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
+const { Mapping } = require('./lib/mapping.cjs')
 const { Namespace, leaveSigbusAlone, usage } = require('./lib/namespace.cjs')
 const { Job } = require('./lib/job.cjs')
 const { Process } = require('./lib/process.cjs')
@@ -19,6 +20,7 @@ module.exports = {
   Event,
   Grant,
   Job,
+  Mapping,
   Mutex,
   Namespace,
   Process,

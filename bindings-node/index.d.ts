@@ -92,6 +92,14 @@ export const Access: {
   readonly MODIFY_STATE: 0x0002
   /** Waiting and acquiring. */
   readonly SYNCHRONIZE: 0x00100000
+  /** Reading a mapping. */
+  readonly MAP_READ: 0x0004
+  /** Writing to a mapping. */
+  readonly MAP_WRITE: 0x0002
+  /** Writing to a copy of a mapping's pages. */
+  readonly MAP_COPY: 0x0001
+  /** Executing what is in a mapping; nothing in JavaScript can. */
+  readonly MAP_EXECUTE: 0x0020
   /** Everything. */
   readonly ALL: 0x02000000
 }
@@ -278,6 +286,90 @@ export class Event extends Handle {
    * @returns `false` after the time-out
    */
   waitSync(options?: TimeoutOptions): boolean
+}
+
+/** How to find a mapping, and for what. */
+export interface MappingOptions {
+  /** The namespace of the name; this user's local one by default. */
+  namespace?: Namespace | undefined
+  /** `'rw'` by default; `'r'` to look; `'copy'`: what is written stays one's own. Or a sum of {@link Access}. */
+  access?: 'r' | 'rw' | 'copy' | number | undefined
+}
+
+/**
+ * Memory, or a file's bytes, that processes share by name (contract 7). It cannot be waited for: who writes publishes by {@link write} or
+ * {@link change}, who reads waits for {@link changed}.
+ *
+ * ```js
+ * import { Mapping } from 'byname'
+ *
+ * const board = new Mapping('board', { size: 65536 })
+ * const bytes = new Uint8Array(board.view()) // no copy: the memory itself
+ * bytes[0] = 42
+ * const same = Mapping.open('board', { access: 'r' }) // in any process
+ * if (same.read(0, 1)[0] !== 42) throw new Error('it is the same memory')
+ * same.close()
+ * board.close() // detaches its buffers: bytes.length is 0 now
+ * ```
+ */
+export class Mapping extends Handle {
+  /**
+   * Makes the mapping `name`, or opens it if it exists, with the size and file that it has. Throws as that of {@link Mutex}, and
+   * `ERR_BYNAME_INVALID_ARGUMENT` for a size of 0 without a file, `ERR_BYNAME_NO_SPACE` where there is no room for all of it.
+   *
+   * @param options.size bytes, rounded up to whole pages of 4096; of a file 0, the default, is all that it has, and more lengthens it
+   * @param options.file a path, a file URL, a descriptor or a FileHandle; without one it is memory, zeros at first
+   */
+  constructor(name?: string | null, options?: MappingOptions & { size?: number | undefined; file?: string | URL | number | { readonly fd: number } | null | undefined })
+  /** Opens an existing mapping; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
+  static open(name: string, options?: MappingOptions): Mapping
+  /** How many bytes it has. */
+  readonly size: number
+  /** How many changes were published, by any process. */
+  readonly version: bigint
+  /** What it is, but for its bytes; `protect` has the numbers of Windows. */
+  state(): { size: number; protect: number; hasFile: boolean; version: bigint }
+  /**
+   * An auto-reset event, one for each process, that every published change sets, and the death of a writer in the middle of one. Ours,
+   * not Windows'.
+   */
+  readonly changed: Event
+  /**
+   * The bytes themselves, from `offset` on, a multiple of 65536. Others write to them at any time: use `Atomics` where that matters. Closing the
+   * mapping detaches the buffer, the end of its worker does, too. It cannot be transferred. A file that somebody truncates kills who touches what is gone.
+   *
+   * @param length bytes; up to the end by default
+   * @throws `ERR_BYNAME_ACCESS_DENIED` if it can only be read, where a store would kill the process, so use {@link read}; and beyond the end.
+   *   `ERR_BYNAME_MISALIGNED` for another offset
+   */
+  view(offset?: number, length?: number): ArrayBuffer
+  /**
+   * A copy of the bytes as they were between two changes. Blocks the thread while a change is being made, which is short unless its writer is
+   * stopped.
+   *
+   * @param length bytes; up to the end by default
+   * @returns `null` after the time-out
+   * @throws `ERR_BYNAME_DISCONNECTED` if the writer died in the middle of a change: the bytes are whole again after the next one
+   */
+  read(offset?: number, length?: number): Uint8Array
+  read(offset: number | undefined, length: number | undefined, options: TimeoutOptions | undefined): Uint8Array | null
+  /**
+   * Copies bytes to `offset` as one published change.
+   *
+   * @throws `ERR_BYNAME_NOT_OWNER` while another thread is in the middle of a change: several writers need a mutex among them
+   */
+  write(data: ArrayBuffer | ArrayBufferView | SharedArrayBuffer, offset?: number): void
+  /**
+   * Calls `body` in the middle of a change: until it returns, {@link read} waits, in all processes. Then the change is published.
+   *
+   * @param body is told whether the writer before died in the middle of a change, so that the bytes may be half made; it must not be asynchronous
+   * @returns what `body` returns
+   */
+  change<T>(body: (abandoned: boolean) => T): T
+  /** Publishes what was written before: one more version, and {@link changed} is set. */
+  publish(): void
+  /** Writes what was changed to the file. Of memory there is nothing to do (contract 7.4). */
+  flush(): void
 }
 
 /** Which ends of a queue, and where. */

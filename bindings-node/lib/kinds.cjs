@@ -11,7 +11,16 @@ const { pend } = require('./pending.cjs')
 const { acquire, acquireFor, isSet, post, pulse, reset, set, tryAcquire, waitEvent } = addon
 
 /** Access masks, as in Windows. A handle made without one may do everything. */
-const Access = Object.freeze({ QUERY_STATE: 0x0001, MODIFY_STATE: 0x0002, SYNCHRONIZE: 0x0010_0000, ALL: 0x0200_0000 })
+const Access = Object.freeze({
+  QUERY_STATE: 0x0001,
+  MODIFY_STATE: 0x0002,
+  SYNCHRONIZE: 0x0010_0000,
+  MAP_READ: 0x0004,
+  MAP_WRITE: 0x0002,
+  MAP_COPY: 0x0001,
+  MAP_EXECUTE: 0x0020,
+  ALL: 0x0200_0000,
+})
 
 /** The largest maximum of a semaphore, and the one that it has when none is given. */
 const MOST = 0x7fff_ffff

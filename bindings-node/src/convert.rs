@@ -32,6 +32,18 @@ pub(crate) fn count<'s>(js: Js<'s>, value: Value<'s>, what: &str) -> Result<i64,
     Ok(number as i64)
 }
 
+/// A number of bytes: a whole one, which JavaScript can have exactly.
+pub(crate) fn bytes<'s>(js: Js<'s>, value: Value<'s>, what: &str) -> Result<u64, Fault> {
+    let number = js.number(value)?;
+    if number.fract() != 0.0 || !(0.0..=MAX_SAFE).contains(&number) {
+        return Err(Error::invalid_argument(format!("{what} is {number}; it must be a whole number of bytes, 0 to 2 ** 53 - 1")).into());
+    }
+    Ok(number as u64)
+}
+
+/// `Number.MAX_SAFE_INTEGER`
+const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
 /// An access mask.
 pub(crate) fn access<'s>(js: Js<'s>, value: Value<'s>) -> Result<Access, Fault> {
     let mask = count(js, value, "access")?;

@@ -6,6 +6,7 @@
 use crate::fault::Fault;
 use crate::state::State;
 use byname::Error;
+use byname::engine::View;
 use napi_sys as sys;
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -186,12 +187,10 @@ impl<'s> Js<'s> {
     }
 }
 
+/// Bytes.
 impl<'s> Js<'s> {
-    /// Calls `with` with the content of a `Uint8Array`.
-    ///
-    /// The bytes are the array's own: no JavaScript of this thread runs meanwhile. (One that is shared with a worker may change under the copy, as
-    /// under every reader.)
-    pub(crate) fn bytes<R>(self, value: Value<'s>, with: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
+    /// Where the content of a `Uint8Array` is, and how much.
+    fn content(self, value: Value<'s>) -> Result<(*const u8, usize), Fault> {
         let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
         // SAFETY: as in `int`; the outputs we do not want may be null.
         check(unsafe {
@@ -200,12 +199,72 @@ impl<'s> Js<'s> {
         if kind != sys::TypedarrayType::uint8_array {
             return Err(refused(sys::Status::napi_invalid_arg));
         }
-        if length == 0 {
-            return Ok(with(&[]));
-        }
-        // SAFETY: Node gave `length` bytes at `data`, which stay as long as the value does.
-        Ok(with(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }))
+        Ok((data.cast::<u8>(), length))
     }
+
+    /// Calls `with` with the content of a `Uint8Array`.
+    ///
+    /// The bytes are the array's own: no JavaScript of this thread runs meanwhile. (One that is shared with a worker may change under the copy, as
+    /// under every reader.)
+    pub(crate) fn bytes<R>(self, value: Value<'s>, with: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
+        match self.content(value)? {
+            (_, 0) => Ok(with(&[])),
+            // SAFETY: Node gave `length` bytes at `data`, which stay as long as the value does.
+            (data, length) => Ok(with(unsafe { std::slice::from_raw_parts(data, length) })),
+        }
+    }
+
+    /// A copy of the content of a `Uint8Array`, whose memory may be anybody's.
+    pub(crate) fn copied(self, value: Value<'s>) -> Result<Vec<u8>, Fault> {
+        let (data, length) = self.content(value)?;
+        let mut copy = vec![0; length];
+        if length > 0 {
+            // SAFETY: Node gave `length` bytes at `data`, and the vector has as many. Others may write to shared memory meanwhile; bytes are bytes then, too.
+            unsafe { ptr::copy_nonoverlapping(data, copy.as_mut_ptr(), length) };
+        }
+        Ok(copy)
+    }
+
+    /// An `ArrayBuffer` with a copy of `bytes`.
+    pub(crate) fn make_copy(self, bytes: &[u8]) -> Reply<'s> {
+        let mut data = ptr::null_mut();
+        // SAFETY: as in `make_int`.
+        let buffer = self.made(|env, out| unsafe { sys::napi_create_arraybuffer(env, bytes.len(), &mut data, out) })?;
+        if !bytes.is_empty() {
+            // SAFETY: Node made room for as many bytes at `data`, which nobody else has yet.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast::<u8>(), bytes.len()) };
+        }
+        Ok(buffer)
+    }
+
+    /// An `ArrayBuffer` over the bytes of a view, which is dropped with it.
+    pub(crate) fn make_buffer_over(self, view: View) -> Reply<'s> {
+        let (data, length) = (view.as_ptr().cast_mut().cast::<c_void>(), view.len());
+        let view = Box::into_raw(Box::new(view));
+        // SAFETY: as in `make_int`; the bytes stay mapped until `unmap`, which Node calls once when the buffer is gone.
+        let made = self.made(|env, out| unsafe { sys::napi_create_external_arraybuffer(env, data, length, Some(unmap), view.cast(), out) });
+        made.inspect_err(|_| {
+            // SAFETY: leaked above, and Node has not taken it over.
+            drop(unsafe { Box::from_raw(view) });
+        })
+    }
+
+    /// Detaches an `ArrayBuffer`, unless it is so already.
+    pub(crate) fn detach(self, buffer: Value<'s>) -> Result<(), Fault> {
+        let mut is_detached = false;
+        // SAFETY: as in `int`.
+        check(unsafe { sys::napi_is_detached_arraybuffer(self.env, buffer.raw, &mut is_detached) })?;
+        if is_detached {
+            return Ok(());
+        }
+        // SAFETY: a live environment and value.
+        check(unsafe { sys::napi_detach_arraybuffer(self.env, buffer.raw) })
+    }
+}
+
+unsafe extern "C" fn unmap(_: sys::napi_env, _: *mut c_void, view: *mut c_void) {
+    // SAFETY: the pointer that `make_buffer_over` leaked, given back once; the buffer is gone or detached, so nobody reads there.
+    drop(unsafe { Box::from_raw(view.cast::<View>()) });
 }
 
 /// Making JavaScript values.

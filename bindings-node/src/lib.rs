@@ -15,6 +15,7 @@ mod handles;
 mod jobs;
 mod js;
 mod mailbox;
+mod mappings;
 mod namespaces;
 mod processes;
 mod queues;
@@ -113,6 +114,18 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "stopWatchdog" => watchdogs::stop,
         "notifySystemd" => watchdogs::notify_systemd,
         "watchdogState" => watchdogs::look,
+
+        "shareOf" => mappings::share_of,
+        "createMapping" => mappings::create,
+        "mappingState" => mappings::mapping_state,
+        "mapView" => mappings::view,
+        "detach" => mappings::detach,
+        "readMapping" => mappings::read,
+        "writeMapping" => mappings::write,
+        "beginChange" => mappings::begin_change,
+        "endChange" => mappings::end_change,
+        "changed" => mappings::changed,
+        "flushMapping" => mappings::flush,
 
         "tryAcquire" => grants::try_acquire,
         "acquire" => grants::acquire,

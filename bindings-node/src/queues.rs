@@ -97,7 +97,7 @@ pub(crate) fn outcome<'s>(js: Js<'s>, moved: Outcome<Message>) -> Reply<'s> {
 /// `startPut(slot, bytes, alert, timeout) -> outcome | key`
 pub(crate) fn start_put<'s>(js: Js<'s>, state: &State, [slot, data, alert, timeout]: [Value<'s>; 4]) -> Reply<'s> {
     let (handle, alert, timeout) = (handle(js, state, slot)?, js.bool(alert)?, convert::timeout(js, timeout)?);
-    let data = js.bytes(data, <[u8]>::to_vec)?;
+    let data = js.copied(data)?;
     begin(js, state, |mut ring| {
         let notify = MessageNotify::new(Box::new(move || ring()));
         engine::start_send(handle, data, alert, timeout, notify).map(Pending::Message)

@@ -39,42 +39,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[pyclass(frozen, extends = Handle, module = "byname")]
 pub(crate) struct Mapping {
     exports: Exports,
-    access: Wanted,
+    access: Access,
     changed: PyOnceLock<Py<Event>>,
 }
 
-/// What `access` says.
-#[derive(Clone, Copy)]
-enum Wanted {
-    Share(Share),
-    Mask(Access),
-}
-
-impl Wanted {
-    fn share(self) -> Share {
-        match self {
-            Wanted::Share(share) => share,
-            Wanted::Mask(mask) => Share::of(mask),
-        }
-    }
-
-    fn mask(self) -> Access {
-        match self {
-            Wanted::Share(share) => share.access(),
-            Wanted::Mask(mask) => mask,
-        }
+/// What `access` says: a word, or a mask.
+fn wanted(value: &Bound<'_, PyAny>) -> PyResult<Access> {
+    match value.cast::<PyString>() {
+        Ok(word) => Share::word(&word.to_string_lossy()).or_raise(),
+        Err(_) => args::access(value),
     }
 }
 
-const WORDS: [(&str, Share); 3] = [("r", Share::Read), ("rw", Share::Write), ("copy", Share::Copy)];
-
-fn wanted(value: &Bound<'_, PyAny>) -> PyResult<Wanted> {
-    let Ok(word) = value.cast::<PyString>() else { return args::access(value).map(Wanted::Mask) };
-    let word = word.to_string_lossy();
-    match WORDS.iter().find(|(known, _)| *known == word) {
-        Some((_, share)) => Ok(Wanted::Share(*share)),
-        None => Err(Error::invalid_argument(format!("access is {word:?}; it is \"r\", \"rw\" or \"copy\", or a mask"))).or_raise(),
-    }
+fn shared() -> Access {
+    Share::Write.access()
 }
 
 /// What `file` says.
@@ -102,13 +80,13 @@ fn source(value: Option<&Bound<'_, PyAny>>) -> PyResult<Source> {
 #[pymethods]
 impl Mapping {
     #[new]
-    #[pyo3(signature = (name=None, size=0, file=None, access=Wanted::Share(Share::Write), *, namespace=None))]
+    #[pyo3(signature = (name=None, size=0, file=None, access=shared(), *, namespace=None))]
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = args::size)] size: u64,
         file: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = wanted)] access: Wanted,
+        #[pyo3(from_py_with = wanted)] access: Access,
         namespace: Option<&Bound<'_, Namespace>>,
     ) -> PyResult<PyClassInitializer<Mapping>> {
         let (name, source) = (args::name(name)?, source(file)?);
@@ -118,8 +96,8 @@ impl Mapping {
                 Source::Descriptor(fd) => Backing::Descriptor(*fd),
                 Source::Path(path) => Backing::Path(path),
             };
-            let spec = MappingSpec { size, protect: access.share().protect(backing), backing };
-            namespace.create_mapping(name.as_deref(), &spec, access.mask())
+            let spec = MappingSpec { size, protect: Share::of(access).protect(backing), backing };
+            namespace.create_mapping(name.as_deref(), &spec, access)
         })?;
         Ok(made.add_subclass(Mapping { exports: Exports::default(), access, changed: PyOnceLock::new() }))
     }
@@ -131,14 +109,14 @@ impl Mapping {
     /// ...     found.created, found.size
     /// (False, 4096)
     #[staticmethod]
-    #[pyo3(signature = (name, *, namespace=None, access=Wanted::Share(Share::Write)))]
+    #[pyo3(signature = (name, *, namespace=None, access=shared()))]
     fn open(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
         namespace: Option<&Bound<'_, Namespace>>,
-        #[pyo3(from_py_with = wanted)] access: Wanted,
+        #[pyo3(from_py_with = wanted)] access: Access,
     ) -> PyResult<Py<Mapping>> {
-        let opened = Handle::open(py, name, Kind::Mapping, namespace, access.mask())?;
+        let opened = Handle::open(py, name, Kind::Mapping, namespace, access)?;
         Py::new(py, opened.add_subclass(Mapping { exports: Exports::default(), access, changed: PyOnceLock::new() }))
     }
 
@@ -200,12 +178,12 @@ impl Mapping {
         access: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<View> {
         let access = access.filter(|access| !access.is_none()).map(wanted).transpose()?;
-        let share = access.unwrap_or(slf.get().access).share();
+        let access = Share::of(access.unwrap_or(slf.get().access)).access();
         if length == Some(0) {
             return Err(Error::invalid_argument("a view has 1 byte or more; pass a length, or None up to the end")).or_raise();
         }
         let handle = inner(slf);
-        let view = slf.py().detach(|| handle.map(share.access(), offset, length.unwrap_or(0), 0)).or_raise()?;
+        let view = slf.py().detach(|| handle.map(access, offset, length.unwrap_or(0), 0)).or_raise()?;
         Ok(View { exports: Exports::of(view) })
     }
 
@@ -333,13 +311,7 @@ impl Mapping {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        let access = match slf.get().access {
-            Wanted::Mask(mask) => mask.0.into_pyobject(slf.py())?.into_any(),
-            Wanted::Share(share) => {
-                let word = WORDS.iter().find(|(_, known)| *known == share).map_or("rw", |(word, _)| word);
-                PyString::new(slf.py(), word).into_any()
-            }
-        };
+        let access = slf.get().access.0.into_pyobject(slf.py())?.into_any();
         Handle::reduce(slf.as_super(), access)
     }
 }
@@ -350,7 +322,7 @@ impl Exporter for Mapping {
     }
 
     fn map(slf: &Bound<'_, Self>) -> byname::Result<engine::View> {
-        inner(slf).map(slf.get().access.share().access(), 0, 0, 0)
+        inner(slf).map(Share::of(slf.get().access).access(), 0, 0, 0)
     }
 }
 

@@ -147,7 +147,7 @@ pub struct MappingSpec<'a> {
     pub backing: Backing<'a>,
 }
 
-/// How a binding's short word for access is meant: `"r"`, `"rw"`, `"copy"`.
+/// What a handle is for, as the bindings that ask for it in one word have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
     /// Look.
@@ -159,9 +159,25 @@ pub enum Share {
 }
 
 impl Share {
+    /// The mask of `"r"`, `"rw"` or `"copy"`; else InvalidArgument (87).
+    pub fn word(word: &str) -> Result<Access> {
+        match word {
+            "r" => Ok(Share::Read.access()),
+            "rw" => Ok(Share::Write.access()),
+            "copy" => Ok(Share::Copy.access()),
+            _ => Err(Error::invalid_argument(format!("access is {}; it is \"r\", \"rw\" or \"copy\", or a mask", name::quoted(word)))),
+        }
+    }
+
     /// What a mask is for.
     pub fn of(access: Access) -> Share {
-        if access.map_rights() & right::MODIFY != 0 { Share::Write } else { Share::Read }
+        if access.map_rights() & right::MODIFY != 0 {
+            Share::Write
+        } else if access.0 & 0xf == Access::MAP_COPY.0 {
+            Share::Copy
+        } else {
+            Share::Read
+        }
     }
 
     /// The protection of what is made for it: memory that one only looks at was written by somebody.
@@ -402,6 +418,37 @@ impl HandleRef {
             None if interrupted => Outcome::Interrupted,
             None => Outcome::TimedOut,
         })
+    }
+
+    /// As [`Self::read_whole`], from bytes of the mapping, of which nothing stays mapped.
+    pub fn read_at(self, offset: u64, buf: &mut [u8], timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<u64>> {
+        let (view, place) = self.around(Access::MAP_READ, offset, buf.len())?;
+        self.read_whole(&view, place, buf, timeout, interrupt)
+    }
+
+    /// Copies to bytes of the mapping as one published change.
+    pub fn write_at(self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let (view, place) = self.around(Access::MAP_WRITE, offset, bytes.len())?;
+        self.begin_change()?;
+        let written = view.write(place, bytes);
+        self.end_change().and(written)
+    }
+
+    /// Writes all that was changed, by whatever view, to the mapping's file.
+    pub fn flush(self) -> Result<()> {
+        self.map(Access::MAP_READ, 0, 0, 0)?.flush(0, 0)
+    }
+
+    /// A view that contains these bytes, and their place in it; InvalidArgument (87) beyond the end.
+    fn around(self, access: Access, offset: u64, len: usize) -> Result<(View, usize)> {
+        let size = self.mapping_state()?.size;
+        if offset.checked_add(len as u64).is_none_or(|end| end > size) {
+            return Err(Error::invalid_argument(format!("{len} bytes from {offset} on leave the mapping, which has {size}")));
+        }
+        let inside = offset.min(size - 1); // no bytes, at the very end
+        let begin = inside - inside % GRANULARITY;
+        let view = self.map(access, begin, (offset + len as u64 - begin).max(1), 0)?;
+        Ok((view, (offset - begin) as usize))
     }
 
     fn with_mapping<R>(self, right: u32, call: impl FnOnce(crate::space::Cx, crate::dispatch::lock::Target) -> Result<R>) -> Result<R> {
