@@ -5,7 +5,7 @@
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
 use byname::inspect::{Inspection, ProcessState};
-use byname::{Error, ErrorKind, Event, Namespace, Reset, Semaphore};
+use byname::{Access, Error, ErrorKind, Event, Mapping, Namespace, Protect, Reset, Semaphore};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -159,6 +159,105 @@ fn full_later() {
     if dir.mount("size=4m") {
         assert_eq!(in_child("child_fills", &dir.0), "NoSpace 8");
         assert!(dir.is_empty());
+    }
+}
+
+/// Child: asks for mappings that the file system has no room for, and for one that it has.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_maps_too_much() {
+    let dir = PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap());
+    let memory = || std::fs::read_dir(&dir).unwrap().flatten().filter(|e| e.file_name().to_str().unwrap().contains(".memory.")).count();
+    let first = Mapping::create("first", 1 << 20).unwrap();
+    for size in [64 << 20, 16 << 20, 1 << 40] {
+        let error = Mapping::create("large", size).unwrap_err();
+        assert_eq!((error.kind(), error.win32()), (ErrorKind::NoSpace, 1455), "F13: {error}");
+        assert_eq!(Mapping::open("large").unwrap_err().kind(), ErrorKind::NotFound, "the name is free");
+        assert_eq!(memory(), 1, "and nothing is left of it");
+    }
+    let lazy = Mapping::options().protect(Protect::READWRITE | Protect::RESERVE).create("lazy", 64 << 20).unwrap();
+    assert_eq!(lazy.size().unwrap(), 64 << 20);
+    let path = dir.join("a file");
+    std::fs::write(&path, "12345").unwrap();
+    let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let error = Mapping::of_file("of a file", &file, 64 << 20).unwrap_err();
+    assert_eq!((error.kind(), error.win32()), (ErrorKind::NoSpace, 112), "F8: {error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "12345", "it is as long as before");
+    assert_eq!(memory(), 2);
+    std::fs::remove_file(&path).unwrap();
+    first.view(.., Access::MAP_WRITE).unwrap().write(0, &[7; 1 << 20]).unwrap(); // each page was there
+    let again = Mapping::create("large", 1 << 20).unwrap();
+    assert!(again.created());
+    println!("\nsaid ok");
+}
+
+#[test]
+fn mappings_that_do_not_fit() {
+    let dir = Dir::new("mappings");
+    if dir.mount("size=8m") {
+        assert_eq!(in_child("child_maps_too_much", &dir.0), "ok");
+        assert!(dir.is_empty());
+    }
+}
+
+/// Child: maps views until there are no addresses for one more.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_maps_without_addresses() {
+    let mapping = Mapping::options().protect(Protect::READWRITE | Protect::RESERVE).create("large", 1 << 30).unwrap();
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+    let error = under(Resource::As, pages * 4096 + (100 << 20), || mapping.view(.., Access::MAP_READ)).unwrap_err();
+    assert_eq!((error.kind(), error.win32()), (ErrorKind::NoSpace, 8), "V15: {error}");
+    assert!(error.message().contains("RLIMIT_AS"), "{error}");
+    assert!(mapping.view(.., Access::MAP_READ).is_ok());
+    println!("\nsaid ok");
+}
+
+#[test]
+fn views_without_addresses() {
+    let dir = Dir::new("views");
+    assert_eq!(in_child("child_maps_without_addresses", &dir.0), "ok");
+    assert!(dir.is_empty());
+}
+
+/// Child: a mapping's maker, who is killed with everybody else of the namespace.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_dies_with_a_mapping() {
+    let mapping = Mapping::create("left behind", 65536).unwrap();
+    mapping.view(.., Access::MAP_WRITE).unwrap().write(0, b"x").unwrap();
+    std::process::abort();
+}
+
+/// Memory whose users all died goes with the next one who attaches; where the namespace's file is gone, with `byname gc`.
+#[test]
+fn memory_of_the_dead_is_removed() {
+    let dir = Dir::new("dead memory");
+    let memory = || std::fs::read_dir(&dir.0).unwrap().flatten().filter(|e| e.file_name().to_str().unwrap().contains(".memory.")).count();
+    let die = || {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["child_dies_with_a_mapping", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .env("BYNAME_DIR", &dir.0)
+            .env("BYNAME_SESSION", "scarce")
+            .output()
+            .unwrap();
+        assert!(!child.status.success());
+        assert_eq!(memory(), 1, "{}", String::from_utf8_lossy(&child.stderr));
+    };
+    die();
+    assert_eq!(in_child("child_creates", &dir.0), "ok");
+    assert_eq!(memory(), 0, "who attached has buried it");
+    assert!(dir.is_empty());
+    die();
+    let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&dir.0).unwrap());
+    std::fs::remove_file(dir.0.join(format!("byname.v1.local.{uid}.scarce"))).unwrap();
+    assert_eq!(in_child("child_creates", &dir.0), "ok");
+    assert_eq!(memory(), 1, "nobody knows whose it was");
+    #[cfg(feature = "cli")]
+    {
+        let gc = Command::new(env!("CARGO_BIN_EXE_byname")).arg("gc").env("BYNAME_DIR", &dir.0).output().unwrap();
+        assert!(gc.status.success(), "{}", String::from_utf8_lossy(&gc.stderr));
+        assert_eq!(memory(), 0, "{}", String::from_utf8_lossy(&gc.stdout));
     }
 }
 

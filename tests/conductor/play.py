@@ -411,7 +411,7 @@ class Play:
         if known.kind in ("event", "timer", "job"):
             reset, _, state = seen.partition(" ")
             return {"set": "1", "unset": "0"}.get(state) == known.expected and known.made in (None, reset)
-        if known.kind == "semaphore":
+        if known.kind in ("semaphore", "mapping"):
             count, _, made = seen.partition("/")
             return count == known.expected and known.made in (None, made)
         if known.kind == "watchdog":

@@ -5,7 +5,7 @@ from collections import Counter
 from urllib.parse import unquote
 
 #: The operations that make or open an object.
-MAKERS = ("mutex", "event", "semaphore", "timer", "watchdog", "job", "open")
+MAKERS = ("mutex", "event", "semaphore", "timer", "watchdog", "job", "mapping", "open")
 
 
 def operations(what: list[str]) -> list[list[str]]:
@@ -54,6 +54,8 @@ def made(kind: str, options: list[str]) -> str | None:
         return "manual"
     if kind == "semaphore":
         return options[1] + (" robust" if "robust" in options else "")
+    if kind == "mapping":
+        return str(-(-int(options[0]) // 4096) * 4096)
     return None
 
 

@@ -42,6 +42,7 @@ struct object {
     char handle[64];
     byname_kind kind;
     byname_handle id;
+    uint32_t views; /* what views of a mapping are for: BYNAME_ACCESS_MAP_ */
 };
 
 struct child {
@@ -49,6 +50,12 @@ struct child {
     pid_t pid;
 };
 
+struct view {
+    char handle[64];
+    char *bytes;
+};
+
+static struct view views[OBJECTS];
 static struct thread threads[THREADS];
 static struct object objects[OBJECTS];
 static int object_count;
@@ -75,7 +82,7 @@ static void say(const struct command *c, const char *format, ...) {
 /* --- objects by handle */
 
 static struct object find(const char *handle) {
-    struct object found = {"", 0, BYNAME_NO_HANDLE};
+    struct object found = {"", 0, BYNAME_NO_HANDLE, 0};
     pthread_mutex_lock(&objects_lock);
     for (int i = 0; i < object_count; i++)
         if (strcmp(objects[i].handle, handle) == 0) found = objects[i];
@@ -83,7 +90,7 @@ static struct object find(const char *handle) {
     return found; /* without one: a handle that never was, which byname must refuse */
 }
 
-static void keep(const char *handle, byname_kind kind, byname_handle id) {
+static void keep(const char *handle, byname_kind kind, byname_handle id, uint32_t access) {
     pthread_mutex_lock(&objects_lock);
     int i = 0;
     while (i < object_count && strcmp(objects[i].handle, handle) != 0) i++;
@@ -92,6 +99,7 @@ static void keep(const char *handle, byname_kind kind, byname_handle id) {
     snprintf(objects[i].handle, sizeof objects[i].handle, "%s", handle);
     objects[i].kind = kind;
     objects[i].id = id;
+    objects[i].views = access == BYNAME_ACCESS_MAP_READ || access == BYNAME_ACCESS_MAP_COPY ? access : BYNAME_ACCESS_MAP_WRITE;
     pthread_mutex_unlock(&objects_lock);
 }
 
@@ -154,10 +162,11 @@ static void tell_number(char *out, size_t size, byname_status status, uint64_t n
 
 /* --- commands */
 
-static void tell_made(char *out, size_t size, byname_status status, const char *handle, byname_kind kind, byname_handle made) {
+static void tell_made(char *out, size_t size, byname_status status, const char *handle, byname_kind kind, byname_handle made,
+                      uint32_t access) {
     bool created = false;
     if (!BYNAME_FAILED(status)) {
-        keep(handle, kind, made);
+        keep(handle, kind, made, access);
         status = byname_handle_created(made, &created);
     }
     tell(out, size, status);
@@ -167,25 +176,31 @@ static void tell_made(char *out, size_t size, byname_status status, const char *
 static void make(const struct command *c, char *out, size_t size) {
     const char *handle = c->words[3], *name = c->words[4];
     byname_handle made = BYNAME_NO_HANDLE;
-    if (VERB(c)[0] == 'm') {
+    if (strcmp(VERB(c), "mapping") == 0) {
+        byname_mapping_options how = BYNAME_MAPPING_OPTIONS_INIT;
+        how.access = access_of(c, 6);
+        how.size = strtoull(c->words[5], NULL, 10);
+        byname_status status = byname_mapping_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_MAPPING, made, how.access);
+    } else if (VERB(c)[0] == 'm') {
         byname_mutex_options how = BYNAME_MUTEX_OPTIONS_INIT;
         how.access = access_of(c, 5);
         how.initially_owned = (uint32_t)option(c, 5, "owned");
         byname_status status = byname_mutex_create(name, &how, &made);
-        tell_made(out, size, status, handle, BYNAME_KIND_MUTEX, made);
+        tell_made(out, size, status, handle, BYNAME_KIND_MUTEX, made, how.access);
     } else if (VERB(c)[0] == 'e') {
         byname_event_options how = BYNAME_EVENT_OPTIONS_INIT;
         how.access = access_of(c, 5);
         how.manual_reset = (uint32_t)option(c, 5, "manual");
         how.initially_set = (uint32_t)option(c, 5, "set");
         byname_status status = byname_event_create(name, &how, &made);
-        tell_made(out, size, status, handle, BYNAME_KIND_EVENT, made);
+        tell_made(out, size, status, handle, BYNAME_KIND_EVENT, made, how.access);
     } else if (VERB(c)[0] == 'j') {
         byname_job_options how = BYNAME_JOB_OPTIONS_INIT;
         how.access = access_of(c, 5);
         how.kill_on_close = (uint32_t)option(c, 5, "kill");
         byname_status status = byname_job_create(name, &how, &made);
-        tell_made(out, size, status, handle, BYNAME_KIND_JOB, made);
+        tell_made(out, size, status, handle, BYNAME_KIND_JOB, made, how.access);
     } else if (VERB(c)[0] == 'w') {
         byname_watchdog_options how = BYNAME_WATCHDOG_OPTIONS_INIT;
         how.access = access_of(c, 8);
@@ -193,13 +208,13 @@ static void make(const struct command *c, char *out, size_t size) {
         how.grace_ns = timeout_of(c->words[6]);
         how.action = strcmp(c->words[7], "kill") == 0 ? BYNAME_ACTION_KILL : BYNAME_ACTION_NONE;
         byname_status status = byname_watchdog_create(name, &how, &made);
-        tell_made(out, size, status, handle, BYNAME_KIND_WATCHDOG, made);
+        tell_made(out, size, status, handle, BYNAME_KIND_WATCHDOG, made, how.access);
     } else if (VERB(c)[0] == 't') {
         byname_timer_options how = BYNAME_TIMER_OPTIONS_INIT;
         how.access = access_of(c, 5);
         how.manual_reset = (uint32_t)option(c, 5, "manual");
         byname_status status = byname_timer_create(name, &how, &made);
-        tell_made(out, size, status, handle, BYNAME_KIND_TIMER, made);
+        tell_made(out, size, status, handle, BYNAME_KIND_TIMER, made, how.access);
     } else {
         byname_semaphore_options how = BYNAME_SEMAPHORE_OPTIONS_INIT;
         how.access = access_of(c, 7);
@@ -207,11 +222,12 @@ static void make(const struct command *c, char *out, size_t size) {
         how.maximum = strtoll(c->words[6], NULL, 10);
         how.robust = (uint32_t)option(c, 7, "robust");
         byname_status status = byname_semaphore_create(name, &how, &made);
-        tell_made(out, size, status, handle, BYNAME_KIND_SEMAPHORE, made);
+        tell_made(out, size, status, handle, BYNAME_KIND_SEMAPHORE, made, how.access);
     }
 }
 
 static byname_kind kind_of(const char *word) {
+    if (strcmp(word, "mapping") == 0) return BYNAME_KIND_MAPPING;
     switch (word[0]) {
     case 'm': return BYNAME_KIND_MUTEX;
     case 'e': return BYNAME_KIND_EVENT;
@@ -231,6 +247,7 @@ static byname_status open_as(byname_kind kind, const char *name, uint32_t access
     case BYNAME_KIND_TIMER: return byname_timer_open(name, &how, opened);
     case BYNAME_KIND_JOB: return byname_job_open(name, &how, opened);
     case BYNAME_KIND_WATCHDOG: return byname_watchdog_open(name, &how, opened);
+    case BYNAME_KIND_MAPPING: return byname_mapping_open(name, &how, opened);
     default: return byname_semaphore_open(name, &how, opened);
     }
 }
@@ -239,7 +256,7 @@ static void open_existing(const struct command *c, char *out, size_t size) {
     byname_kind kind = kind_of(c->words[3]);
     byname_handle opened = BYNAME_NO_HANDLE;
     byname_status status = open_as(kind, c->words[5], access_of(c, 6), &opened);
-    tell_made(out, size, status, c->words[4], kind, opened);
+    tell_made(out, size, status, c->words[4], kind, opened, access_of(c, 6));
 }
 
 /* Whether the name exists: what an open finds, which is closed again. */
@@ -284,6 +301,11 @@ static void tell_state(char *out, size_t size, struct object object) {
         byname_status status = byname_timer_look(object.id, &state);
         if (BYNAME_FAILED(status)) tell(out, size, status);
         else snprintf(out, size, "%s %s", state.manual_reset ? "manual" : "auto", state.signaled ? "set" : "unset");
+    } else if (object.kind == BYNAME_KIND_MAPPING) {
+        byname_mapping_state state;
+        byname_status status = byname_mapping_look(object.id, &state);
+        if (BYNAME_FAILED(status)) tell(out, size, status);
+        else snprintf(out, size, "%" PRIu64 "/%" PRIu64, state.version, state.size);
     } else {
         byname_semaphore_state state;
         byname_status status = byname_semaphore_look(object.id, &state);
@@ -370,7 +392,7 @@ static void open_process(const struct command *c, char *out, size_t size) {
     byname_handle opened = BYNAME_NO_HANDLE;
     how.access = access_of(c, 5);
     byname_status status = byname_process_open(pid_of(c->words[4]), &how, &opened);
-    tell_made(out, size, status, c->words[3], BYNAME_KIND_PROCESS, opened);
+    tell_made(out, size, status, c->words[3], BYNAME_KIND_PROCESS, opened, how.access);
 }
 
 static void tell_code(char *out, size_t size, byname_handle h) {
@@ -395,6 +417,64 @@ static byname_status terminate(struct object object, const char *code) {
 static byname_status put_limit(const struct command *c, byname_handle h) {
     byname_job_limits limits = {(uint32_t)strtoul(c->words[4], NULL, 10), (uint32_t)option(c, 5, "kill"), 0};
     return byname_job_limit(h, &limits);
+}
+
+/* --- mappings */
+
+/* The place of a view's name, or a vacant one. */
+static struct view *view_named(const char *name) {
+    struct view *vacant = NULL;
+    for (int i = 0; i < OBJECTS; i++) {
+        if (views[i].bytes && strcmp(views[i].handle, name) == 0) return &views[i];
+        if (!views[i].bytes && !vacant) vacant = &views[i];
+    }
+    if (!vacant) die("too many views in one scenario");
+    return vacant;
+}
+
+/* Views of one scenario are made by one thread at a time. */
+static void map(const struct command *c, char *out, size_t size) {
+    byname_handle h = find(c->words[4]).id;
+    struct view *view = view_named(c->words[3]);
+    void *bytes = NULL;
+    uint64_t offset = strtoull(c->words[5], NULL, 10), length = strtoull(c->words[6], NULL, 10);
+    byname_status status = byname_mapping_map(h, find(c->words[4]).views, offset, length, NULL, &bytes, NULL);
+    tell(out, size, status);
+    if (BYNAME_FAILED(status)) return;
+    snprintf(view->handle, sizeof view->handle, "%s", c->words[3]);
+    view->bytes = bytes;
+}
+
+/* Bytes as a word; those that are zero as dots. */
+static void show(char *out, size_t size, const char *bytes, size_t length) {
+    size_t n = length < size - 1 ? length : size - 1;
+    for (size_t i = 0; i < n; i++) out[i] = bytes[i] ? bytes[i] : '.';
+    out[n] = '\0';
+}
+
+static void write_whole(const struct command *c, byname_handle h, char *out, size_t size) {
+    void *bytes = NULL;
+    byname_status status = byname_mapping_map(h, BYNAME_ACCESS_MAP_WRITE, 0, 0, NULL, &bytes, NULL);
+    if (!BYNAME_FAILED(status)) status = byname_mapping_begin_change(h, NULL);
+    if (!BYNAME_FAILED(status)) {
+        memcpy((char *)bytes + strtoull(c->words[4], NULL, 10), c->words[5], strlen(c->words[5]));
+        status = byname_mapping_end_change(h);
+    }
+    tell(out, size, status);
+    if (bytes) byname_mapping_unmap(bytes);
+}
+
+static void read_whole(const struct command *c, byname_handle h, char *out, size_t size) {
+    char copy[LINE / 2];
+    void *bytes = NULL;
+    size_t length = strtoull(c->words[5], NULL, 10);
+    if (length > sizeof copy) die("a read that is too long");
+    byname_status status = byname_mapping_map(h, BYNAME_ACCESS_MAP_READ, 0, 0, NULL, &bytes, NULL);
+    if (!BYNAME_FAILED(status))
+        status = byname_mapping_read_whole(h, (char *)bytes + strtoull(c->words[4], NULL, 10), copy, length, BYNAME_INFINITE, NULL);
+    tell(out, size, status);
+    if (!BYNAME_FAILED(status)) show(out, size, copy, length);
+    if (bytes) byname_mapping_unmap(bytes);
 }
 
 static byname_status put_flag(byname_handle h, uint32_t flag, const char *word) {
@@ -443,6 +523,10 @@ static void clear(char *out, size_t size) {
         if (BYNAME_FAILED(status) && status != BYNAME_ERR_CLOSED) tell(out, size, status);
     }
     object_count = 0;
+    for (int i = 0; i < OBJECTS; i++) {
+        if (views[i].bytes) byname_mapping_unmap(views[i].bytes);
+        views[i].bytes = NULL;
+    }
 }
 
 /* Locks, counts, unlocks for ever; the ledger shows `B` while the count is half written (see conductor/kill.py). */
@@ -511,7 +595,7 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);
     else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0 ||
-             strcmp(verb, "watchdog") == 0 || strcmp(verb, "job") == 0)
+             strcmp(verb, "watchdog") == 0 || strcmp(verb, "job") == 0 || strcmp(verb, "mapping") == 0)
         make(c, out, size);
     else if (strcmp(verb, "run") == 0) tell(out, size, start(c->words[3], NULL));
     else if (strcmp(verb, "spawn") == 0) tell(out, size, start(c->words[4], &h));
@@ -528,6 +612,22 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "arm") == 0 || strcmp(verb, "arm-at") == 0) tell(out, size, arm(c, h));
     else if (strcmp(verb, "cancel") == 0) tell(out, size, byname_timer_cancel(h));
     else if (strcmp(verb, "remaining") == 0) tell_remaining(out, size, h);
+    else if (strcmp(verb, "map") == 0) map(c, out, size);
+    else if (strcmp(verb, "poke") == 0) {
+        char *bytes = view_named(c->words[3])->bytes;
+        if (bytes) memcpy(bytes + strtoull(c->words[4], NULL, 10), c->words[5], strlen(c->words[5]));
+        snprintf(out, size, bytes ? "ok" : "fault no view");
+    } else if (strcmp(verb, "peek") == 0) {
+        char *bytes = view_named(c->words[3])->bytes;
+        if (bytes) show(out, size, bytes + strtoull(c->words[4], NULL, 10), strtoull(c->words[5], NULL, 10));
+        else snprintf(out, size, "fault no view");
+    } else if (strcmp(verb, "unmap") == 0) {
+        struct view *view = view_named(c->words[3]);
+        tell(out, size, byname_mapping_unmap(view->bytes));
+        view->bytes = NULL;
+    } else if (strcmp(verb, "write") == 0) write_whole(c, h, out, size);
+    else if (strcmp(verb, "read") == 0) read_whole(c, h, out, size);
+    else if (strcmp(verb, "half-write") == 0) tell(out, size, byname_mapping_begin_change(h, NULL));
     else if (strcmp(verb, "open") == 0) open_existing(c, out, size);
     else if (strcmp(verb, "close") == 0) tell(out, size, byname_handle_close(h));
     else if (strcmp(verb, "acquire") == 0) acquire(c, out, size);

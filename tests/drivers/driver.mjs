@@ -6,10 +6,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Access, Event, Job, Mutex, Process, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Job, Mapping, Mutex, Process, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
-const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, watchdog: Watchdog, job: Job }
+const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, watchdog: Watchdog, job: Job, mapping: Mapping }
 const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'process']
+const views = new Map() // by handle
 const objects = new Map() // by handle
 const grants = new Map() // by thread and handle: a stack
 const released = new Map() // by thread and handle: the last one given back
@@ -62,6 +63,7 @@ function make(kind, handle, name, options, thread) {
   const extra = {
     mutex: () => ({ initiallyOwned: options.includes('owned') }),
     event: () => ({ manualReset: options.includes('manual'), initial: options.includes('set') }),
+    mapping: () => ({ size: Number(options[0]) }),
     semaphore: () => ({ initial: Number(options[0]), maximum: Number(options[1]), robust: options.includes('robust') }),
     watchdog: () => ({ period: Number(options[0]), grace: Number(options[1]), action: options[2] }),
     timer: () => ({ manualReset: options.includes('manual') }),
@@ -80,6 +82,7 @@ function state(object) {
   if (object instanceof Event) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.set ? 'set' : 'unset'}`
   if (object instanceof Watchdog) return seen.stage
   if (object instanceof Timer) return `${seen.manualReset ? 'manual' : 'auto'} ${seen.signaled ? 'set' : 'unset'}`
+  if (object instanceof Mapping) return `${seen.version}/${seen.size}`
   if (object instanceof Semaphore) return `${seen.available}/${seen.maximum}${seen.robust ? ' robust' : ''}`
   if (seen.owner === null && seen.depth === 0) return seen.abandoned ? 'abandoned' : 'free'
   return `${seen.owner?.pid} ${seen.owner?.tid} ${seen.depth}${seen.abandoned ? ' abandoned' : ''}`
@@ -99,6 +102,9 @@ async function reap(name) {
   children.delete(name)
   return signal === null ? `exit ${code}` : `signal ${constants.signals[signal]}`
 }
+
+// Bytes as a word; those that are zero as dots.
+const shown = (bytes) => Buffer.from(bytes).toString().replaceAll('\0', '.')
 
 // Whether the name exists: what an open finds, which is closed again.
 function exists(kind, name) {
@@ -140,6 +146,7 @@ const COMMANDS = {
     released.clear()
     for (const { child } of children.values()) child.kill('SIGKILL')
     children.clear()
+    views.clear()
     for (const held of objects.values()) held[Symbol.dispose]()
     objects.clear()
     return 'ok'
@@ -150,6 +157,13 @@ const COMMANDS = {
   semaphore: (thread, handle, name, ...options) => make('semaphore', handle, name, options),
   watchdog: (thread, handle, name, ...options) => make('watchdog', handle, name, options),
   timer: (thread, handle, name, ...options) => make('timer', handle, name, options),
+  mapping: (thread, handle, name, ...options) => make('mapping', handle, name, options),
+  map: (thread, view, handle, offset, length) => (views.set(view, object(handle).view(Number(offset), Number(length) || undefined)), 'ok'),
+  poke: (thread, view, offset, text) => (new Uint8Array(views.get(view)).set(Buffer.from(text), Number(offset)), 'ok'),
+  peek: (thread, view, offset, length) => shown(new Uint8Array(views.get(view), Number(offset), Number(length))),
+  unmap: (thread, view) => (views.delete(view), 'ok'),
+  write: (thread, handle, offset, text) => (object(handle).write(Buffer.from(text), Number(offset)), 'ok'),
+  read: (thread, handle, offset, length) => shown(object(handle).read(Number(offset), Number(length))),
   open: (thread, kind, handle, name, ...options) => (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
   close: done('close'),
   set: done('set'),

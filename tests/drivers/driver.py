@@ -18,6 +18,7 @@ objects = {}  # by handle
 permits = {}  # by handle: the semaphore grants not yet released
 threads = {}  # by name: (Thread, Queue)
 children = {}  # by name: what was started
+views = {}  # by handle
 KINDS = {
     "mutex": byname.Mutex,
     "event": byname.Event,
@@ -25,6 +26,7 @@ KINDS = {
     "timer": byname.Timer,
     "watchdog": byname.Watchdog,
     "job": byname.Job,
+    "mapping": byname.Mapping,
 }
 ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Watchdog, byname.Job, byname.Process)
 
@@ -110,6 +112,8 @@ def access(options):
 def make(kind, handle, name, *options):
     if kind == "semaphore":
         extra = {"initial": int(options[0]), "maximum": int(options[1]), "robust": "robust" in options}
+    elif kind == "mapping":
+        extra = {"size": int(options[0])}
     elif kind == "event":
         extra = {"manual_reset": "manual" in options, "initial": "set" in options}
     elif kind == "watchdog":
@@ -149,6 +153,8 @@ def state(handle):
         return seen.stage
     if isinstance(seen, byname.TimerState):
         return f"{'manual' if seen.manual_reset else 'auto'} {'set' if seen.signaled else 'unset'}"
+    if isinstance(seen, byname.MappingState):
+        return f"{seen.version}/{seen.size}"
     if isinstance(seen, byname.SemaphoreState):
         return f"{seen.available}/{seen.maximum}{' robust' if seen.robust else ''}"
     if seen.owner is None and seen.depth == 0:
@@ -207,12 +213,36 @@ def flags(handle):
     return " ".join(name for name in ("protected", "inheritable") if getattr(objects[handle], name)) or "none"
 
 
+def shown(data):
+    """Bytes as a word; those that are zero as dots."""
+    return bytes(data).replace(b"\0", b".").decode()
+
+
+def map_(view, handle, offset, length):
+    views[view] = objects[handle].view(int(offset), int(length) or None)
+    return "ok"
+
+
+def poke(view, offset, text):
+    with memoryview(views[view]) as data:
+        data[int(offset) : int(offset) + len(text)] = text.encode()
+    return "ok"
+
+
+def peek(view, offset, length):
+    with memoryview(views[view]) as data:
+        return shown(data[int(offset) : int(offset) + int(length)])
+
+
 def clear():
     permits.clear()
     for child in children.values():
         child.kill()
         child.wait()
     children.clear()
+    for view in views.values():
+        view.close()
+    views.clear()
     for held in objects.values():
         held.close()
     objects.clear()
@@ -307,6 +337,13 @@ COMMANDS = {
     "fence": lambda handle: str(objects[handle].fence),
     "abandoned": lambda handle: "yes" if objects[handle].abandoned else "no",
     "name": lambda handle: quote(objects[handle].name or ""),
+    "map": map_,
+    "poke": poke,
+    "peek": peek,
+    "unmap": lambda view: (views.pop(view).close(), "ok")[1],
+    "write": lambda handle, offset, text: (objects[handle].write(text.encode(), int(offset)), "ok")[1],
+    "read": lambda handle, offset, length: shown(objects[handle].read(int(offset), int(length))),
+    "half-write": lambda handle: (objects[handle].change().__enter__(), "ok")[1],
     "wait-any": wait_any,
     "wait-all": wait_all,
     "signal-and-wait": signal_and_wait,

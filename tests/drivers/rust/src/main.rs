@@ -6,8 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, Mutex, MutexState, Namespace, Permit, Process, Reset, Semaphore,
-    SemaphoreState, Timeout, Timer, Wait, Waitable, Watchdog, WatchdogStage,
+    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, Mapping, Mutex, MutexState, Namespace, Permit, Process, Reset,
+    Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable, Watchdog, WatchdogStage,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
@@ -28,6 +28,8 @@ enum Object {
     Job(Job),
     Process(Process),
     Watchdog(Watchdog),
+    /// With what its views are for.
+    Mapping(Mapping, Access),
 }
 
 /// What the whole process has open.
@@ -38,6 +40,8 @@ struct Held {
     permits: HashMap<String, Vec<Permit>>,
     /// By name: what was started.
     children: HashMap<String, Child>,
+    /// By handle.
+    views: HashMap<String, Arc<View>>,
 }
 
 static HELD: LazyLock<std::sync::Mutex<Held>> = LazyLock::new(std::sync::Mutex::default);
@@ -194,6 +198,19 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
             done(find(handle)?.job()?.set_limits(limits))
         }
         ("reap", [name]) => reap(name),
+        ("mapping", [handle, _, size, options @ ..]) => make_mapping(handle, name(1), number(size)?, options),
+        ("map", [view, handle, offset, length]) => map(view, &*find(handle)?, number(offset)?, number(length)?),
+        ("poke", [view, offset, text]) => done(find_view(view)?.write(number(offset)?, text.as_bytes())),
+        ("peek", [view, offset, length]) => {
+            shown(number(length)?, |bytes| find_view(view)?.read(number(offset)?, bytes).map_err(Into::into))
+        }
+        ("unmap", [view]) => Ok(held().views.remove(*view).map_or("fault no view".into(), |_| "ok".into())),
+        ("write", [handle, offset, text]) => write(find(handle)?.mapping()?, number(offset)?, text),
+        ("read", [handle, offset, length]) => read(find(handle)?.mapping()?, number(offset)?, number(length)?),
+        ("half-write", [handle]) => {
+            std::mem::forget(find(handle)?.mapping()?.change()?);
+            Ok("ok".into())
+        }
         ("open", [kind, handle, name, options @ ..]) => open(kind, handle, name, options),
         ("close", [handle]) => close(handle),
         ("acquire", [handle, limit]) => acquire(handle, limit),
@@ -211,15 +228,15 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         ("abandoned", [handle]) => Ok(adopted(handle, |guard| if guard.abandoned() { "yes" } else { "no" }.into())?),
         ("wait-any", [limit, handles @ ..]) => {
             let objects = handles.iter().map(|handle| find(handle)).collect::<Result<Vec<_>, _>>()?;
-            let taken = byname::wait_any(&waitables(&objects), timeout(limit)?)?;
+            let taken = byname::wait_any(&waitables(&objects)?, timeout(limit)?)?;
             Ok(told(taken, |index, news| if news { format!("index {index} abandoned") } else { format!("index {index}") }))
         }
         ("wait-all", [limit, handles @ ..]) => {
             let objects = handles.iter().map(|handle| find(handle)).collect::<Result<Vec<_>, _>>()?;
-            Ok(told(byname::wait_all(&waitables(&objects), timeout(limit)?)?, |_, news| how(news)))
+            Ok(told(byname::wait_all(&waitables(&objects)?, timeout(limit)?)?, |_, news| how(news)))
         }
         ("signal-and-wait", [limit, first, second]) => {
-            let taken = byname::signal_and_wait(find(first)?.waitable(), find(second)?.waitable(), timeout(limit)?)?;
+            let taken = byname::signal_and_wait(find(first)?.waitable()?, find(second)?.waitable()?, timeout(limit)?)?;
             Ok(told(taken, |_, news| how(news)))
         }
         _ => Err(Failure::Fault(format!("Rust cannot say {verb} {}", texts.join(" ")))),
@@ -227,15 +244,16 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
 }
 
 impl Object {
-    fn waitable(&self) -> &dyn Waitable {
+    fn waitable(&self) -> Result<&dyn Waitable, Failure> {
         match self {
-            Object::Mutex(mutex) => mutex,
-            Object::Event(event) => event,
-            Object::Semaphore(semaphore) => semaphore,
-            Object::Timer(timer) => timer,
-            Object::Job(job) => job,
-            Object::Process(process) => process,
-            Object::Watchdog(dog) => dog,
+            Object::Mutex(mutex) => Ok(mutex),
+            Object::Event(event) => Ok(event),
+            Object::Semaphore(semaphore) => Ok(semaphore),
+            Object::Timer(timer) => Ok(timer),
+            Object::Job(job) => Ok(job),
+            Object::Process(process) => Ok(process),
+            Object::Watchdog(dog) => Ok(dog),
+            Object::Mapping(..) => Err(Failure::Fault("in Rust the types do not let a mapping be waited for".into())),
         }
     }
 
@@ -247,6 +265,11 @@ impl Object {
     fn process(&self) -> Result<&Process, Failure> {
         let Object::Process(process) = self else { return Err(Failure::Fault("no process".into())) };
         Ok(process)
+    }
+
+    fn mapping(&self) -> Result<&Mapping, Failure> {
+        let Object::Mapping(mapping, _) = self else { return Err(Failure::Fault("no mapping".into())) };
+        Ok(mapping)
     }
 
     fn mutex(&self) -> Result<&Mutex, Failure> {
@@ -279,7 +302,7 @@ fn find(handle: &str) -> Result<Arc<Object>, Failure> {
     held().objects.get(handle).cloned().ok_or_else(|| Failure::Fault(format!("no handle {handle}")))
 }
 
-fn waitables(objects: &[Arc<Object>]) -> Vec<&dyn Waitable> {
+fn waitables(objects: &[Arc<Object>]) -> Result<Vec<&dyn Waitable>, Failure> {
     objects.iter().map(|object| object.waitable()).collect()
 }
 
@@ -368,6 +391,52 @@ fn make_watchdog(handle: &str, name: Option<&str>, [period, grace]: [Duration; 2
     Ok(keep(handle, made.created(), Object::Watchdog(made)))
 }
 
+fn make_mapping(handle: &str, name: Option<&str>, size: u64, options: &[&str]) -> Answer {
+    let access = access(options)?;
+    let how = Mapping::options().access(access);
+    let made = name.map_or_else(|| how.unnamed(size), |name| how.create(name, size))?;
+    Ok(keep(handle, made.created(), Object::Mapping(made, of_views(access))))
+}
+
+/// What views are for whose handle has this mask.
+fn of_views(mask: Access) -> Access {
+    match mask.0 {
+        1 => Access::MAP_COPY,
+        4 => Access::MAP_READ,
+        _ => Access::MAP_WRITE,
+    }
+}
+
+fn map(view: &str, object: &Object, offset: u64, length: u64) -> Answer {
+    let Object::Mapping(mapping, access) = object else { return Err(Failure::Fault("no mapping".into())) };
+    let mapped = if length == 0 { mapping.view(offset.., *access) } else { mapping.view(offset..offset + length, *access) }?;
+    held().views.insert(view.to_owned(), Arc::new(mapped));
+    Ok("ok".into())
+}
+
+fn find_view(view: &str) -> Result<Arc<View>, Failure> {
+    held().views.get(view).cloned().ok_or_else(|| Failure::Fault(format!("no view {view}")))
+}
+
+/// Bytes as a word; those that are zero as dots.
+fn shown(length: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), Failure>) -> Answer {
+    let mut bytes = vec![0; length];
+    fill(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).replace('\0', "."))
+}
+
+fn write(mapping: &Mapping, offset: usize, text: &str) -> Answer {
+    let view = mapping.view(.., Access::MAP_WRITE)?;
+    let change = mapping.change()?;
+    view.write(offset, text.as_bytes())?;
+    done(change.publish())
+}
+
+fn read(mapping: &Mapping, offset: usize, length: usize) -> Answer {
+    let view = mapping.view(.., Access::MAP_READ)?;
+    shown(length, |bytes| mapping.read_whole(&view, offset, bytes).map(drop).map_err(Into::into))
+}
+
 fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
     let access = access(options)?;
     let opened = match kind {
@@ -376,6 +445,7 @@ fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
         "job" => Object::Job(Job::options().access(access).open(name)?),
         "watchdog" => Object::Watchdog(Watchdog::options().access(access).open(name)?),
         "timer" => Object::Timer(Timer::options().access(access).open(name)?),
+        "mapping" => Object::Mapping(Mapping::options().access(access).open(name)?, of_views(access)),
         _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
     };
     Ok(keep(handle, false, opened))
@@ -396,6 +466,7 @@ fn close(handle: &str) -> Answer {
         Some(Object::Job(job)) => job.close(),
         Some(Object::Process(process)) => process.close(),
         Some(Object::Watchdog(dog)) => dog.close(),
+        Some(Object::Mapping(mapping, _)) => mapping.close(),
         None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
     })
 }
@@ -421,6 +492,7 @@ fn acquire(handle: &str, limit: &str) -> Answer {
                 abandoned
             })
         }
+        Object::Mapping(..) => return Err(Failure::Fault("in Rust the types do not let a mapping be waited for".into())),
     };
     Ok(abandoned.map_or("timeout".into(), how))
 }
@@ -463,6 +535,10 @@ fn state(handle: &str) -> Answer {
             let SemaphoreState { available, maximum, robust, .. } = semaphore.state()?;
             format!("{available}/{maximum}{}", if robust { " robust" } else { "" })
         }
+        Object::Mapping(mapping, _) => {
+            let seen = mapping.state()?;
+            format!("{}/{}", seen.version, seen.size)
+        }
     })
 }
 
@@ -486,6 +562,7 @@ macro_rules! on_handle {
             Object::Job($handle) => $call,
             Object::Process(_) => unreachable!("a process has no name, and no scenario sets a flag of it"),
             Object::Watchdog($handle) => $call,
+            Object::Mapping($handle, _) => $call,
         }
     };
 }
@@ -539,7 +616,7 @@ fn how(abandoned: bool) -> String {
 
 /// Closes everything, so that the next scenario finds a clean process.
 fn clear() -> Answer {
-    let Held { objects, permits, children } = std::mem::take(&mut *held());
+    let Held { objects, permits, children, views: _ } = std::mem::take(&mut *held());
     for mut child in children.into_values() {
         child.kill()?;
         child.wait()?;
