@@ -223,16 +223,14 @@ pub(crate) fn hold(guards: &mut crate::lock::Guards) {
 /// # Examples
 /// ```
 /// use byname::{Action, Watchdog, WatchdogStage, set_reset_hook};
-/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::sync::mpsc;
 /// use std::time::Duration;
 ///
-/// static ASKED: AtomicU32 = AtomicU32::new(0);
-/// set_reset_hook(Some(|param| ASKED.store(param, Ordering::SeqCst)));
+/// let (tell, told) = mpsc::channel();
+/// set_reset_hook(Some(move |param| tell.send(param).unwrap()));
 /// let dog = Watchdog::options().unnamed(Duration::from_millis(2), Duration::ZERO, Action::ResetDevice(7))?;
 /// dog.start()?;
-/// while ASKED.load(Ordering::SeqCst) != 7 {
-///     std::thread::yield_now();
-/// }
+/// assert_eq!(told.recv(), Ok(7));
 /// assert_eq!(dog.state()?.stage, WatchdogStage::Expired);
 /// # Ok::<(), byname::Error>(())
 /// ```

@@ -327,7 +327,7 @@ pub(crate) fn watch_over(cx: Cx, target: Target) -> Result<Option<Due>> {
     let mut reset = None;
     change(cx, target, |_, annex, _| {
         let seen = seen(&whole(annex), clock::now());
-        if !seen.act_at().is_some_and(|at| clock::now() >= at) {
+        if seen.act_at().is_none_or(|at| clock::now() < at) {
             return Ok(()); // refreshed, stopped, or done
         }
         let is_done = match seen.action {
