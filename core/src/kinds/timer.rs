@@ -201,3 +201,99 @@ pub(crate) fn seen(state: State, words: &Words) -> (bool, Setting) {
     let due = due.and_then(|due| if due.passed() { (period != 0).then(|| due.next(period)) } else { Some(due) });
     (expires || !is_set_anew && (state.is_signalled_event() || words[MOVING] == 1), Setting { due, period })
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Reset;
+    use crate::dispatch::lock;
+    use crate::engine::{Access, Handle, Namespace, Spec};
+    use crate::owner;
+
+    fn timer(reset: Reset) -> (Handle, Cx, Target) {
+        let session = Namespace::session(&format!("timers-{}", std::process::id())).unwrap();
+        let handle = session.create(None, Spec::Timer { reset }, Access::ALL).unwrap();
+        let (space, target) = handle.by_ref().place().unwrap();
+        (handle, owner::current(space).unwrap(), target)
+    }
+
+    fn words(cx: Cx, target: Target) -> &'static Annex {
+        annex(cx.space, target).unwrap()
+    }
+
+    fn signalled(cx: Cx, target: Target) -> bool {
+        seen(target.word().state(), &look(cx.space, target).unwrap()).0
+    }
+
+    #[test]
+    fn due_times_are_the_first_one_and_whole_periods_whenever_somebody_looks() {
+        const PERIOD: u64 = 70_001;
+        let (_handle, cx, target) = timer(Reset::Auto);
+        let first = clock::now() - 10;
+        set(cx, target, Due::monotonic(first), PERIOD).unwrap();
+        for round in 0..2_000u64 {
+            if round % 7 == 0 {
+                std::thread::yield_now();
+            }
+            let next = Setting::read(words(cx, target)).due.unwrap().pack();
+            assert_eq!((next - first) % PERIOD, 0, "T14");
+            tick(cx, target).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_set_that_died_after_its_selector_is_finished() {
+        let (_handle, cx, target) = timer(Reset::Manual);
+        set(cx, target, Due::monotonic(1), 0).unwrap();
+        assert!(signalled(cx, target));
+        let annex = words(cx, target);
+        let mut locked = lock::lock(cx, target).unwrap();
+        let other = selector(annex).other(locked.state.reset().epoch());
+        annex.words[other.bank()].store(Due::monotonic(u64::MAX).pack());
+        mend(&mut locked).unwrap();
+        assert!(locked.state.is_signalled_event(), "not decided: the other bank is nobody's");
+        annex.words[SELECTOR].store(other.0);
+        assert!(!signalled(cx, target), "decided, though the state does not say so");
+        for _ in 0..2 {
+            mend(&mut locked).unwrap();
+            assert!(!locked.state.is_signalled_event());
+        }
+        assert_eq!(locked.state.epoch(), selector(annex).epoch());
+        locked.unlock_quietly();
+        assert!(!signalled(cx, target));
+    }
+
+    #[test]
+    fn an_expiry_that_died_half_way_is_finished_and_is_one() {
+        let (handle, cx, target) = timer(Reset::Auto);
+        let far = Due::monotonic(clock::now() + 3_600_000_000_000);
+        for state_is_written in [false, true] {
+            set(cx, target, far, 0).unwrap();
+            let annex = words(cx, target);
+            let mut locked = lock::lock(cx, target).unwrap();
+            annex.words[NEXT].store(far.pack());
+            due_of(annex).store(Due::monotonic(1).pack()); // it has passed
+            assert!(signalled(cx, target));
+            annex.words[MOVING].store(1);
+            if state_is_written {
+                locked.write_state(locked.state.set());
+            }
+            mend(&mut locked).unwrap();
+            mend(&mut locked).unwrap();
+            locked.unlock_quietly();
+            assert_eq!(Setting::read(annex).due, Some(far));
+            assert!(handle.try_acquire().unwrap().is_some() && handle.try_acquire().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn an_epoch_comes_round() {
+        let (handle, cx, target) = timer(Reset::Manual);
+        for _ in 0..0x1_0002 {
+            set(cx, target, Due::monotonic(u64::MAX), 0).unwrap();
+            assert_eq!(selector(words(cx, target)).epoch(), target.word().state().epoch());
+        }
+        set(cx, target, Due::monotonic(1), 0).unwrap();
+        assert!(handle.try_acquire().unwrap().is_some());
+    }
+}

@@ -115,8 +115,10 @@ impl Due {
 
     /// The first of the instants that follow this one, which has passed, at intervals of `period`, and are still to come; on the monotonic clock.
     pub(crate) fn next(self, period: u64) -> Due {
-        let late = self.clock_now().saturating_sub(self.0 & !WALL) % period.max(1);
-        Due::monotonic(now().saturating_add(period - late))
+        let now = now();
+        let passed = if self.is_on_wall() { now.wrapping_sub(wall().saturating_sub(self.0 & !WALL)) } else { self.0 };
+        let late = now.wrapping_sub(passed) % period.max(1);
+        Due::monotonic(now.saturating_add(period - late))
     }
 
     /// The same instant for a sleep that minds the monotonic clock alone: wrong as soon as somebody sets the wall clock.
