@@ -1,12 +1,13 @@
-"""The wall clock stepped back and forward around timed waits, for one process alone: time-outs run on the monotonic clock (contract 10.6).
+"""The wall clock stepped back and forward: around timed waits, which run on the monotonic clock (contract 10.6), and around absolute timers, which follow it (6.4).
 
-The library of the tree runs as it ships; the clock that it reads is put before it by the dynamic linker (stepped.c).
+The library of the tree runs as it ships; the clock that it reads is put before it by the dynamic linker (stepped.c, shifted.c).
 """
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 import common
 import tools
@@ -74,3 +75,62 @@ def test_stepped_around_timed_waits():
     with child:
         child.expect("kept time")
         child.end()
+
+
+ABSOLUTE = """
+import asyncio, mmap, os, struct
+from datetime import datetime, timedelta, timezone
+
+with open(os.environ["SHIFT"], "r+b") as file:
+    shift = mmap.mmap(file.fileno(), 8)
+
+def set_clock(seconds):
+    shift[:] = struct.pack("q", seconds)
+
+def due(seconds):
+    return datetime.fromtimestamp(time.clock_gettime(time.CLOCK_REALTIME) + seconds, timezone.utc)
+
+def returns(thread):
+    while thread.is_alive(): time.sleep(0.001)
+
+timer, event = byname.Timer(), byname.Event()
+waits = [
+    lambda t: timer.wait(t), lambda t: byname.wait_any([event, timer], t), lambda t: asyncio.run(timer.wait_async(t)),
+]
+for wait in waits:
+    set_clock(0)
+    timer.set(due(3600))
+    got = []
+    thread = in_thread(lambda: got.append(wait(60)))
+    while _usage()[2] == 0: time.sleep(0.001)
+    set_clock(7200)      # forward past it: its time has come
+    returns(thread)
+    assert got and got[0], got
+    timer.set(due(0.3))
+    set_clock(3600)      # back: it comes later
+    before = time.monotonic()
+    assert not wait(1.5) and time.monotonic() - before >= 1.5
+    assert 3000 < timer.remaining() <= 3601, timer.remaining()
+    set_clock(7201)
+    assert wait(60)
+    timer.set(60)        # relative: the wall clock is nothing to it
+    set_clock(100000)
+    assert 59 < timer.remaining() <= 60 and not wait(0)
+    set_clock(0)
+    timer.set(due(0.01), period=3600)
+    assert wait(60)      # its first time was the wall clock's, the next are not
+    set_clock(100000)
+    assert not wait(0) and timer.remaining() <= 3600
+say("followed the clock")
+"""
+
+
+def test_absolute_timers_follow_the_clock():
+    with tempfile.NamedTemporaryFile() as shift:
+        shift.write(bytes(8))
+        shift.flush()
+        preload = tools.program("shifted", "-shared", "-fPIC", "-ldl")
+        child = tools.Child(ABSOLUTE, env=dict(os.environ, LD_PRELOAD=preload, SHIFT=shift.name))
+        with child:
+            child.expect("followed the clock")
+            child.end()
