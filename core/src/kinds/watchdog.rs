@@ -191,9 +191,17 @@ fn whole(annex: &Annex) -> Words {
     }
 }
 
-/// A look without the lock.
+/// A look without the lock. Who was to be killed and is dead has been, though nobody may have written so yet: he may have done it himself.
 pub(crate) fn look(space: &Space, target: Target) -> Result<Seen> {
-    Ok(seen(&whole(annex(space, target)?), clock::now()))
+    let now = clock::now();
+    let mut seen = seen(&whole(annex(space, target)?), now);
+    if seen.action == Action::Kill
+        && seen.act_at().is_some_and(|at| now >= at)
+        && seen.who.is_some_and(|who| live::is_dead(space, who) == Ok(true))
+    {
+        seen.stage = Stage::Expired;
+    }
+    Ok(seen)
 }
 
 /// Signals the watchdog if its deadline has passed, and when that will be.
