@@ -156,6 +156,19 @@ impl Entry {
         (same && space.is_open()).then_some(Glance { machine, space, record, generation: tag as u32 >> 12 & OBJECT_GEN_BITS })
     }
 
+    /// What a handle of that machine leads to; `None` whatever is wrong ([`Self::open`] says what).
+    #[inline(always)]
+    pub(crate) fn target(self, machine: Machine) -> Option<(&'static Space, Target)> {
+        let tag = self.slot.tag.load(Ordering::Acquire);
+        if (tag >> 32) as u32 != self.generation || tag as u32 & right::OPEN == 0 || tag as u32 >> 8 & 0xf != machine.code() {
+            return None;
+        }
+        let (space, record) = (self.slot.space.get()?, self.slot.record.get()?);
+        let at = ObjectRef::unpack(self.slot.at.load(Ordering::Acquire))?;
+        let same = self.slot.tag.load(Ordering::Acquire) == tag; // as in `glance`
+        (same && space.is_open()).then_some((space, Target { record, at, machine }))
+    }
+
     /// What the handle leads to, if it is open and has these rights.
     #[inline]
     pub(crate) fn open(self, rights: u32) -> Result<Opened> {

@@ -151,27 +151,28 @@ impl HandleRef {
 
     /// Sends a message of 1 byte to the queue's largest, as an alert if none is pending. Disconnected (233), MessageTooLong (122), NoSpace (14),
     /// InvalidArgument (87) for an empty one, WrongKind (6) for a handle that does not write.
-    #[inline]
+    #[inline(always)]
     pub fn send(self, data: &[u8], alert: bool, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<()>> {
-        let opened = self.end(QueueEnd::Write)?;
-        if !data.is_empty()
-            && let Some(op) = owner::cached(opened.space)
-            && let Ok(Moved::Done(())) = queue::send(at_once(Cx::new(opened.space, op)), opened.target, data, alert)
-        {
-            return Ok(Outcome::Got(()));
-        }
-        self.send_slowly(data, alert, timeout, interrupt)
+        if self.send_at_once(data, alert) { Ok(Outcome::Got(())) } else { self.send_slowly(data, alert, timeout, interrupt) }
+    }
+
+    /// The whole of an uncontended send; false says nothing.
+    #[inline]
+    fn send_at_once(self, data: &[u8], alert: bool) -> bool {
+        let Some((space, target)) = self.0.target(Machine::QueueWriter) else { return false };
+        owner::cached(space).is_some_and(|op| queue::send_fast(space, target, op, data, alert))
     }
 
     #[cold]
     fn send_slowly(self, data: &[u8], alert: bool, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<()>> {
+        self.end(QueueEnd::Write)?;
         check_length(data.len())?;
         self.until(QueueEnd::Write, timeout, interrupt, |cx, target| send(cx, target, data, alert))
     }
 
     /// Receives the next message into a buffer. One that is longer is cut and gone (Q8): [`Received::whole`] says so. Disconnected (233);
     /// InvalidArgument (87) for a buffer of no bytes, WrongKind (6) for a handle that does not read.
-    #[inline]
+    #[inline(always)]
     pub fn receive(self, buf: &mut [u8], timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Received>> {
         if buf.is_empty() {
             return Err(Error::invalid_argument("the buffer has no bytes; pass one as large as the queue's messages"));
@@ -185,15 +186,19 @@ impl HandleRef {
         self.receive_into(&mut Into::Vec(message), timeout, interrupt)
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_into(self, into: &mut Into<'_>, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Received>> {
-        let opened = self.end(QueueEnd::Read)?;
-        if let Some(op) = owner::cached(opened.space)
-            && let Ok(Moved::Done(received)) = queue::receive(at_once(Cx::new(opened.space, op)), opened.target, into)
-        {
-            return Ok(Outcome::Got(received));
+        match self.receive_at_once(into) {
+            Some(received) => Ok(Outcome::Got(received)),
+            None => self.receive_slowly(into, timeout, interrupt),
         }
-        self.receive_slowly(into, timeout, interrupt)
+    }
+
+    /// The whole of an uncontended receive; `None` says nothing.
+    #[inline]
+    fn receive_at_once(self, into: &mut Into<'_>) -> Option<Received> {
+        let (space, target) = self.0.target(Machine::QueueReader)?;
+        queue::receive_fast(space, target, owner::cached(space)?, into)
     }
 
     #[cold]
@@ -303,12 +308,6 @@ fn check_length(len: usize) -> Result<()> {
     if len == 0 { Err(Error::invalid_argument("a message has 1 byte at least; pass some")) } else { Ok(()) }
 }
 
-/// The caller, without patience.
-#[inline]
-fn at_once(cx: Cx) -> Cx {
-    Cx { patience: Deadline::at(0), ..cx }
-}
-
 /// The caller, with as much patience for locks as his time-out allows.
 fn patient(cx: Cx, timeout: Timeout, deadline: Deadline) -> Cx {
     match deadline.nanos() {
@@ -358,6 +357,7 @@ fn receive(cx: Cx, target: Target, into: &mut Into<'_>) -> Result<Option<Receive
 
 impl Received {
     /// BufferTooSmall (122) where the message was cut: the rest of it is gone (Q8).
+    #[inline]
     pub fn whole(self) -> Result<Received> {
         if self.len == self.message_len {
             return Ok(self);
