@@ -382,8 +382,8 @@ export interface QueueOpenOptions {
 
 /** A message, and whether it came as an alert. */
 export interface QueueMessage {
-  /** Its bytes, a copy. */
-  data: Buffer
+  /** Its bytes, a copy: a Buffer. */
+  data: Uint8Array
   /** Whether it was put with `alert`, and none was pending. */
   alert: boolean
 }
@@ -424,7 +424,7 @@ export interface QueueInfo {
  * console.log(job?.toString() ?? 'nothing to do')
  * ```
  */
-export class Queue extends Handle implements AsyncIterable<Buffer> {
+export class Queue extends Handle implements AsyncIterable<Uint8Array> {
   /**
    * Makes the queue `name`, or opens it if it exists; then the numbers say nothing, but `maxSize` must be the same. Throws as that of
    * {@link Mutex}, and `ERR_BYNAME_INVALID_ARGUMENT` for numbers out of range, `ERR_BYNAME_NO_SPACE` where memory is short.
@@ -463,18 +463,18 @@ export class Queue extends Handle implements AsyncIterable<Buffer> {
   /**
    * Gets the next message, a pending alert or the oldest, without blocking the thread; waits for one.
    *
-   * @returns `null` after the time-out
+   * @returns a Buffer of its own; `null` after the time-out
    * @throws (rejects) `ERR_BYNAME_DISCONNECTED` without a writer
    */
-  get(options?: WaitOptions): Promise<Buffer | null>
+  get(options?: WaitOptions): Promise<Uint8Array | null>
   /** As {@link get}, blocking the thread. */
-  getSync(options?: TimeoutOptions): Buffer | null
+  getSync(options?: TimeoutOptions): Uint8Array | null
   /** As {@link get}, and tells whether it came as an alert. */
   getMessage(options?: WaitOptions): Promise<QueueMessage | null>
   /** As {@link getMessage}, blocking the thread. */
   getMessageSync(options?: TimeoutOptions): QueueMessage | null
   /** Gets messages until the queue is disconnected. */
-  [Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined>
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined>
   /** Its numbers at one instant; throws `ERR_BYNAME_DISCONNECTED` where it is broken. */
   info(): QueueInfo
 }

@@ -33,7 +33,7 @@ const DEEPEST: u32 = i32::MAX as u32;
 /// The object that a record is, checked against damage.
 pub(crate) fn target_at(space: &Space, at: ObjectRef) -> Result<Target> {
     let record = space.arena.object(at.index)?;
-    match Machine::from_code(record.kind.load()) {
+    match Machine::of_object(record.kind.load()) {
         Some(machine) => Ok(Target { record, at, machine }),
         None => Err(space.arena.corrupted(&format!("object {} has kind {}", at.index, record.kind.load()))),
     }

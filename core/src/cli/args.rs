@@ -95,7 +95,9 @@ What is seen:
    \"generation\":N,\"signalled\":B,\"owner\":WHO,\"depth\":N,
    \"abandoned\":B,\"due\":S,\"period\":S,\"stage\":WORD,\"watched\":N,
    \"available\":N,\"maximum\":N,
-   \"permits\":[{\"by\":WHO,\"held\":N}...],\"fence\":N,\"holders\":[WHO...],
+   \"permits\":[{\"by\":WHO,\"held\":N}...],
+   \"messages\":{\"waiting\":N,\"most\":N,\"max_size\":N,\"readers\":N,
+   \"writers\":N,\"broken\":B},\"fence\":N,\"holders\":[WHO...],
    \"queue\":[{\"who\":WHO,\"all\":B,\"asynchronous\":B,\"seconds\":S}...],
    \"watches\":N,\"locked_by\":WHO,\"moving\":B}      ls, who
   {\"byname\":\"wait\",\"who\":WHO,\"all\":B,\"asynchronous\":B,\"seconds\":S,

@@ -165,6 +165,11 @@ fn state(object: &Object) -> String {
         (Kind::ManualEvent | Kind::AutoEvent, _) => if object.signalled { "set" } else { "not set" }.to_owned(),
         (Kind::Process, _) => if object.signalled { "ended" } else { "running" }.to_owned(),
         (Kind::Job, _) => if object.signalled { "terminated" } else { "open" }.to_owned(),
+        (Kind::Queue, _) => object.messages.map_or_else(String::new, |m| match m {
+            m if m.broken => "broken".to_owned(),
+            m if m.most == 0 => format!("{} messages, {} readers, {} writers", m.waiting, m.readers, m.writers),
+            m => format!("{} of {} messages, {} readers, {} writers", m.waiting, m.most, m.readers, m.writers),
+        }),
         _ => format!("{} of {} free", object.available.unwrap_or(0), object.maximum.unwrap_or(0)),
     };
     if object.abandoned {

@@ -98,6 +98,12 @@ impl Machine {
         Machine::ALL.get(code.wrapping_sub(1) as usize).copied()
     }
 
+    /// What an object's record may say.
+    #[inline]
+    pub(crate) fn of_object(code: u32) -> Option<Machine> {
+        Machine::from_code(code).filter(|machine| !matches!(machine, Machine::QueueWriter | Machine::Receiver | Machine::Sender))
+    }
+
     pub(crate) fn family(self) -> Family {
         match self {
             Machine::Mutex => Family::Mutex,

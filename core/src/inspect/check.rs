@@ -16,7 +16,7 @@ use crate::bucket::Bucket;
 use crate::dispatch::claim::Phase;
 use crate::dispatch::grant::WAITER_ASYNC;
 use crate::dispatch::lock::node_kind;
-use crate::dispatch::word::{Machine, State};
+use crate::dispatch::word::{Family, Machine, State};
 use crate::index;
 use crate::life::{Life, Stage};
 use crate::live::{owner_kind, process_state};
@@ -396,12 +396,27 @@ impl Rules<'_> {
         self.accounts(o, machine);
         // A front waiter that is poked is awake, and will try; a wait-all needs the others, too.
         let front = o.queue.iter().find(|queued| queued.is_waiting() && queued.node.kind == node_kind::WAIT);
-        if state.signalled(machine)
+        if machine.family() == Family::Queue {
+            self.ends(o, state);
+        } else if state.signalled(machine)
             && let Some(front) = front
             && (self.quiet || !word.poked())
         {
             let what = format!("{machine:?} {:#x} is signalled, and node {} of ticket {} waits", o.word, front.index, front.node.ticket);
             self.wrong("objects", index, what, "nobody who could be served waits for what is signalled");
+        }
+    }
+
+    /// Of a queue, whose ends are waited for each by itself. Blocked calls are woken only as far as there are messages or room for them.
+    fn ends(&mut self, o: &ObjectImage, state: State) {
+        let is_owed = |end: u32| match Machine::from_code(end) {
+            Some(machine @ (Machine::QueueReader | Machine::QueueWriter)) => state.signalled(machine),
+            _ => state.is_broken_queue(),
+        };
+        let owed = o.queue.iter().find(|queued| queued.is_waiting() && queued.node.kind == node_kind::WAIT && is_owed(queued.node.end));
+        if let Some(owed) = owed {
+            let what = format!("queue {:#x} is signalled, and node {} of ticket {} waits", o.word, owed.index, owed.node.ticket);
+            self.wrong("objects", o.index, what, "nobody who could be served waits for what is signalled");
         }
     }
 
@@ -709,6 +724,9 @@ impl Rules<'_> {
         }
         let mut names: HashMap<&str, u32> = HashMap::new();
         for o in image.objects.values().filter(|o| o.is_live() && o.name_len != 0) {
+            if o.machine().is_some_and(|machine| machine.family() == Family::Queue) && o.state().is_broken_queue() {
+                continue; // its name is free for another
+            }
             if !chained.contains_key(&o.index) {
                 self.wrong("objects", o.index, format!("{} lives and is not in the index", named(o)), "the index has every live name");
             }

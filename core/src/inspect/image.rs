@@ -139,6 +139,8 @@ pub(super) struct NodeImage {
     pub sibling: u32,
     pub ordinal: u32,
     pub kind: u32,
+    /// What it waits for, of a queue; 0 of other objects.
+    pub end: u32,
     pub value: u64,
     pub value_after: u64,
 }
@@ -215,7 +217,7 @@ impl ObjectImage {
     }
 
     pub fn machine(&self) -> Option<Machine> {
-        Machine::from_code(self.kind)
+        Machine::of_object(self.kind)
     }
 
     pub fn word(&self) -> Word {
@@ -419,7 +421,8 @@ fn read_node(record: &Node) -> NodeImage {
         ticket: record.ticket.load(),
         sibling: record.sibling.load(),
         ordinal: record.ordinal.load(),
-        kind: record.kind.load(),
+        kind: record.kind.load() & 0xff,
+        end: record.kind.load() >> 8,
         value: record.value.load(),
         value_after: record.value_after.load(),
     }

@@ -13,7 +13,7 @@ mod picture;
 mod waits;
 
 pub use check::Violation;
-pub use picture::{Awaited, Kind, Object, ObjectName, Party, Permits, Picture, Process, ProcessState, Queued, Step, Wait};
+pub use picture::{Awaited, Kind, Messages, Object, ObjectName, Party, Permits, Picture, Process, ProcessState, Queued, Step, Wait};
 
 use crate::arena::file::{self, Standing};
 use crate::arena::mapping::View;

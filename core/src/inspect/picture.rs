@@ -8,6 +8,7 @@ use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::Machine;
 use crate::engine::WatchdogStage;
 use crate::kinds::{timer, watchdog};
+use crate::kinds::queue;
 use crate::live::{owner_kind, process_state};
 use crate::sys::clock::Due;
 use crate::sys::{clock, process};
@@ -157,6 +158,8 @@ pub struct Object {
     pub maximum: Option<u32>,
     /// Robust semaphore: how many permits each process holds.
     pub permits: Vec<Permits>,
+    /// Queue: what it holds and who may use it.
+    pub messages: Option<Messages>,
     /// The number of the last acquisition; events count none.
     pub fence: Option<u64>,
     /// The processes that have it open.
@@ -180,6 +183,25 @@ pub struct Permits {
     pub by: Party,
     /// How many.
     pub held: u64,
+}
+
+/// What a message queue holds, and its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Messages {
+    /// Messages that wait.
+    pub waiting: u32,
+    /// How many there can be; 0: as many as memory holds.
+    pub most: u32,
+    /// The largest, in bytes.
+    pub max_size: u32,
+    /// Open reading ends.
+    pub readers: u32,
+    /// Open writing ends.
+    pub writers: u32,
+    /// It has lost an end for good; its name is free.
+    pub broken: bool,
 }
 
 /// One who stands in the queue of an object.
@@ -328,6 +350,14 @@ impl<'a> Painter<'a> {
             available: is_semaphore.then(|| state.count()),
             maximum: is_semaphore.then_some(o.maximum),
             permits: accounts.map(|(node, account)| Permits { by: self.process_party_of_node(*node), held: account.value }).collect(),
+            messages: o.annex_words.filter(|_| machine == Machine::QueueReader).map(|words| queue::numbers(&words)).map(|numbers| Messages {
+                waiting: numbers.messages,
+                most: numbers.max_messages,
+                max_size: numbers.max_size,
+                readers: numbers.readers,
+                writers: numbers.writers,
+                broken: state.is_broken_queue(),
+            }),
             fence: (is_mutex || is_semaphore).then_some(o.fence),
             holders: self.image.holders(o.index).map(|p| self.party(p.slot, None)).collect(),
             queue: queue.collect(),

@@ -139,5 +139,5 @@ pub(crate) fn has_lost_its_name(record: &Object) -> bool {
 }
 
 fn family(record: &Object) -> Option<Family> {
-    Machine::from_code(record.kind.load()).map(Machine::family)
+    Machine::of_object(record.kind.load()).map(Machine::family)
 }

@@ -279,6 +279,21 @@ pub struct QueueInfo {
     pub no_precommit: bool,
 }
 
+/// A queue's numbers, by its annex. Without the lock they may be of a change half done.
+pub(crate) fn numbers(words: &[u64; ANNEX_WORDS]) -> QueueInfo {
+    let (low, high) = (|at: usize| words[at] as u32, |at: usize| (words[at] >> 32) as u32);
+    QueueInfo {
+        max_messages: low(LIMITS),
+        max_size: high(LIMITS),
+        messages: low(COUNT),
+        most_messages: high(COUNT),
+        readers: low(ENDS),
+        writers: high(ENDS),
+        allow_broken: words[FLAGS] & ALLOW_BROKEN != 0,
+        no_precommit: words[FLAGS] & NOPRECOMMIT != 0,
+    }
+}
+
 // --- the memory
 
 /// A queue's memory, on our shelf or borrowed.
@@ -774,17 +789,7 @@ impl<'a> Messages<'a> {
     }
 
     fn info(&self) -> QueueInfo {
-        let flags = self.flags();
-        QueueInfo {
-            max_messages: self.shape.max_messages,
-            max_size: self.shape.max_size,
-            messages: low(&self.words[COUNT]),
-            most_messages: high(&self.words[COUNT]),
-            readers: low(&self.words[ENDS]),
-            writers: high(&self.words[ENDS]),
-            allow_broken: flags & ALLOW_BROKEN != 0,
-            no_precommit: flags & NOPRECOMMIT != 0,
-        }
+        numbers(&self.words.each_ref().map(Word64::load))
     }
 }
 
