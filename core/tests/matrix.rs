@@ -60,53 +60,6 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().filter(move |kind| jobs || kind.name != "job")
 }
 
-/// A process that is ended to signal it.
-struct Running {
-    child: std::sync::Mutex<Child>,
-    process: Process,
-}
-
-impl Running {
-    fn new(here: &Namespace) -> Running {
-        let child = Command::new("sleep").arg("1000").spawn().unwrap();
-        let process = Process::open_in(here, child.id(), Access::ALL).unwrap();
-        Running { child: child.into(), process }
-    }
-}
-
-impl Subject for Running {
-    fn object(&self) -> &dyn Waitable {
-        &self.process
-    }
-    fn signal(&self) {
-        self.process.terminate(1).unwrap();
-        self.process.wait().unwrap();
-    }
-    fn is_signalled(&self) -> bool {
-        self.process.wait_for(Duration::ZERO).unwrap().is_some()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-}
-
-impl Subject for Job {
-    fn object(&self) -> &dyn Waitable {
-        self
-    }
-    fn signal(&self) {
-        self.terminate(0).unwrap();
-    }
-    fn is_signalled(&self) -> bool {
-        self.wait_for(Duration::ZERO).unwrap().is_some()
-    }
-}
-
 /// A mutex that a grant owns until it is signalled.
 struct Owned {
     mutex: Mutex,

@@ -7,8 +7,8 @@ use crate::dispatch::grant::WAITER_ASYNC;
 use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::Machine;
 use crate::engine::WatchdogStage;
-use crate::kinds::{timer, watchdog};
 use crate::kinds::queue;
+use crate::kinds::{timer, watchdog};
 use crate::live::{owner_kind, process_state};
 use crate::sys::clock::Due;
 use crate::sys::{clock, process};
@@ -350,13 +350,15 @@ impl<'a> Painter<'a> {
             available: is_semaphore.then(|| state.count()),
             maximum: is_semaphore.then_some(o.maximum),
             permits: accounts.map(|(node, account)| Permits { by: self.process_party_of_node(*node), held: account.value }).collect(),
-            messages: o.annex_words.filter(|_| machine == Machine::QueueReader).map(|words| queue::numbers(&words)).map(|numbers| Messages {
-                waiting: numbers.messages,
-                most: numbers.max_messages,
-                max_size: numbers.max_size,
-                readers: numbers.readers,
-                writers: numbers.writers,
-                broken: state.is_broken_queue(),
+            messages: o.annex_words.filter(|_| machine == Machine::QueueReader).map(|words| queue::numbers(&words)).map(|numbers| {
+                Messages {
+                    waiting: numbers.messages,
+                    most: numbers.max_messages,
+                    max_size: numbers.max_size,
+                    readers: numbers.readers,
+                    writers: numbers.writers,
+                    broken: state.is_broken_queue(),
+                }
             }),
             fence: (is_mutex || is_semaphore).then_some(o.fence),
             holders: self.image.holders(o.index).map(|p| self.party(p.slot, None)).collect(),
