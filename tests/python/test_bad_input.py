@@ -250,7 +250,7 @@ def test_lists_of_wrong_type(call):
     event = byname.Event(initial=True)
     with pytest.raises(TypeError, match="objs must be a sequence"):
         call(1)
-    with pytest.raises(TypeError, match=r"objs\[1\] must be a Mutex, Event or Semaphore, not str"):
+    with pytest.raises(TypeError, match=r"objs\[1\] must be a handle of byname, not str"):
         call([event, "event"])
     with pytest.raises(TypeError, match=r"objs\[0\]"):
         call("event")
