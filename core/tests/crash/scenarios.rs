@@ -1,9 +1,10 @@
 //! What is played: every operation, over every kind of object.
 
-use crate::stage::{AUTO, LONG, MANUAL, MUTEX, Role, Stage, get, get_in, robust, semaphore, soon};
+use crate::stage::{AUTO, LONG, MANUAL, MUTEX, PAGES, Role, Stage, get, get_in, robust, semaphore, soon};
 use byname::crash::{self, Scope};
 use byname::engine::{
-    Access, Action, By, Due, HandleRef, Mode, Outcome, PendingWait, Period, Spec, WatchdogStage, signal_and_wait, start_wait, wait,
+    Access, Action, Backing, By, Due, HandleRef, MappingSpec, Mode, Outcome, PendingWait, Period, Protect, Spec, WatchdogStage,
+    signal_and_wait, start_wait, wait,
 };
 use byname::{ErrorKind, Reset, Timeout};
 use std::cell::Cell;
@@ -42,7 +43,7 @@ impl Scenario {
 }
 
 /// The operations that must be there.
-pub const OPERATIONS: [&str; 25] = [
+pub const OPERATIONS: [&str; 26] = [
     "create",
     "open",
     "close",
@@ -53,6 +54,7 @@ pub const OPERATIONS: [&str; 25] = [
     "set",
     "reset",
     "pulse",
+    "publish",
     "wait-any",
     "wait-all",
     "signal-and-wait",
@@ -344,7 +346,49 @@ pub const SCENARIOS: &[Scenario] = &[
         });
     })
     .in_pairs(),
+    scene("create", "a mapping", 0, |s| {
+        s.namespace();
+        s.act(Scope::Thread, || std::mem::forget(s.namespace().create_mapping(Some("new"), &PAGES, Access::ALL).unwrap()));
+        s.check(|| {
+            name_is_free(s, "new", MUTEX);
+            s.no_memory();
+        });
+    })
+    .in_pairs(),
+    scene("create", "a mapping of a file", 0, |s| {
+        s.namespace();
+        let myself = std::env::current_exe().unwrap();
+        let spec = MappingSpec { size: 0, protect: Protect::READONLY, backing: Backing::Path(&myself) };
+        s.act(Scope::Thread, || std::mem::forget(s.namespace().create_mapping(Some("new"), &spec, Access::ALL).unwrap()));
+        s.check(|| {
+            name_is_free(s, "new", MUTEX);
+            s.no_memory();
+        });
+    })
+    .in_pairs(),
     // --- open
+    scene("open", "a mapping", 0, |s| {
+        let mapping = if s.is(Role::Victim) { None } else { Some(s.mapping("m")) };
+        s.namespace();
+        s.act(Scope::Thread, || {
+            let opened = s.namespace().open_any(Some("m"), Access::ALL).unwrap();
+            opened.map(Access::MAP_WRITE, 0, 0, 0).unwrap().write(0, b"from the victim").unwrap();
+            std::mem::forget(opened);
+        });
+        s.check(|| {
+            let view = mapping.unwrap().map(Access::MAP_READ, 0, 0, 0).unwrap();
+            let mut bytes = [0; 15];
+            view.read(0, &mut bytes).unwrap();
+            assert!(bytes == [0; 15] || &bytes == b"from the victim");
+            s.settle();
+            s.close_all();
+            name_is_free_when_left(s, "m");
+            if !s.in_company() {
+                s.no_memory();
+            }
+        });
+    })
+    .in_pairs(),
     scene("open", "an event", 0, |s| {
         let event = if s.is(Role::Victim) { None } else { Some(s.object("e", AUTO)) };
         s.namespace();
@@ -378,7 +422,59 @@ pub const SCENARIOS: &[Scenario] = &[
         });
     })
     .in_pairs(),
+    // --- publish
+    scene("publish", "a change of two words", 0, |s| {
+        let mapping = s.mapping("m");
+        let (view, changed) = (mapping.map(Access::MAP_WRITE, 0, 0, 0).unwrap(), mapping.changed().unwrap());
+        let read = || {
+            let mut words = [0; 16];
+            mapping.read_whole(&view, 4088, &mut words, Timeout::INFINITE, None).map(|outcome| match outcome {
+                Outcome::Got(version) => (version, words),
+                _ => panic!("no time was given"),
+            })
+        };
+        s.act(Scope::Thread, || {
+            assert!(!mapping.begin_change().unwrap());
+            view.write(4088, &[1; 8]).unwrap();
+            view.write(4096, &[1; 8]).unwrap();
+            mapping.end_change().unwrap();
+        });
+        s.check(|| {
+            let told = || s.poll(|| changed.try_acquire().unwrap().is_some());
+            let died_inside = match read() {
+                Ok((version, words)) => {
+                    assert_eq!(words, [version as u8; 16], "a whole change or none");
+                    assert!(version == 0 || version == 1 && told(), "a published change is told");
+                    false
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Disconnected);
+                    assert!(told(), "a death inside is told");
+                    true
+                }
+            };
+            assert_eq!(mapping.begin_change().unwrap(), died_inside, "and the next writer learns of it");
+            view.write(4088, &[2; 16]).unwrap();
+            mapping.end_change().unwrap();
+            assert_eq!(read().unwrap().1, [2; 16]);
+            assert!(told());
+        });
+    }),
     // --- close
+    scene("close", "the only handle of a mapping that has a view", 0, |s| {
+        s.namespace();
+        let handle = s.is(Role::Victim).then(|| s.namespace().create_mapping(Some("m"), &PAGES, Access::ALL).unwrap());
+        let view = handle.as_ref().map(|handle| handle.map(Access::MAP_WRITE, 0, 0, 0).unwrap());
+        s.act(Scope::Thread, || {
+            drop(handle);
+            view.unwrap().write(0, b"still there").unwrap();
+        });
+        s.check(|| {
+            name_is_free(s, "m", MUTEX);
+            s.no_memory();
+        });
+    })
+    .in_pairs(),
     scene("close", "the only handle of an event", 0, |s| {
         s.namespace();
         let handle = s.is(Role::Victim).then(|| s.namespace().create(Some("e"), AUTO, Access::ALL).unwrap());

@@ -7,7 +7,7 @@ use crate::board::{Board, cue, status};
 use crate::run::Plan;
 use byname::Namespace;
 use byname::crash::{self, Scope};
-use byname::engine::{Access, Acquired, By, Handle, HandleRef, Mode, Outcome, Satisfied, Spec, wait};
+use byname::engine::{Access, Acquired, Backing, By, Handle, HandleRef, MappingSpec, Mode, Outcome, Protect, Satisfied, Spec, wait};
 use byname::{Reset, Timeout};
 use std::cell::RefCell;
 use std::sync::atomic::Ordering::SeqCst;
@@ -45,6 +45,8 @@ pub struct Stage {
 pub const AUTO: Spec = Spec::Event { reset: Reset::Auto, initially_set: false };
 pub const MANUAL: Spec = Spec::Event { reset: Reset::Manual, initially_set: false };
 pub const MUTEX: Spec = Spec::Mutex { initially_owned: false };
+
+pub const PAGES: MappingSpec<'static> = MappingSpec { size: 8192, protect: Protect::READWRITE, backing: Backing::Memory };
 
 pub fn semaphore(initial: i64, maximum: i64) -> Spec {
     Spec::Semaphore { initial, maximum, robust: false }
@@ -95,6 +97,27 @@ impl Stage {
         let by_ref = handle.by_ref();
         self.handles.borrow_mut().push(handle);
         by_ref
+    }
+
+    /// The same for a mapping of two pages.
+    pub fn mapping(&self, name: &str) -> HandleRef {
+        let handle = self.namespace().create_mapping(Some(name), &PAGES, Access::ALL).unwrap();
+        let by_ref = handle.by_ref();
+        self.handles.borrow_mut().push(handle);
+        by_ref
+    }
+
+    /// In the end no object has memory of its own.
+    pub fn no_memory(&self) {
+        use std::os::unix::fs::MetadataExt;
+        let arena = self.namespace().path().to_owned();
+        let file = std::fs::metadata(&arena).unwrap();
+        let prefix = format!("byname.v1.memory.{}.{:x}.", file.uid(), file.ino());
+        let has_some = || {
+            let all = std::fs::read_dir(arena.parent().unwrap()).unwrap().flatten();
+            all.filter(|file| file.file_name().to_string_lossy().starts_with(&prefix)).count() > 0
+        };
+        assert!(self.poll(|| !has_some()), "memory of an object that is no more");
     }
 
     /// Closes everything.
