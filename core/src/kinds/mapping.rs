@@ -373,7 +373,8 @@ fn ring(cx: Cx, at: ObjectRef) -> Result<()> {
     for slot in 0..cx.space.arena.high_water(Table::Processes) {
         let seat = cx.space.arena.process(slot)?.seats[0].load();
         let process = ProcessRef { slot, generation: (seat >> 32) as u32 };
-        if seat as u32 == 0 || !refs::is_held(cx.space, at.index, Some(process))? {
+        // The dead hear nothing, and to look their bells up would be to bury them: within a burial without end.
+        if seat as u32 == 0 || !refs::is_held(cx.space, at.index, Some(process))? || live::is_dead(cx.space, process)? {
             continue;
         }
         match index::open(cx, &bell(at, process), |machine| machine == Machine::AutoEvent) {
