@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
-C_PROGRAMS = ["uncontended", "contend", "pingpong", "names", "opening", "objects", "death", "release", "timer"]
+C_PROGRAMS = ["uncontended", "contend", "pingpong", "names", "opening", "objects", "death", "queue", "release", "timer"]
 
 
 class Environment:
@@ -63,7 +63,7 @@ class Environment:
             "-pthread",
             "-lrt",
         ]
-        boost = self.prepare_boost() if self.rivals else None
+        boost = self.prepare_boost() if self.rivals or "queue" in names else None  # of W6 it is the reference
         if boost:
             flags = ["-DHAVE_BOOST=1", boost, *flags, "-lstdc++"]
         for program in sorted(names & set(C_PROGRAMS)):

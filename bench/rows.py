@@ -76,6 +76,12 @@ def pending(language, undisturbed):
     )
 
 
+def messages(size, pair):
+    ends = "2 senders and 2 receivers" if pair else "a sender and a receiver"
+    workload = f"a queue of messages of {size} bytes, {ends}, same core: messages"
+    return Row(f"W6-{size}{pair}", workload, "Boost.Interprocess message_queue", "M/s", 1.2 if size == 64 else 1.0, larger=True)
+
+
 ROWS = {
     row.id: row
     for row in [
@@ -125,6 +131,8 @@ ROWS = {
         Row("W5-64", "wait-any of 64, the last set by another process, same core", "futex_waitv", "us", 1.60),
         Row("W5-all-8", "wait-all of 8, the last set by another process, same core", "futex_waitv of 8 (any)", "us", 1.5),
         Row("W9", "one set releases 1 000 threads of another process, until the last has run", "futex wake of all", "ms", 1.1),
+        *(messages(size, pair) for pair in ("", "-2x2") for size in (64, 4096)),
+        Row("W6-latency", "64 bytes there and back through two queues, same core, median trip", "two pipes", "us", 1.0),
         Row("W7", "kill -9 of the owner until the sleeping waiter owns and knows", ROBUST, "us", 1.5),
         Row(
             "W10-timer",

@@ -67,6 +67,8 @@ PROGRAMS = [
     Program("pingpong", ("any-8", FEW), ("W5-8",)),
     Program("pingpong", ("any-64", FEW), ("W5-64",)),
     Program("pingpong", ("all-8", FEW), ("W5-all-8",)),
+    *(Program("queue", (f"{size}-{pair}", "9"), (f"W6-{size}{'' if pair == '1x1' else f'-{pair}'}",)) for size in (64, 4096) for pair in ("1x1", "2x2")),
+    Program("queue", ("latency", FEW), ("W6-latency",)),
     Program("death", (FEW,), ("W7",)),
     Program("timer", (FEW,), ("W10-timer",)),
     Program("python", ("death.py", ONE), ("W7",), rival=True),

@@ -269,7 +269,7 @@ pub unsafe extern "C" fn byname_queue_reserve(
         let Some(reservation) = answer(HandleRef::from_id(h.id).reserve(size, alert, timeout, None)?) else { return Ok(TIMED_OUT) };
         let (data, size) = reservation.bytes();
         let id = place.keep(Kept::Reservation(reservation));
-        out.write(byname_queue_message { data: data.cast(), size, flags, reserved: 0, id });
+        out.write(byname_queue_message { data: data.as_ptr().cast(), size, flags, reserved: 0, id });
         Ok(OK)
     })
 }
@@ -323,7 +323,7 @@ pub unsafe extern "C" fn byname_queue_take(h: byname_handle, timeout_ns: i64, me
         let (data, size) = taken.bytes();
         let flags = if taken.is_alert() { BYNAME_QUEUE_ALERT } else { 0 };
         let id = place.keep(Kept::Taken(taken));
-        out.write(byname_queue_message { data: data.cast_mut().cast(), size, flags, reserved: 0, id });
+        out.write(byname_queue_message { data: data.as_ptr().cast(), size, flags, reserved: 0, id });
         Ok(OK)
     })
 }

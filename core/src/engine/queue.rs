@@ -17,6 +17,7 @@ use crate::sys::clock::{self, Deadline};
 use crate::sys::process;
 use crate::timeout::Timeout;
 use parking_lot::Mutex;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 pub use crate::kinds::queue::{QueueInfo, Received};
@@ -406,9 +407,9 @@ impl Claim {
         self.space.me() == self.born
     }
 
-    fn bytes(&self) -> (*mut u8, usize) {
-        let bytes = self.claimed.as_ref().filter(|_| self.is_ours()).and_then(|c| Some((c.bytes()?.as_ptr(), c.len)));
-        bytes.unwrap_or((std::ptr::NonNull::dangling().as_ptr(), 0))
+    fn bytes(&self) -> (NonNull<u8>, usize) {
+        let bytes = self.claimed.as_ref().filter(|_| self.is_ours()).and_then(|c| Some((c.bytes()?, c.len)));
+        bytes.unwrap_or((NonNull::dangling(), 0))
     }
 }
 
@@ -426,7 +427,7 @@ pub struct Reservation(Claim);
 
 impl Reservation {
     /// Where the message goes, and how many bytes there are; as long as this lives. None in the child of a fork.
-    pub fn bytes(&self) -> (*mut u8, usize) {
+    pub fn bytes(&self) -> (NonNull<u8>, usize) {
         self.0.bytes()
     }
 
@@ -457,9 +458,8 @@ pub struct Taken(Claim);
 
 impl Taken {
     /// Where the message is, and its length; as long as this lives. None in the child of a fork.
-    pub fn bytes(&self) -> (*const u8, usize) {
-        let (at, len) = self.0.bytes();
-        (at, len)
+    pub fn bytes(&self) -> (NonNull<u8>, usize) {
+        self.0.bytes()
     }
 
     /// The same as a slice.
