@@ -18,13 +18,31 @@ use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "byname.v1.memory";
 
-fn prefix_of(number: u64) -> String {
-    format!("{PREFIX}.{}.{number:x}.", process::euid())
+fn prefix_of(uid: u32, number: u64) -> String {
+    format!("{PREFIX}.{uid}.{number:x}.")
+}
+
+/// What the paths of an arena's memory begin with, and whose it is. Found out once: who changes his user id goes on with what he has attached.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    prefix: PathBuf,
+    uid: u32,
+}
+
+fn beside(arena: &Arena) -> &Beside {
+    arena.beside.get_or_init(|| {
+        let uid = process::euid();
+        Beside { prefix: arena.path.with_file_name(prefix_of(uid, arena.number())), uid }
+    })
 }
 
 /// Where an object's memory is.
 pub(crate) fn path(arena: &Arena, at: ObjectRef) -> PathBuf {
-    arena.path.with_file_name(format!("{}{:x}.{:x}", prefix_of(arena.number()), at.index, at.generation))
+    use std::fmt::Write;
+    let mut path = beside(arena).prefix.clone().into_os_string();
+    path.reserve(32);
+    let _ = write!(path, "{:x}.{:x}", at.index, at.generation);
+    path.into()
 }
 
 /// Makes an object's file, of `size` bytes, zeros, of which the first `reserved` have memory behind them. It belongs to a record that is reserved for the caller, so what stands
@@ -58,7 +76,7 @@ pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
     let path = path(arena, at);
     let file = File::open(&path).map_err(|errno| cannot("open", &path, errno))?;
     let stat = file.stat().map_err(|errno| cannot("look at", &path, errno))?;
-    if !stat.is_regular() || stat.uid != process::euid() || stat.permissions() & 0o077 != 0 || stat.links != 1 || stat.size < size {
+    if !stat.is_regular() || stat.uid != beside(arena).uid || stat.permissions() & 0o077 != 0 || stat.links != 1 || stat.size < size {
         return Err(Error::new(
             ErrorKind::Corrupted,
             format!("{} is not the file that byname made there; end the users of the namespace and delete it", path.display()),
@@ -83,7 +101,7 @@ pub(crate) fn remove(arena: &Arena, at: ObjectRef) -> Result<()> {
 
 /// Removes the files of an arena that is gone, by its number.
 pub(crate) fn sweep(dir: &Path, number: u64) {
-    for file in files(dir, &prefix_of(number)) {
+    for file in files(dir, &prefix_of(process::euid(), number)) {
         let _ = file::unlink(&file);
     }
 }
@@ -97,7 +115,7 @@ pub(crate) fn files_of_user(dir: &Path) -> Vec<PathBuf> {
 /// Those of them that belong to none of these arenas.
 #[cfg(feature = "cli")]
 pub(crate) fn orphans(files: Vec<PathBuf>, arenas: &[PathBuf]) -> Vec<PathBuf> {
-    let prefixes: Vec<String> = arenas.iter().filter_map(|arena| Some(prefix_of(file::stat(arena).ok()?.ino))).collect();
+    let prefixes: Vec<String> = arenas.iter().filter_map(|arena| Some(prefix_of(process::euid(), file::stat(arena).ok()?.ino))).collect();
     let has_arena = |file: &PathBuf| {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         prefixes.iter().any(|prefix| name.starts_with(prefix))

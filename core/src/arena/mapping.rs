@@ -5,6 +5,7 @@
 //! that somebody planted. Growing a table is one `fallocate` (so that a full file system is an error here and not a SIGBUS
 //! later) and, at most once per MiB, one `mmap`.
 
+use super::backing::Beside;
 use super::file;
 use super::layout::{self, Annex, Fixed, Header, LongName, Node, Object, Owner, Process, Shared, TABLES, Table, Waiter};
 use crate::cell::Word64;
@@ -20,6 +21,7 @@ use crate::sys::memory::Region;
 use crate::sys::process::Uncancelled;
 use crate::sys::{code, fault, futex, robust};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Tables are mapped in steps of this size.
 const MAP_STEP: u64 = 1 << 20;
@@ -59,6 +61,8 @@ pub(crate) struct Arena {
     rows: Vec<AtomicU32>,
     /// Whether calls may go on.
     pub(crate) gate: Gate,
+    /// Where the memory of its objects is.
+    pub(crate) beside: OnceLock<Beside>,
 }
 
 impl Arena {
@@ -86,6 +90,7 @@ impl Arena {
             mapped: Default::default(),
             rows: (0..layout::PROCESSES).map(|_| AtomicU32::new(0)).collect(),
             gate,
+            beside: OnceLock::new(),
         })
     }
 
