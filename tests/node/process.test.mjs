@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { Access, Event, Job, Process, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
+import { Access, Event, Job, Namespace, Process, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
 
 const sleeper = (t) => {
   const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
@@ -151,4 +151,5 @@ test('a job dies with the last process that has it', jobs, async (t) => {
   child.kill('SIGKILL')
   assert.equal(await member.wait(), true)
   member.close()
+  new Event(null, { namespace: Namespace.session(`${process.env.BYNAME_SESSION}-alone`) }).close() // reaps, and removes it in the end
 })

@@ -150,3 +150,4 @@ def test_the_last_holders_death_kills(how):
                 holder.kill()
             holder.stdin.close()
             assert member.wait()
+    byname.Event(namespace=byname.Namespace(env["BYNAME_SESSION"])).close()  # reaps, and removes it in the end

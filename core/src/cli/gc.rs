@@ -4,6 +4,7 @@ use super::args::Gc;
 use super::report::{Report, Voice};
 use crate::Error;
 use crate::arena::backing;
+use crate::kinds::job;
 use crate::space::{self, Disuse};
 use crate::sys::process;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,9 @@ pub(super) fn run(voice: Voice, how: &Gc) -> u8 {
             if how.dry_run { (Report::Unused { path: &path }, "unused") } else { (Report::Removed { path: &path }, "removed") };
         voice.report(&report);
         voice.answer(&format!("{said} {}", path.display()));
+    }
+    if !how.dry_run {
+        job::sweep_orphans(&space::directory());
     }
     0
 }

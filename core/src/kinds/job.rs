@@ -20,8 +20,9 @@
 //! and is removed. Between two directories in an assignment: the process is a member (the first decides) whose limits are missing. Between the code
 //! and the kill: nobody was killed, and the code counts for nobody. Between kill and signal: the caller died in the call.
 //!
-//! *Left over.* A job that ends while processes run in it, without the flag, leaves its directory to them, limits included. The next job
-//! that is made at the place removes what is empty and of no living job of this namespace ([`sweep`]).
+//! *Left over.* A job that ends while processes run in it, without the flag, leaves its directory to them, limits included; and one whose last holder is
+//! killed leaves it, empty or not, to the next process that attaches and reaps him. The next job
+//! that is made at the place removes what is empty and of no living job of this namespace, or of a namespace that is gone ([`sweep`]); so does `byname gc`.
 
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, Object};
@@ -38,7 +39,7 @@ use crate::lock::{Guards, Lock};
 use crate::name::quoted;
 use crate::space::{Cx, Space};
 use crate::sys::cgroup::{self, Hierarchy, Hold};
-use crate::sys::{clock, code, process};
+use crate::sys::{clock, code, file, process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -213,24 +214,53 @@ fn no_group(base: &Path, errno: i32) -> Error {
     Error::new(kind, format!("a job is a control group, and {} {why}", base.display())).with_errno(errno)
 }
 
-/// Removes the directories of this namespace's jobs that are no more and whose processes have ended.
+/// Removes the directories of jobs that are no more and whose processes have ended: of this namespace, and of those whose file is gone.
 fn sweep(space: &Space, base: &Path) {
-    let prefix = prefix_of(space);
-    for name in cgroup::children(base) {
-        let Some(rest) = name.strip_prefix(&prefix) else { continue };
-        let mut numbers = rest.split('.').map_while(|n| u32::from_str_radix(n, 16).ok());
-        let (Some(index), Some(generation)) = (numbers.next(), numbers.next()) else { continue };
-        let lives = space.arena.object(index).is_ok_and(|record| {
+    let (dev, number) = space.arena.identity();
+    let dir = space.arena.path.parent().unwrap_or(Path::new("/"));
+    let lives = |index, generation| {
+        space.arena.object(index).is_ok_and(|record| {
             let life = Life(record.life.load());
             life.generation() == generation && life.stage() != Some(Stage::Free)
-        });
-        if !lives {
-            for controller in ["pids", "memory"] {
-                if let Some(own) = cgroup::own(Hierarchy::Of(controller)) {
-                    let _ = cgroup::remove(&own.join(&name));
-                }
-            }
-            let _ = cgroup::remove(&base.join(&name));
+        })
+    };
+    sweep_where(base, |of| {
+        of.dev == dev && if of.arena == number { !lives(of.index, of.generation) } else { !file::has_number(dir, of.arena) }
+    });
+}
+
+/// The same of all namespaces in `dir` whose file is gone, for `byname gc`.
+#[cfg(feature = "cli")]
+pub(crate) fn sweep_orphans(dir: &Path) {
+    if let (Some(base), Ok(stat)) = (cgroup::own(Hierarchy::Unified), file::stat(dir)) {
+        sweep_where(&base, |of| of.dev == stat.dev && !file::has_number(dir, of.arena));
+    }
+}
+
+/// Whose a directory is, by its name.
+struct Origin {
+    dev: u64,
+    arena: u64,
+    index: u32,
+    generation: u32,
+}
+
+/// In all hierarchies; `base` is the place in that of version 2.
+fn sweep_where(base: &Path, is_over: impl Fn(Origin) -> bool) {
+    let v1 = ["pids", "memory"].into_iter().filter_map(|controller| cgroup::own(Hierarchy::Of(controller)));
+    v1.chain([base.to_owned()]).for_each(|place| sweep_below(&place, &is_over));
+}
+
+/// The jobs inside a job first; each directory stays as long as a process is in it, or a job that lives.
+fn sweep_below(place: &Path, is_over: &impl Fn(Origin) -> bool) {
+    let user = format!("{PREFIX}{}.", process::euid());
+    for name in cgroup::children(place) {
+        let Some(rest) = name.strip_prefix(&user) else { continue };
+        let numbers: Vec<u64> = rest.split('.').map_while(|n| u64::from_str_radix(n, 16).ok()).collect();
+        let &[dev, arena, index, generation, ..] = numbers.as_slice() else { continue };
+        sweep_below(&place.join(&name), is_over);
+        if is_over(Origin { dev, arena, index: index as u32, generation: generation as u32 }) {
+            let _ = cgroup::remove(&place.join(&name));
         }
     }
 }

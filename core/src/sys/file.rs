@@ -269,6 +269,12 @@ pub(crate) fn stat(path: &Path) -> Result<Stat, i32> {
     Ok(Stat::of(&s))
 }
 
+/// Whether a file of that number stands in the directory.
+pub(crate) fn has_number(dir: &Path, number: u64) -> bool {
+    use std::os::unix::fs::DirEntryExt;
+    std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.ino() == number)
+}
+
 /// Removes a name.
 #[cfg_attr(crash, track_caller)]
 pub(crate) fn unlink(path: &Path) -> Result<(), i32> {
