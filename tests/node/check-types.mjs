@@ -1,5 +1,5 @@
 // Checks index.d.ts and index.d.mts as users meet them: an ESM and a CJS program, compiled with --strict and run.
-// Installs typescript into target/check-types, once.
+// Installs typescript, and the types of Node that a job's child needs, into target/check-types, once.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -84,9 +84,9 @@ main()
 
 rmSync(join(work, 'out'), { recursive: true, force: true })
 mkdirSync(join(work, 'node_modules'), { recursive: true })
-if (!existsSync(join(work, 'node_modules', 'typescript'))) {
+if (!existsSync(join(work, 'node_modules', '@types', 'node'))) {
   writeFileSync(join(work, 'package.json'), '{ "private": true }\n')
-  run('npm', 'install', '--no-audit', '--no-fund', '--silent', 'typescript@>=5.2')
+  run('npm', 'install', '--no-audit', '--no-fund', '--silent', 'typescript@>=5.2', '@types/node@20')
 }
 rmSync(join(work, 'node_modules', 'byname'), { force: true })
 symlinkSync(bindings, join(work, 'node_modules', 'byname'))
