@@ -95,8 +95,7 @@ const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, Timer, W
 const types = 'ErrorCode, WaitResult'
 writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
 writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event`))
-// dom for AbortController and console, which @types/node would bring as well.
-run(join(work, 'node_modules', '.bin', 'tsc'), '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom',
-  '--types', '', '--outDir', 'out', 'esm.mts', 'cjs.cts')
+run(join(work, 'node_modules', '.bin', 'tsc'), '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,esnext.disposable',
+  '--types', 'node', '--outDir', 'out', 'esm.mts', 'cjs.cts')
 run(process.execPath, 'out/esm.mjs')
 run(process.execPath, 'out/cjs.cjs')
