@@ -238,7 +238,8 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     if index::leave_the_unleft(cx) {
         until = until.min(Deadline::at(clock::now() + TROUBLE_NS));
     }
-    if clock::now() >= round.belt {
+    let is_belt = clock::now() >= round.belt;
+    if is_belt {
         round.belt = clock::now() + BELT_NS;
         round.everything = true;
         if is_evicted(space, me)? {
@@ -252,10 +253,10 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
         }
     }
     until = until.min(Deadline::at(round.belt));
-    until = until.min(look_after_dogs(cx, record, round)?);
     let mut words: Vec<(&Word32, u32)> = vec![(bell, rung)];
     let (mut reaped, mut not_yet) = (false, false);
     let mut others = neighbours(space, me, 1);
+    until = until.min(look_after_dogs(cx, record, round, &others, is_belt));
     round.damaged.retain(|(damaged, ..)| others.contains(damaged));
     others.retain(|other| !round.passes_over(*other));
     for (distance, neighbour) in others.into_iter().enumerate() {
@@ -294,10 +295,9 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
 }
 
 /// Looks after the watchdogs of this process and its neighbours, now and then after all; when it is to be done again.
-fn look_after_dogs(cx: Cx, record: &Process, round: &mut Round) -> Result<Deadline> {
+fn look_after_dogs(cx: Cx, record: &Process, round: &mut Round, others: &[ProcessRef], everything: bool) -> Deadline {
     let space = cx.space;
-    let (news, near) = (record.dogs.load(), neighbours(space, space.me(), 1).into_iter().take(RING_SEATS).collect::<Vec<_>>());
-    let everything = round.everything;
+    let (news, near) = (record.dogs.load(), others.iter().copied().take(RING_SEATS).collect::<Vec<_>>());
     if everything || news != round.news || near != round.near {
         let mut of = near.clone();
         of.push(space.me());
@@ -313,8 +313,8 @@ fn look_after_dogs(cx: Cx, record: &Process, round: &mut Round) -> Result<Deadli
         });
     }
     let is_alone = !round.near.iter().any(|near| live::is_dead(space, *near) == Ok(false));
-    space.lonely.turn(space, is_alone, &round.dogs);
-    Ok(next)
+    let is_armed = space.lonely.turn(space, is_alone, &round.dogs);
+    if is_armed { next } else { next.min(Deadline::at(clock::now() + SOON_NS)) }
 }
 
 /// How long it waits for the lock of a watchdog.

@@ -36,7 +36,6 @@ use super::annex;
 use crate::arena::layout::{ANNEX_WORDS, Annex, RING_SEATS, Table};
 use crate::arena::refs::{ObjectRef, ProcessRef};
 use crate::cell::Word64;
-use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::grant::{self, Wakes};
 use crate::dispatch::lock::{Locked, Target};
 use crate::dispatch::word::{Machine, State};
@@ -44,12 +43,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keeper;
 use crate::life::Life;
 use crate::live;
-use crate::lock::Lock;
+use crate::lock::{Guards, Lock};
 use crate::ops;
 use crate::space::{Cx, Space};
 use crate::sys::clock::{self, Due, KillTimer};
 use crate::sys::process;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 const SELECTOR: usize = 0;
 const PERIOD: usize = 1;
@@ -246,17 +245,22 @@ fn put_state(locked: &mut Locked, annex: &Annex) -> bool {
 /// Begins a run: the calling process is watched.
 pub(crate) fn start(cx: Cx, target: Target) -> Result<()> {
     let space = cx.space;
-    let Seen { period, action, .. } = look(space, target)?;
-    if matches!(action, Action::Reset(_)) && HOOK.lock().is_none() {
+    let seen = look(space, target)?;
+    if matches!(seen.action, Action::Reset(_)) && HOOK.lock().is_none() {
         return Err(Error::new(
             ErrorKind::AccessDenied,
             "a watchdog that resets the device needs a hook that does it; register one in this process first",
         ));
     }
     let me = space.arena.process(space.me().slot)?;
-    let bank =
-        [clock::now().saturating_add(period), space.me().pack(), u64::from(me.pid.load()), me.start_time.load(), me.pid_namespace.load()];
-    space.lonely.postpone(space, Some((target.at, 0)));
+    let bank = [
+        clock::now().saturating_add(seen.period),
+        space.me().pack(),
+        u64::from(me.pid.load()),
+        me.start_time.load(),
+        me.pid_namespace.load(),
+    ];
+    let _postponed = space.lonely.postpone(space, target, &seen, || None);
     change(cx, target, |locked, annex, wakes| {
         let next = Selector(annex.words[SELECTOR].load()).next_run();
         annex.words[next.bank()..].iter().zip(bank).for_each(|(word, value)| word.store(value));
@@ -266,15 +270,20 @@ pub(crate) fn start(cx: Cx, target: Target) -> Result<()> {
     tell_keepers(space)
 }
 
-/// One period more. Nothing where it is stopped.
+/// One period more, from the call on. Nothing where it is stopped.
 pub(crate) fn refresh(cx: Cx, target: Target) -> Result<()> {
-    let Seen { period, grace, .. } = look(cx.space, target)?;
-    let deadline = clock::now().saturating_add(period);
-    cx.space.lonely.postpone(cx.space, Some((target.at, deadline.saturating_add(grace))));
+    let seen = look(cx.space, target)?;
+    let mut deadline = None;
+    let _postponed = cx.space.lonely.postpone(cx.space, target, &seen, || {
+        let at = *deadline.insert(clock::now().saturating_add(seen.period));
+        Some(at.saturating_add(seen.grace)).filter(|_| seen.who == Some(cx.space.me()))
+    });
+    let deadline = deadline.unwrap_or_else(|| clock::now().saturating_add(seen.period));
     change(cx, target, |_, annex, _| {
         let selector = Selector(annex.words[SELECTOR].load());
         if selector.stage() != STOPPED {
-            annex.words[selector.bank() + DEADLINE].store(clock::now().saturating_add(period));
+            let word = &annex.words[selector.bank() + DEADLINE];
+            word.store(word.load().max(deadline)); // a call that began later may have been faster
         }
         if selector.stage() == EXPIRED {
             annex.words[SELECTOR].store(selector.at(RUNNING).0);
@@ -285,7 +294,7 @@ pub(crate) fn refresh(cx: Cx, target: Target) -> Result<()> {
 
 /// Ends the run; an action that has not been taken is not.
 pub(crate) fn stop(cx: Cx, target: Target) -> Result<()> {
-    cx.space.lonely.postpone(cx.space, Some((target.at, u64::MAX)));
+    let _postponed = cx.space.lonely.postpone(cx.space, target, &look(cx.space, target)?, || None);
     change(cx, target, |_, annex, _| {
         let selector = Selector(annex.words[SELECTOR].load());
         annex.words[SELECTOR].store(selector.at(STOPPED).0);
@@ -381,58 +390,74 @@ pub(crate) static HOOK: Lock<Option<Hook>> = Lock::new(None);
 pub(crate) type Hook = Arc<dyn Fn(u32) + Send + Sync>;
 
 /// The kernel's timer that kills this process while it is alone; see the module.
+///
+/// *Never early.* Whoever changes a watchdog that kills this process holds the lock meanwhile, and has moved the timer first. The keeper computes
+/// and arms under it, so it never arms what was true before a change. It waits for nobody: who has the lock may wait for somebody who is stopped.
 #[derive(Debug, Default)]
-pub(crate) struct Lonely {
-    timer: Lock<Option<KillTimer>>,
-    /// When it fires; 0: it is not armed.
-    at: AtomicU64,
+pub(crate) struct Lonely(Lock<Armed>);
+
+#[derive(Debug, Default)]
+struct Armed {
+    timer: Option<KillTimer>,
+    /// When it fires; 0: never.
+    at: u64,
 }
 
 /// So much later than the keeper would.
 const LATE_NS: u64 = 50_000_000;
 
 impl Lonely {
-    /// The keeper's turn: armed while we are alone.
-    pub(crate) fn turn(&self, space: &'static Space, is_alone: bool, dogs: &[Target]) {
-        let due = dogs.iter().filter_map(|dog| kills_us_at(space, *dog)).min();
-        match due.filter(|_| is_alone) {
-            Some(due) => self.arm(due.saturating_add(LATE_NS)),
-            None if self.at.load(Ordering::Acquire) != 0 => self.arm(0),
-            None => {}
-        }
+    /// The keeper's turn: armed while we are alone. False if that has to be done again.
+    pub(crate) fn turn(&self, space: &'static Space, is_alone: bool, dogs: &[Target]) -> bool {
+        let Some(mut armed) = self.0.try_lock() else { return false };
+        armed.arm(dogs.iter().filter_map(|dog| kills_us_at(space, *dog)).min().filter(|_| is_alone));
+        true
     }
 
-    /// Before a change: the timer fires no earlier than what the others say, and the one that changes says `due`. 0: it begins, and the keeper will be rung.
-    pub(crate) fn postpone(&self, space: &'static Space, changes: Option<(ObjectRef, u64)>) {
-        if self.at.load(Ordering::Acquire) == 0 {
-            return;
+    /// To be held during a change of a watchdog, if that may kill this process: the timer does not fire before its new time `due`; `None`: it kills nobody, or its
+    /// keeper will be rung.
+    fn postpone(
+        &'static self,
+        space: &'static Space,
+        changes: Target,
+        seen: &Seen,
+        due: impl FnOnce() -> Option<u64>,
+    ) -> Option<MutexGuard<'static, Armed>> {
+        if seen.action != Action::Kill {
+            return None;
         }
-        let (at, due) = changes.unzip();
-        let me = [space.me()];
-        let others = running(space, Some(&me)).into_iter().filter(|dog| Some(dog.at) != at).filter_map(|dog| kills_us_at(space, dog));
-        let first = others.chain(due.filter(|due| *due != 0)).min();
-        self.arm(first.filter(|first| *first != u64::MAX).map_or(0, |first| first.saturating_add(LATE_NS)));
-    }
-
-    fn arm(&self, at: u64) {
-        let mut timer = self.timer.lock();
-        if timer.is_none() && at != 0 {
-            *timer = KillTimer::new();
+        let mut armed = self.0.lock();
+        let due = due();
+        if armed.at != 0 {
+            let others = running(space, Some(&[space.me()])).into_iter().filter(|dog| dog.at != changes.at);
+            armed.arm(others.filter_map(|dog| kills_us_at(space, dog)).chain(due).min());
         }
-        if let Some(timer) = timer.as_ref() {
-            timer.arm(at);
-            self.at.store(at, Ordering::Release);
-        }
+        Some(armed)
     }
 
     /// For a fork: the child has no timers.
-    pub(crate) fn hold(&'static self, guards: &mut crate::lock::Guards) {
-        guards.take(&self.timer);
+    pub(crate) fn hold(&'static self, guards: &mut Guards) {
+        guards.take(&self.0);
     }
 
     pub(crate) fn forget(&self) {
-        std::mem::forget(self.timer.lock().take());
-        self.at.store(0, Ordering::Release);
+        std::mem::forget(std::mem::take(&mut *self.0.lock()));
+    }
+}
+
+impl Armed {
+    fn arm(&mut self, due: Option<u64>) {
+        let at = due.map_or(0, |due| due.saturating_add(LATE_NS));
+        if at == self.at {
+            return;
+        }
+        if self.timer.is_none() {
+            self.timer = KillTimer::new();
+        }
+        if let Some(timer) = &self.timer {
+            timer.arm(at);
+            self.at = at;
+        }
     }
 }
 
