@@ -150,11 +150,15 @@ examples_of byname.h c .c gcc -std=c99 <<'C'
 #include <byname.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 C
 examples_of byname.hpp cpp .cpp g++ -std=c++17 <<'C'
 #include <byname.hpp>
 #include <iostream>
 #include <mutex>
+#include <unistd.h>
 using namespace std::chrono_literals;
 C
 
