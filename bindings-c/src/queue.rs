@@ -79,8 +79,8 @@ pub unsafe extern "C" fn byname_queue_create(
     out: *mut byname_handle,
 ) -> byname_status {
     // Before anything is made.
-    // SAFETY: the header's contract of inputs is this function's.
     let checked = guard(|| {
+        // SAFETY: the header's contract of inputs is this function's.
         let options = unsafe { read(options) }?;
         end(options.end)?;
         let unknown = options.flags & !(BYNAME_QUEUE_NOPRECOMMIT | BYNAME_QUEUE_ALLOW_BROKEN);

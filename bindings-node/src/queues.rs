@@ -98,8 +98,8 @@ pub(crate) fn outcome<'s>(js: Js<'s>, moved: Outcome<Message>) -> Reply<'s> {
 pub(crate) fn start_put<'s>(js: Js<'s>, state: &State, [slot, data, alert, timeout]: [Value<'s>; 4]) -> Reply<'s> {
     let (handle, alert, timeout) = (handle(js, state, slot)?, js.bool(alert)?, convert::timeout(js, timeout)?);
     let data = js.copied(data)?;
-    begin(js, state, |mut ring| {
-        let notify = MessageNotify::new(Box::new(move || ring()));
+    begin(js, state, |ring| {
+        let notify = MessageNotify::new(Box::new(ring));
         engine::start_send(handle, data, alert, timeout, notify).map(Pending::Message)
     })
 }
@@ -107,8 +107,8 @@ pub(crate) fn start_put<'s>(js: Js<'s>, state: &State, [slot, data, alert, timeo
 /// `startGet(slot, timeout) -> outcome | key`
 pub(crate) fn start_get<'s>(js: Js<'s>, state: &State, [slot, timeout]: [Value<'s>; 2]) -> Reply<'s> {
     let (handle, timeout) = (handle(js, state, slot)?, convert::timeout(js, timeout)?);
-    begin(js, state, |mut ring| {
-        let notify = MessageNotify::new(Box::new(move || ring()));
+    begin(js, state, |ring| {
+        let notify = MessageNotify::new(Box::new(ring));
         engine::start_receive(handle, timeout, notify).map(Pending::Message)
     })
 }

@@ -133,7 +133,7 @@ pub(crate) enum Answer {
 enum State {
     Fresh,
     Ready(Py<PyAny>),
-    Waiting(Pending, Ticket),
+    Waiting(Box<Pending>, Ticket),
     Running,
     Over,
 }
@@ -199,8 +199,8 @@ impl Coroutine {
     }
 
     /// Starts the wait. `Err` is the end: an error, or StopIteration with the value where nothing had to be waited for.
-    fn begin(&self, py: Python<'_>) -> Result<(Pending, Ticket), PyErr> {
-        let wait = self.request.start().or_raise()?;
+    fn begin(&self, py: Python<'_>) -> Result<(Box<Pending>, Ticket), PyErr> {
+        let wait = Box::new(self.request.start().or_raise()?);
         if let Some(outcome) = wait.poll() {
             return Err(self.finish(py, outcome));
         }

@@ -3,7 +3,7 @@
 mod api_support;
 
 use api_support::{LONG, SHORT, session, watchdog};
-use byname::{Event, Namespace, Queue, QueueOptions, Reset};
+use byname::{Event, Queue, QueueOptions, Reset};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::process::{Child, Command};
