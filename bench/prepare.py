@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
-C_PROGRAMS = ["uncontended", "contend", "pingpong", "names", "opening", "objects", "death", "queue", "release", "timer"]
+C_PROGRAMS = ["uncontended", "contend", "pingpong", "names", "opening", "objects", "death", "queue", "release", "timer", "mapping"]
 
 
 class Environment:

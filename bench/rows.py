@@ -130,6 +130,7 @@ ROWS = {
         Row("W5-8", "wait-any of 8, the last set by another process, same core", "futex_waitv", "us", 1.25),
         Row("W5-64", "wait-any of 64, the last set by another process, same core", "futex_waitv", "us", 1.60),
         Row("W5-all-8", "wait-all of 8, the last set by another process, same core", "futex_waitv of 8 (any)", "us", 1.5),
+        Row("W10-map", "open, map, touch, unmap and close an existing mapping of 64 KiB", "shm_open + mmap", "us", 1.1),
         Row("W9", "one set releases 1 000 threads of another process, until the last has run", "futex wake of all", "ms", 1.1),
         *(messages(size, pair) for pair in ("", "-2x2") for size in (64, 4096)),
         Row("W6-latency", "64 bytes there and back through two queues, same core, median trip", "two pipes", "us", 1.0),

@@ -62,6 +62,7 @@ PROGRAMS = [
     Program("iceoryx2", ("names", ONE), ("W4-1",), rival=True),
     Program("objects", ("find", "1000000"), ("W4-million",), once=True),
     Program("opening", (MANY,), ("W4o",)),
+    Program("mapping", (MANY,), ("W10-map",)),
     Program("objects", ("memory", "50000"), ("W4m",)),
     Program("pingpong", ("any-1", FEW), ("W5-1",)),
     Program("pingpong", ("any-8", FEW), ("W5-8",)),

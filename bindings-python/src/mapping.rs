@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Memory, or a file's bytes, that processes share by name.
 ///
@@ -270,7 +270,7 @@ impl Mapping {
     /// >>> change.abandoned, board.version
     /// (False, 1)
     fn change(slf: Py<Self>) -> Change {
-        Change { mapping: slf, abandoned: AtomicBool::new(false) }
+        Change { mapping: slf, abandoned: Mutex::new(false) }
     }
 
     /// Writes what was changed to the file. Of memory there is nothing to do. Contract 7.4.
@@ -428,7 +428,7 @@ impl Exporter for View {
 #[pyclass(frozen, module = "byname")]
 pub(crate) struct Change {
     mapping: Py<Mapping>,
-    abandoned: AtomicBool,
+    abandoned: Mutex<bool>,
 }
 
 #[pymethods]
@@ -436,13 +436,13 @@ impl Change {
     /// Whether the writer before died in the middle of a change: what he left may be half made.
     #[getter]
     fn abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Acquire)
+        *self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn __enter__(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<Self>> {
         let change = slf.get();
         let abandoned = inner(change.mapping.bind(py)).begin_change().or_raise()?;
-        change.abandoned.store(abandoned, Ordering::Release);
+        *change.abandoned.lock().unwrap_or_else(PoisonError::into_inner) = abandoned;
         Ok(slf)
     }
 
