@@ -170,6 +170,7 @@ fn state(object: &Object) -> String {
             m if m.most == 0 => format!("{} messages, {} readers, {} writers", m.waiting, m.readers, m.writers),
             m => format!("{} of {} messages, {} readers, {} writers", m.waiting, m.most, m.readers, m.writers),
         }),
+        (Kind::Mapping, _) => "memory".to_owned(),
         _ => format!("{} of {} free", object.available.unwrap_or(0), object.maximum.unwrap_or(0)),
     };
     if object.abandoned {
