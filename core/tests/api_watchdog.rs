@@ -208,15 +208,15 @@ fn the_child() {
             }
         }
         "refreshes" => {
-            let dog = dog("alone, refreshes", Action::Kill);
+            let dog = Watchdog::create("alone, refreshes", 200 * MS, 200 * MS, Action::Kill).unwrap();
             dog.start().unwrap();
             let begun = Instant::now();
-            while begun.elapsed() < Duration::from_millis(300) {
+            while begun.elapsed() < Duration::from_millis(1200) {
                 dog.refresh().unwrap();
                 thread::sleep(MS);
             }
             dog.stop().unwrap();
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(600));
         }
         "stopped" => {
             let dog = dog("kills", Action::Kill);
@@ -286,7 +286,7 @@ fn one_who_is_alone_and_refreshes_lives() {
 fn who_has_ended_is_not_killed_and_the_watchdog_runs_on() {
     let _watched = watchdog();
     let here = alone("ended");
-    let dog = in_session(&here, "kills");
+    let dog = Watchdog::options().namespace(&here).create("kills", 400 * MS, 400 * MS, Action::Kill).unwrap();
     ends_well(child("starts and ends", &here));
     dog.wait().unwrap(); // WD5
     while dog.state().unwrap().stage != Expired {
