@@ -394,7 +394,8 @@ class Play:
         self.looks += 1
         asked: dict[str, tuple[Actor, str, bool, Call]] = {}
         for handle, known in self.objects.items():
-            if known.word is None or known.word in asked:
+            # (Who looks for a queue by its name is one of its ends, and what he closes may break it.)
+            if known.word is None or known.word in asked or known.kind == "queue":
                 continue
             word = known.word
             owners = [a for a in self.actors.values() if any(o.word == word for o in a.handles.values())]

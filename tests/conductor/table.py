@@ -5,7 +5,7 @@ from collections import Counter
 from urllib.parse import unquote
 
 #: The operations that make or open an object.
-MAKERS = ("mutex", "event", "semaphore", "timer", "watchdog", "job", "mapping", "open")
+MAKERS = ("mutex", "event", "semaphore", "timer", "watchdog", "job", "mapping", "queue", "open")
 
 
 def operations(what: list[str]) -> list[list[str]]:
@@ -39,6 +39,8 @@ def words(what: list[str], prefix: str) -> list[str]:
         rest, limit = rest[:at], rest[at + 1]
     if verb in ("acquire", "wait"):
         return ["acquire", rest[0], limit]
+    if verb in ("send", "recv"):
+        return [verb, rest[0], limit, *rest[1:]]
     if verb in ("wait-any", "wait-all", "signal-and-wait"):
         if rest and rest[0].isdigit():  # `64 e` stands for e1 to e64
             rest = [f"{rest[1]}{n}" for n in range(1, int(rest[0]) + 1)]
@@ -67,7 +69,7 @@ def may_look(options: list[str]) -> bool:
 
 def limit(command: tuple[str, ...]) -> float | None:
     """The time-out in seconds of a command of the protocol; None if it has none."""
-    at = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(command[0])
+    at = {"acquire": 2, "send": 2, "recv": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(command[0])
     return float(command[at]) / 1000 if at and command[at] != "inf" else None
 
 
@@ -106,7 +108,7 @@ def _making(verb: str, rest: list[str], prefix: str) -> list[str]:
         word, options = _name(options[1], prefix), options[2:]
     elif options[:1] == ["unnamed"]:
         word, options = "-", options[1:]
-    if kind == "semaphore" and options and "/" in options[0]:
+    if kind in ("semaphore", "queue") and options and "/" in options[0]:
         options[:1] = options[0].split("/")
     return ["open", kind, handle, word, *options] if verb == "open" else [verb, handle, word, *options]
 

@@ -209,6 +209,14 @@ static void make(const struct command *c, char *out, size_t size) {
         how.action = strcmp(c->words[7], "kill") == 0 ? BYNAME_ACTION_KILL : BYNAME_ACTION_NONE;
         byname_status status = byname_watchdog_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_WATCHDOG, made, how.access);
+    } else if (VERB(c)[0] == 'q') {
+        byname_queue_options how = BYNAME_QUEUE_OPTIONS_INIT;
+        how.max_messages = (uint32_t)strtoul(c->words[5], NULL, 10);
+        how.max_size = (uint32_t)strtoul(c->words[6], NULL, 10);
+        how.end = option(c, 7, "w") ? BYNAME_QUEUE_WRITE : BYNAME_QUEUE_READ;
+        how.flags = option(c, 7, "broken") ? BYNAME_QUEUE_ALLOW_BROKEN : 0;
+        byname_status status = byname_queue_create(name, &how, &made);
+        tell_made(out, size, status, handle, BYNAME_KIND_QUEUE, made, how.access);
     } else if (VERB(c)[0] == 't') {
         byname_timer_options how = BYNAME_TIMER_OPTIONS_INIT;
         how.access = access_of(c, 5);
@@ -234,6 +242,7 @@ static byname_kind kind_of(const char *word) {
     case 't': return BYNAME_KIND_TIMER;
     case 'j': return BYNAME_KIND_JOB;
     case 'w': return BYNAME_KIND_WATCHDOG;
+    case 'q': return BYNAME_KIND_QUEUE;
     default: return BYNAME_KIND_SEMAPHORE;
     }
 }
@@ -255,7 +264,9 @@ static byname_status open_as(byname_kind kind, const char *name, uint32_t access
 static void open_existing(const struct command *c, char *out, size_t size) {
     byname_kind kind = kind_of(c->words[3]);
     byname_handle opened = BYNAME_NO_HANDLE;
-    byname_status status = open_as(kind, c->words[5], access_of(c, 6), &opened);
+    byname_queue_options how = BYNAME_QUEUE_OPTIONS_INIT;
+    how.end = option(c, 6, "w") ? BYNAME_QUEUE_WRITE : BYNAME_QUEUE_READ;
+    byname_status status = kind == BYNAME_KIND_QUEUE ? byname_queue_open(c->words[5], &how, &opened) : open_as(kind, c->words[5], access_of(c, 6), &opened);
     tell_made(out, size, status, c->words[4], kind, opened, access_of(c, 6));
 }
 
@@ -328,6 +339,31 @@ static void tell_remaining(char *out, size_t size, byname_handle h) {
     byname_status status = byname_timer_remaining(h, &left);
     tell(out, size, status);
     if (!BYNAME_FAILED(status)) snprintf(out, size, left < 0 ? "none" : "some");
+}
+
+/* --- queues */
+
+static void send_message(const struct command *c, char *out, size_t size, byname_handle h) {
+    uint32_t flags = option(c, 6, "alert") ? BYNAME_QUEUE_ALERT : 0;
+    tell(out, size, byname_queue_send(h, c->words[5], strlen(c->words[5]), timeout_of(c->words[4]), flags));
+}
+
+static void receive_message(const struct command *c, char *out, size_t size, byname_handle h) {
+    char message[4096];
+    size_t length = 0;
+    uint32_t flags = 0;
+    byname_status status = byname_queue_recv(h, message, sizeof message, timeout_of(c->words[4]), &length, &flags);
+    tell(out, size, status);
+    if (status == BYNAME_OK) snprintf(out, size, "%.*s%s", (int)length, message, flags & BYNAME_QUEUE_ALERT ? " alert" : "");
+}
+
+static void tell_info(char *out, size_t size, byname_handle h) {
+    byname_queue_state s;
+    byname_status status = byname_queue_info(h, &s);
+    tell(out, size, status);
+    if (status == BYNAME_OK)
+        snprintf(out, size, "%" PRIu32 "/%" PRIu32 " of %" PRIu32 ", %" PRIu32 " readers %" PRIu32 " writers, most %" PRIu32, s.messages, s.max_messages,
+                 s.max_size, s.readers, s.writers, s.most_messages);
 }
 
 /* --- processes and jobs */
@@ -595,8 +631,12 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);
     else if (strcmp(verb, "mutex") == 0 || strcmp(verb, "event") == 0 || strcmp(verb, "semaphore") == 0 || strcmp(verb, "timer") == 0 ||
-             strcmp(verb, "watchdog") == 0 || strcmp(verb, "job") == 0 || strcmp(verb, "mapping") == 0)
+             strcmp(verb, "watchdog") == 0 || strcmp(verb, "job") == 0 || strcmp(verb, "mapping") == 0 ||
+             strcmp(verb, "queue") == 0)
         make(c, out, size);
+    else if (strcmp(verb, "send") == 0) send_message(c, out, size, h);
+    else if (strcmp(verb, "recv") == 0) receive_message(c, out, size, h);
+    else if (strcmp(verb, "info") == 0) tell_info(out, size, h);
     else if (strcmp(verb, "run") == 0) tell(out, size, start(c->words[3], NULL));
     else if (strcmp(verb, "spawn") == 0) tell(out, size, start(c->words[4], &h));
     else if (strcmp(verb, "assign") == 0) tell(out, size, byname_job_assign(h, pid_of(c->words[4])));
@@ -664,7 +704,7 @@ static void result(struct command *c, char *out, size_t size) {
 
 static void perform(struct command *c) {
     char out[LINE] = "";
-    const char *limit = strcmp(VERB(c), "acquire") == 0 ? c->words[4]
+    const char *limit = strcmp(VERB(c), "acquire") == 0 || strcmp(VERB(c), "send") == 0 || strcmp(VERB(c), "recv") == 0 ? c->words[4]
                         : strncmp(VERB(c), "wait-", 5) == 0 || strcmp(VERB(c), "signal-and-wait") == 0 ? c->words[3]
                                                                                                     : "0";
     if (strcmp(limit, "0") != 0) say(c, "begin %ld", syscall(SYS_gettid));

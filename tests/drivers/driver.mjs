@@ -6,10 +6,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Access, Event, Job, Mapping, Mutex, Process, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Job, Mapping, Mutex, Process, Queue, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
 const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, watchdog: Watchdog, job: Job, mapping: Mapping }
-const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'process']
+const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'process', 'queue']
 const views = new Map() // by handle
 const objects = new Map() // by handle
 const grants = new Map() // by thread and handle: a stack
@@ -164,7 +164,18 @@ const COMMANDS = {
   unmap: (thread, view) => (views.delete(view), 'ok'),
   write: (thread, handle, offset, text) => (object(handle).write(Buffer.from(text), Number(offset)), 'ok'),
   read: (thread, handle, offset, length) => shown(object(handle).read(Number(offset), Number(length))),
-  open: (thread, kind, handle, name, ...options) => (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
+  queue(thread, handle, name, maxMessages, maxSize, mode, ...options) {
+    const numbers = { maxMessages: Number(maxMessages), maxSize: Number(maxSize) }
+    const made = new Queue(name, { ...numbers, mode, allowBroken: options.includes('broken') })
+    objects.set(handle, made)
+    return made.created ? 'ok created' : 'ok'
+  },
+  info(thread, handle) {
+    const { messages, maxMessages, maxSize, readers, writers, mostMessages } = object(handle).info()
+    return `${messages}/${maxMessages} of ${maxSize}, ${readers} readers ${writers} writers, most ${mostMessages}`
+  },
+  open: (thread, kind, handle, name, ...options) =>
+    kind === 'queue' ? (objects.set(handle, Queue.open(name, { mode: options[0] })), 'ok') : (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
   close: done('close'),
   set: done('set'),
   reset: done('reset'),
@@ -205,6 +216,13 @@ const COMMANDS = {
 
 // The commands that wait: each starts its promise and returns it.
 const WAITS = {
+  async send(thread, handle, limit, text, ...options) {
+    return (await object(handle).put(Buffer.from(text), { ...timeout(limit), alert: options.includes('alert') })) ? 'ok' : 'timeout'
+  },
+  async recv(thread, handle, limit) {
+    const got = await object(handle).getMessage(timeout(limit))
+    return got === null ? 'timeout' : `${got.data}${got.alert ? ' alert' : ''}`
+  },
   async acquire(thread, handle, limit) {
     const target = object(handle)
     if (ONLY_WAITED_FOR.includes(kindOf(handle))) return got(thread, handle, limit === '0' ? target.waitSync({ timeout: 0 }) : await target.wait(timeout(limit)))

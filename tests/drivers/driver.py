@@ -28,7 +28,7 @@ KINDS = {
     "job": byname.Job,
     "mapping": byname.Mapping,
 }
-ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Watchdog, byname.Job, byname.Process)
+ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Watchdog, byname.Job, byname.Process, byname.Queue)
 
 
 def say(number, text):
@@ -128,7 +128,29 @@ def make(kind, handle, name, *options):
     return "ok created" if made.created else "ok"
 
 
+def make_queue(handle, name, most, size, end, *options):
+    objects[handle] = made = byname.Queue(name, int(most), int(size), end, "broken" in options)
+    return "ok created" if made.created else "ok"
+
+
+def send(handle, limit, text, *options):
+    return "ok" if objects[handle].put(text.encode(), seconds(limit), "alert" in options) else "timeout"
+
+
+def recv(handle, limit):
+    got = objects[handle].get_message(seconds(limit))
+    return "timeout" if got is None else got[0].decode() + (" alert" if got[1] else "")
+
+
+def info(handle):
+    seen = objects[handle].info()
+    return f"{seen.messages}/{seen.max_messages} of {seen.max_size}, {seen.readers} readers {seen.writers} writers, most {seen.most_messages}"
+
+
 def open_(kind, handle, name, *options):
+    if kind == "queue":
+        objects[handle] = byname.Queue.open(name, *options)
+        return "ok"
     objects[handle] = KINDS[kind].open(name, **access(options))
     return "ok"
 
@@ -305,6 +327,10 @@ COMMANDS = {
     "exec": lambda: os.execv("/bin/cat", ["cat"]),
     "churn": churn,
     **{kind: lambda *words, kind=kind: make(kind, *words) for kind in KINDS},
+    "queue": make_queue,
+    "send": send,
+    "recv": recv,
+    "info": info,
     "open": open_,
     "close": lambda handle: (objects[handle].close(), "ok")[1],
     "acquire": acquire,
@@ -348,7 +374,7 @@ COMMANDS = {
     "wait-all": wait_all,
     "signal-and-wait": signal_and_wait,
 }
-WAITS = {"acquire": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}
+WAITS = {"acquire": 2, "send": 2, "recv": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}
 
 
 def result(verb, *words):

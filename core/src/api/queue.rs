@@ -6,7 +6,7 @@ use crate::engine::{
     self, Handle, HandleRef, Message, MessageNotify, Namespace, PendingMessage, QueueEnd, QueueInfo, Received, Reservation, Spec,
     TakenMessage,
 };
-use crate::{Error, ErrorKind, Result, Timeout};
+use crate::{Error, ErrorKind, HandleFlags, Result, Timeout};
 use parking_lot::Mutex;
 use std::fmt;
 use std::future::Future;
@@ -486,7 +486,7 @@ forward! { QueueReader:
 }
 
 macro_rules! end_methods {
-    ($Type:ident, $end:ident, $what:literal) => {
+    ($Type:ident, $what:literal) => {
         impl $Type {
             /// Tells the name of the queue as it was passed; `None` for an unnamed one.
             ///
@@ -506,12 +506,79 @@ macro_rules! end_methods {
             ///
             /// # Examples
             /// ```
-            #[doc = concat!("let end = byname::QueueOptions::new(1, 8).unnamed()?.", $what, "()?.try_clone();")]
-            /// assert_eq!(end.unwrap_err().win32(), 233, "the queue has lost its other end");
+            /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+            #[doc = concat!("let (one, other) = (queue.", $what, "()?, queue.", $what, "()?.try_clone()?);")]
+            /// assert_eq!(one.name(), other.name());
             /// # Ok::<(), byname::Error>(())
             /// ```
             pub fn try_clone(&self) -> Result<$Type> {
                 Ok($Type { handle: self.handle.duplicate()? })
+            }
+
+            /// Tells whether this handle is protected from being closed (contract 2.2); see [`set_protected`](Self::set_protected).
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+            #[doc = concat!("assert!(!queue.", $what, "()?.is_protected()?);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn is_protected(&self) -> Result<bool> {
+                Ok(self.handle.flags()?.has(HandleFlags::PROTECT_FROM_CLOSE))
+            }
+
+            /// Protects this handle from being closed, or takes the protection off (contract 2.2, PROTECT_FROM_CLOSE): it stays open until the process ends.
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+            #[doc = concat!("let end = queue.", $what, "()?;")]
+            /// end.set_protected(true)?;
+            /// assert_eq!(end.close().unwrap_err().win32(), 6);
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn set_protected(&self, protected: bool) -> Result<()> {
+                let flag = HandleFlags::PROTECT_FROM_CLOSE;
+                self.handle.set_flags(flag, flag.when(protected))
+            }
+
+            /// Tells whether children that byname starts get this handle (contract 2.2).
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+            #[doc = concat!("assert!(!queue.", $what, "()?.is_inheritable()?);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn is_inheritable(&self) -> Result<bool> {
+                Ok(self.handle.flags()?.has(HandleFlags::INHERIT))
+            }
+
+            /// Says whether children that byname starts get this handle (contract 2.2, INHERIT). It is only kept so far.
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+            #[doc = concat!("let end = queue.", $what, "()?;")]
+            /// end.set_inheritable(true)?;
+            /// assert!(end.is_inheritable()?);
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn set_inheritable(&self, inheritable: bool) -> Result<()> {
+                let flag = HandleFlags::INHERIT;
+                self.handle.set_flags(flag, flag.when(inheritable))
             }
 
             /// Looks at the queue's numbers; see [`Queue::info`].
@@ -586,7 +653,7 @@ pub struct QueueReader {
     handle: Handle,
 }
 
-end_methods!(QueueReader, Read, "reader");
+end_methods!(QueueReader, "reader");
 
 /// The writing end of a queue. As a [`Waitable`](crate::Waitable) it is signalled while the queue is not full (contract 9.7).
 ///
@@ -606,7 +673,7 @@ pub struct QueueWriter {
     handle: Handle,
 }
 
-end_methods!(QueueWriter, Write, "writer");
+end_methods!(QueueWriter, "writer");
 
 impl QueueWriter {
     /// Sends a message, which is copied; waits while the queue is full (contract 9.4).
@@ -641,6 +708,21 @@ impl QueueWriter {
     /// ```
     pub fn send_alert(&self, message: &[u8]) -> Result<()> {
         self.handle.send(message, true, Timeout::INFINITE, None).map(for_ever)
+    }
+
+    /// As [`send_alert`](Self::send_alert), waiting for room for at most this long; false when the time is up.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+    /// assert!(queue.writer()?.send_alert_for(b"stop", std::time::Duration::ZERO)?);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn send_alert_for(&self, message: &[u8], timeout: impl Into<Timeout>) -> Result<bool> {
+        Ok(in_time(self.handle.send(message, true, timeout.into(), None)?).is_some())
     }
 
     /// Sends a message if there is room; false if there is none.

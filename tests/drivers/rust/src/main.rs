@@ -6,8 +6,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, Mapping, Mutex, MutexState, Namespace, Permit, Process, Reset,
-    Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable, Watchdog, WatchdogStage,
+    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, Mapping, Mutex, MutexState, Namespace, Permit, Process, Queue,
+    QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable, Watchdog,
+    WatchdogStage,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
@@ -30,6 +31,8 @@ enum Object {
     Watchdog(Watchdog),
     /// With what its views are for.
     Mapping(Mapping, Access),
+    Reader(QueueReader),
+    Writer(QueueWriter),
 }
 
 /// What the whole process has open.
@@ -124,7 +127,7 @@ fn work(commands: &Receiver<Option<Command>>) {
 
 fn perform(command: &Command) {
     let limit = match command.verb.as_str() {
-        "acquire" => command.words.get(1),
+        "acquire" | "send" | "recv" => command.words.get(1),
         "wait-any" | "wait-all" | "signal-and-wait" => command.words.first(),
         _ => None,
     };
@@ -211,6 +214,10 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
             std::mem::forget(find(handle)?.mapping()?.change()?);
             Ok("ok".into())
         }
+        ("queue", [handle, _, most, size, options @ ..]) => make_queue(handle, name(1), queue_options(most, size, options)?),
+        ("send", [handle, limit, text, options @ ..]) => send(handle, limit, text, options),
+        ("recv", [handle, limit]) => receive(handle, limit),
+        ("info", [handle]) => info(handle),
         ("open", [kind, handle, name, options @ ..]) => open(kind, handle, name, options),
         ("close", [handle]) => close(handle),
         ("acquire", [handle, limit]) => acquire(handle, limit),
@@ -254,7 +261,19 @@ impl Object {
             Object::Process(process) => Ok(process),
             Object::Watchdog(dog) => Ok(dog),
             Object::Mapping(..) => Err(Failure::Fault("in Rust the types do not let a mapping be waited for".into())),
+            Object::Reader(end) => Ok(end),
+            Object::Writer(end) => Ok(end),
         }
+    }
+
+    fn reader(&self) -> Result<&QueueReader, Failure> {
+        let Object::Reader(end) = self else { return Err(Failure::Fault("no reading end".into())) };
+        Ok(end)
+    }
+
+    fn writer(&self) -> Result<&QueueWriter, Failure> {
+        let Object::Writer(end) = self else { return Err(Failure::Fault("no writing end".into())) };
+        Ok(end)
     }
 
     fn job(&self) -> Result<&Job, Failure> {
@@ -437,6 +456,48 @@ fn read(mapping: &Mapping, offset: usize, length: usize) -> Answer {
     shown(length, |bytes| mapping.read_whole(&view, offset, bytes).map(drop).map_err(Into::into))
 }
 
+fn queue_options(most: &str, size: &str, options: &[&str]) -> Result<QueueOptions, Failure> {
+    let how = QueueOptions::new(number(most)?, number(size)?);
+    let how = if options.contains(&"w") { how.writer_only() } else { how.reader_only() };
+    Ok(if options.contains(&"broken") { how.allow_broken() } else { how })
+}
+
+fn end_of(queue: Queue) -> Result<Object, Failure> {
+    match queue.into_ends() {
+        (Some(reader), _) => Ok(Object::Reader(reader)),
+        (None, Some(writer)) => Ok(Object::Writer(writer)),
+        (None, None) => Err(Failure::Fault("a queue without an end".into())),
+    }
+}
+
+fn make_queue(handle: &str, name: Option<&str>, how: QueueOptions) -> Answer {
+    let made = name.map_or_else(|| how.unnamed(), |name| how.create(name))?;
+    Ok(keep(handle, made.created(), end_of(made)?))
+}
+
+fn send(handle: &str, limit: &str, text: &str, options: &[&str]) -> Answer {
+    let object = find(handle)?;
+    let (end, limit, text) = (object.writer()?, timeout(limit)?, text.as_bytes());
+    let sent = if options.contains(&"alert") { end.send_alert_for(text, limit)? } else { end.send_for(text, limit)? };
+    Ok(if sent { "ok" } else { "timeout" }.into())
+}
+
+fn receive(handle: &str, limit: &str) -> Answer {
+    let message = find(handle)?.reader()?.recv_for(timeout(limit)?)?;
+    Ok(message.map_or("timeout".into(), |message| {
+        format!("{}{}", String::from_utf8_lossy(&message), if message.is_alert() { " alert" } else { "" })
+    }))
+}
+
+fn info(handle: &str) -> Answer {
+    let seen = match &*find(handle)? {
+        Object::Writer(end) => end.info()?,
+        object => object.reader()?.info()?,
+    };
+    let (ends, most) = (format!("{} readers {} writers", seen.readers, seen.writers), seen.most_messages);
+    Ok(format!("{}/{} of {}, {ends}, most {most}", seen.messages, seen.max_messages, seen.max_size))
+}
+
 fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
     let access = access(options)?;
     let opened = match kind {
@@ -446,6 +507,7 @@ fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
         "watchdog" => Object::Watchdog(Watchdog::options().access(access).open(name)?),
         "timer" => Object::Timer(Timer::options().access(access).open(name)?),
         "mapping" => Object::Mapping(Mapping::options().access(access).open(name)?, of_views(access)),
+        "queue" => end_of(queue_options("1", "1", options)?.open(name)?)?,
         _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
     };
     Ok(keep(handle, false, opened))
@@ -467,6 +529,8 @@ fn close(handle: &str) -> Answer {
         Some(Object::Process(process)) => process.close(),
         Some(Object::Watchdog(dog)) => dog.close(),
         Some(Object::Mapping(mapping, _)) => mapping.close(),
+        Some(Object::Reader(end)) => end.close(),
+        Some(Object::Writer(end)) => end.close(),
         None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
     })
 }
@@ -485,6 +549,7 @@ fn acquire(handle: &str, limit: &str) -> Answer {
         Object::Job(job) => job.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Process(process) => process.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Watchdog(dog) => dog.wait_for(timeout(limit)?)?.map(|()| false),
+        end @ (Object::Reader(_) | Object::Writer(_)) => byname::wait_any(&[end.waitable()], timeout(limit)?)?.won().map(|_| false),
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
@@ -531,6 +596,7 @@ fn state(handle: &str) -> Answer {
         }
         Object::Job(job) => format!("manual {}", if job.wait_for(Duration::ZERO)?.is_some() { "set" } else { "unset" }),
         Object::Process(_) => "fault a process has no state".into(),
+        Object::Reader(_) | Object::Writer(_) => "fault a queue has no state but its info".into(),
         Object::Semaphore(semaphore) => {
             let SemaphoreState { available, maximum, robust, .. } = semaphore.state()?;
             format!("{available}/{maximum}{}", if robust { " robust" } else { "" })
@@ -563,6 +629,8 @@ macro_rules! on_handle {
             Object::Process(_) => unreachable!("a process has no name, and no scenario sets a flag of it"),
             Object::Watchdog($handle) => $call,
             Object::Mapping($handle, _) => $call,
+            Object::Reader($handle) => $call,
+            Object::Writer($handle) => $call,
         }
     };
 }
