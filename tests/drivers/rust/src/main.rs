@@ -549,7 +549,7 @@ fn acquire(handle: &str, limit: &str) -> Answer {
         Object::Job(job) => job.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Process(process) => process.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Watchdog(dog) => dog.wait_for(timeout(limit)?)?.map(|()| false),
-        end @ (Object::Reader(_) | Object::Writer(_)) => byname::wait_any(&[end.waitable()], timeout(limit)?)?.won().map(|_| false),
+        end @ (Object::Reader(_) | Object::Writer(_)) => byname::wait_any(&[end.waitable()?], timeout(limit)?)?.won().map(|_| false),
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
