@@ -2017,7 +2017,7 @@ byname_status byname_job_assign(byname_handle h,
  *
  * @param h     a job's handle with the right BYNAME_ACCESS_JOB_TERMINATE
  * @param code  the exit code that byname tells
- * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _UNSUPPORTED (50: before Linux 5.14). Contract 8.1.
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 8.1.
  */
 byname_status byname_job_terminate(byname_handle h,
                                    uint32_t code);

@@ -123,7 +123,7 @@ pub extern "C" fn byname_job_assign(h: byname_handle, pid: i64) -> byname_status
 ///
 /// @param h     a job's handle with the right BYNAME_ACCESS_JOB_TERMINATE
 /// @param code  the exit code that byname tells
-/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _UNSUPPORTED (50: before Linux 5.14). Contract 8.1.
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5). Contract 8.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn byname_job_terminate(h: byname_handle, code: u32) -> byname_status {
     guard(|| {

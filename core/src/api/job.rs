@@ -139,7 +139,7 @@ impl Job {
     /// [`Process::exit_code`](super::Process::exit_code) tells `code` for all of them as long as the job is open; a parent sees the signal.
     ///
     /// # Errors
-    /// AccessDenied (5) without the right 0x0008; Unsupported (50) before Linux 5.14.
+    /// AccessDenied (5) without the right 0x0008.
     ///
     /// # Examples
     /// ```

@@ -141,12 +141,7 @@ impl HandleRef {
         words[CODE].store(code_word(code));
         job::tell_code(opened.space, words, &place, code);
         ops::set(cx, opened.target)?; // first: the caller may be a member
-        cgroup::write(&place.group, "cgroup.kill", "1").map_err(|errno| match errno {
-            code::ENOENT => opened.blame(
-                Error::new(ErrorKind::Unsupported, "this kernel cannot kill a control group; it takes Linux 5.14").with_errno(errno),
-            ),
-            _ => opened.blame(Error::system("cannot kill the job's control group", errno)),
-        })
+        cgroup::kill(&place.group).map_err(|errno| opened.blame(Error::system("cannot kill the job's control group", errno)))
     }
 
     /// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.

@@ -347,7 +347,7 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
         let number = cgroup::number(&place.group);
         let kills = annex.words[FLAGS].load() & KILL_ON_CLOSE != 0 && number == Some(annex.words[NUMBER].load());
         if kills {
-            let _ = cgroup::write(&place.group, "cgroup.kill", "1");
+            let _ = cgroup::kill(&place.group);
         }
         for _ in 0..if kills { MOMENTS } else { 1 } {
             match cgroup::remove(&place.group) {

@@ -1,6 +1,7 @@
 //! Control groups: where one can be made, and what is done with it.
 
 use super::errno;
+use super::pidfd::PidFd;
 use std::ffi::CString;
 use std::fs;
 use std::io::Write;
@@ -121,6 +122,40 @@ pub(crate) fn processes(group: &Path) -> Vec<u32> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// Kills every process of a group and of those below it. Before Linux 5.14 one after the other, while they stand still.
+pub(crate) fn kill(group: &Path) -> Result<(), i32> {
+    match write(group, "cgroup.kill", "1") {
+        Err(libc::ENOENT) => kill_each(group),
+        other => other,
+    }
+}
+
+/// How often those are killed who have come meanwhile, where a group cannot be frozen.
+const ROUNDS: u32 = 100;
+
+fn kill_each(group: &Path) -> Result<(), i32> {
+    let frozen = write(group, "cgroup.freeze", "1").is_ok();
+    for _ in 0..ROUNDS {
+        let members = processes(group);
+        for pid in &members {
+            // By descriptor, and looked at once more: whoever has the number now is a member, or is spared.
+            if let Ok(member) = PidFd::open(*pid)
+                && of_process(*pid).is_some_and(|of| of.starts_with(group))
+            {
+                let _ = member.signal(libc::SIGKILL);
+            }
+        }
+        if members.is_empty() {
+            break;
+        }
+        if frozen {
+            let _ = write(group, "cgroup.freeze", "0"); // the killed end by that
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// Starts a program that is in the groups before its first instruction: the child goes there itself, between fork and exec.
@@ -268,5 +303,29 @@ unsafe fn guard(file: i32, group: i32, paths: &[CString], flag: i64) -> ! {
             libc::rmdir(path.as_ptr());
         }
         libc::_exit(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_kernels_kill_a_group_is_killed_all_the_same() {
+        let Some(own) = own(Hierarchy::Unified) else { return };
+        let group = own.join(format!("byname-test-{}", std::process::id()));
+        if let Err(errno) = make(&group) {
+            return eprintln!("skipped: no groups can be made in {}: {errno}", own.display());
+        }
+        let mut shell = Command::new("sh");
+        let mut child = spawn_into(std::slice::from_ref(&group), shell.args(["-c", "while :; do sleep 1000 & sleep 0.001; done"])).unwrap();
+        while processes(&group).len() < 5 {
+            std::thread::yield_now();
+        }
+        kill_each(&group).unwrap();
+        child.wait().unwrap();
+        while remove(&group).is_err() {
+            std::thread::yield_now();
+        }
     }
 }
