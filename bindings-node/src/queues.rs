@@ -99,7 +99,7 @@ pub(crate) fn start_put<'s>(js: Js<'s>, state: &State, [slot, data, alert, timeo
     let (handle, alert, timeout) = (handle(js, state, slot)?, js.bool(alert)?, convert::timeout(js, timeout)?);
     let data = js.copied(data)?;
     begin(js, state, |ring| {
-        let notify = MessageNotify::new(Box::new(ring));
+        let notify = MessageNotify::new(ring);
         engine::start_send(handle, data, alert, timeout, notify).map(Pending::Message)
     })
 }
@@ -108,7 +108,7 @@ pub(crate) fn start_put<'s>(js: Js<'s>, state: &State, [slot, data, alert, timeo
 pub(crate) fn start_get<'s>(js: Js<'s>, state: &State, [slot, timeout]: [Value<'s>; 2]) -> Reply<'s> {
     let (handle, timeout) = (handle(js, state, slot)?, convert::timeout(js, timeout)?);
     begin(js, state, |ring| {
-        let notify = MessageNotify::new(Box::new(ring));
+        let notify = MessageNotify::new(ring);
         engine::start_receive(handle, timeout, notify).map(Pending::Message)
     })
 }

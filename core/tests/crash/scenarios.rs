@@ -3,7 +3,7 @@
 use crate::stage::{AUTO, LONG, MANUAL, MUTEX, PAGES, Role, Stage, get, get_in, robust, semaphore, soon};
 use byname::crash::{self, Scope};
 use byname::engine::{
-    Access, Action, Backing, By, Due, HandleRef, MappingSpec, Mode, Outcome, PendingWait, Period, Protect, Spec, WatchdogStage,
+    Access, Action, Backing, By, Due, HandleRef, MappingSpec, Mode, Outcome, PendingWait, Period, Protect, QueueEnd, Spec, WatchdogStage,
     signal_and_wait, start_wait, wait,
 };
 use byname::{ErrorKind, Reset, Timeout};
@@ -43,7 +43,7 @@ impl Scenario {
 }
 
 /// The operations that must be there.
-pub const OPERATIONS: [&str; 26] = [
+pub const OPERATIONS: [&str; 30] = [
     "create",
     "open",
     "close",
@@ -67,10 +67,40 @@ pub const OPERATIONS: [&str; 26] = [
     "expire",
     "watchdog",
     "bark",
+    "send",
+    "receive",
+    "reserve",
+    "break",
     "fork",
     "reap",
     "recover",
 ];
+
+/// Ends may come and go; a long message is copied outside the lock.
+const QUEUE: Spec = Spec::Queue { end: QueueEnd::Read, max_messages: 4, max_size: 10_000, allow_broken: true, no_precommit: false };
+
+fn moved<T: std::fmt::Debug>(outcome: byname::Result<Outcome<T>>) {
+    assert!(matches!(outcome, Ok(Outcome::Got(_))), "{outcome:?}");
+}
+
+/// The lengths of all messages, which are received.
+fn drain(reader: HandleRef) -> Vec<usize> {
+    let mut message = Vec::new();
+    std::iter::from_fn(|| match reader.receive_vec(&mut message, Timeout::ZERO, None).unwrap() {
+        Outcome::Got(received) => Some(received.len),
+        _ => None,
+    })
+    .collect()
+}
+
+/// All places of an empty queue are free, and nobody writes to it.
+fn whole_queue(s: &Stage, reader: HandleRef) {
+    assert_eq!(reader.queue_info().unwrap().messages, 0);
+    assert!(s.poll(|| reader.queue_info().unwrap().writers == 0), "the ends of the dead are gone");
+    let writer = reader.open_end(QueueEnd::Write).unwrap();
+    (0..4).for_each(|_| moved(writer.send(&[9; 9999], false, Timeout::ZERO, None)));
+    assert_eq!(drain(reader), [9999; 4]);
+}
 
 fn got<T>(outcome: Outcome<T>) -> u64 {
     u64::from(matches!(outcome, Outcome::Got(_)))
@@ -1529,6 +1559,75 @@ pub const SCENARIOS: &[Scenario] = &[
         });
     })
     .alone(),
+    // --- queues
+    scene("send", "a short message, and a long one", 0, |s| {
+        let reader = s.object("q", QUEUE);
+        s.act(Scope::Thread, || {
+            let writer = reader.open_end(QueueEnd::Write).unwrap();
+            moved(writer.send(&[1; 16], false, Timeout::ZERO, None));
+            moved(writer.send(&[2; 9000], false, Timeout::ZERO, None));
+        });
+        s.check(|| {
+            s.settle();
+            let lens = drain(reader);
+            assert!([16, 9000].starts_with(&lens), "{lens:?}");
+            assert!(!s.all_done() || lens.len() == 2);
+            whole_queue(s, reader);
+        });
+    }),
+    scene("receive", "a short message, and a long one", 0, |s| {
+        let reader = s.object("q", QUEUE);
+        if s.is(Role::Victim) {
+            let writer = reader.open_end(QueueEnd::Write).unwrap();
+            [16, 9000, 17].iter().for_each(|&len| moved(writer.send(&vec![3; len], false, Timeout::ZERO, None)));
+        }
+        s.act(Scope::Thread, || {
+            let mut message = Vec::new();
+            (0..2).for_each(|_| moved(reader.receive_vec(&mut message, Timeout::ZERO, None)));
+        });
+        s.check(|| {
+            s.settle();
+            let lens = drain(reader);
+            assert!([16, 9000, 17].ends_with(&lens), "{lens:?}: one in the middle may be lost, no more");
+            assert!(!lens.is_empty() && (!s.all_done() || lens.len() == 1));
+            whole_queue(s, reader);
+        });
+    }),
+    scene("reserve", "and commit, and drop", 0, |s| {
+        let reader = s.object("q", QUEUE);
+        s.act(Scope::Thread, || {
+            let writer = reader.open_end(QueueEnd::Write).unwrap();
+            let Ok(Outcome::Got(first)) = writer.reserve(100, true, Timeout::ZERO, None) else { panic!("there is room") };
+            let Ok(Outcome::Got(second)) = writer.reserve(9000, false, Timeout::ZERO, None) else { panic!("there is room") };
+            first.commit(50).unwrap();
+            drop(second);
+        });
+        s.check(|| {
+            s.settle();
+            let lens = drain(reader);
+            assert!([50].starts_with(&lens) && (!s.all_done() || lens.len() == 1), "{lens:?}");
+            whole_queue(s, reader);
+        });
+    }),
+    scene("break", "a queue that loses its only writer", 0, |s| {
+        let spec = Spec::Queue { end: QueueEnd::Read, max_messages: 4, max_size: 64, allow_broken: false, no_precommit: false };
+        let reader = s.object("q", spec);
+        s.act(Scope::Thread, || {
+            let writer = reader.open_end(QueueEnd::Write).unwrap();
+            moved(writer.send(&[1; 16], false, Timeout::ZERO, None));
+            writer.close().unwrap();
+            std::mem::forget(writer);
+        });
+        s.check(|| {
+            s.settle();
+            let error = reader.receive_vec(&mut Vec::new(), Timeout::ZERO, None).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Disconnected);
+            let other = s.namespace().create(Some("q"), spec, Access::ALL).unwrap();
+            let is_broken = reader.queue_info().is_err();
+            assert_eq!(other.created().unwrap(), is_broken, "the name of a broken queue is free");
+            assert!(is_broken || !s.all_done());
+        });
+    }),
     // --- hand-off: the front sleeper has waited for a millisecond, and is given the mutex
     scene("hand-off", "to a sleeper", 1, |s| {
         let mutex = s.object("m", MUTEX);
