@@ -187,9 +187,9 @@ fn a_role_for_other_tests() {
 fn inside() {
     let _ = std::io::stdin().read_line(&mut String::new()); // it has been assigned
     let inner = Job::unnamed().unwrap();
-    let member = inner.spawn(&mut sleeper()).unwrap();
+    let mut member = inner.spawn(&mut sleeper()).unwrap();
     println!("\nmember {}", member.id());
-    let _ = std::io::stdin().read_line(&mut String::new());
+    let _ = member.wait();
 }
 
 #[test]

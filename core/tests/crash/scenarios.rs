@@ -524,7 +524,7 @@ pub const SCENARIOS: &[Scenario] = &[
         let made = s.is(Role::Victim).then(|| s.namespace().create(Some("new"), JOB, Access::ALL));
         let job = made.and_then(Result::ok); // where there are no jobs nothing is closed
         if let Some(job) = &job {
-            job.spawn(std::process::Command::new("sleep").arg("1000")).unwrap();
+            std::mem::forget(job.spawn(std::process::Command::new("sleep").arg("1000")).unwrap()); // whoever ends the job ends it
         }
         s.act(Scope::Thread, || drop(job));
         s.check(|| job_is_gone(s, "new"));
