@@ -53,6 +53,7 @@ parameters! {
     size: "size" = bytes -> u64;
     offset: "offset" = bytes -> u64;
     length: "length" = some_bytes -> Option<u64>;
+    some_size: "size" = some_bytes -> Option<u64>;
     pid: "pid" = pid_of -> i64;
     code: "code" = code_of -> u32;
 }

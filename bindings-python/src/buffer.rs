@@ -17,72 +17,145 @@ use std::ffi::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The bytes that an object exports, and to how many.
-#[derive(Default)]
-pub(crate) struct Exports(Mutex<State>);
+/// What the bytes of an object are in.
+pub(crate) trait Memory {
+    /// Where they are; `None` in the child of a fork, if they are the parent's.
+    fn bytes(&self) -> Option<Bytes>;
+    /// Why there are none any more.
+    fn gone() -> Error;
+}
 
-#[derive(Default)]
-struct State {
-    view: Option<Arc<View>>,
+/// Bytes in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes {
+    pub(crate) at: *mut c_void,
+    pub(crate) len: usize,
+    pub(crate) writable: bool,
+}
+
+impl Memory for Arc<View> {
+    fn bytes(&self) -> Option<Bytes> {
+        Some(Bytes { at: self.as_ptr().cast_mut().cast(), len: self.len(), writable: self.is_writable() })
+    }
+
+    fn gone() -> Error {
+        Error::closed()
+    }
+}
+
+/// The memory that an object exports, and to how many.
+pub(crate) struct Exports<M>(Mutex<State<M>>);
+
+struct State<M> {
+    memory: Option<M>,
     out: usize,
+    /// No more exports; the memory goes with the last.
     closed: bool,
 }
 
-impl Exports {
-    pub(crate) fn of(view: View) -> Exports {
-        Exports(Mutex::new(State { view: Some(Arc::new(view)), out: 0, closed: false }))
+impl<M> Default for Exports<M> {
+    fn default() -> Exports<M> {
+        Exports(Mutex::new(State { memory: None, out: 0, closed: false }))
+    }
+}
+
+impl<M: Memory> Exports<M> {
+    pub(crate) fn of(memory: M) -> Exports<M> {
+        Exports(Mutex::new(State { memory: Some(memory), out: 0, closed: false }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The view; mapped by `map` where there is none yet.
-    pub(crate) fn view(&self, map: impl FnOnce() -> byname::Result<View>) -> byname::Result<Arc<View>> {
-        self.lock().view(map)
+    /// The memory; from `map` where there is none yet.
+    pub(crate) fn view(&self, map: impl FnOnce() -> byname::Result<M>) -> byname::Result<M>
+    where
+        M: Clone,
+    {
+        self.lock().memory(map).cloned()
     }
 
-    fn take(&self, map: impl FnOnce() -> byname::Result<View>) -> byname::Result<Arc<View>> {
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> byname::Result<usize> {
         let mut state = self.lock();
-        let view = state.view(map)?;
+        state.memory(|| Err(M::gone()))?.bytes().map(|bytes| bytes.len).ok_or_else(M::gone)
+    }
+
+    fn take(&self, map: impl FnOnce() -> byname::Result<M>) -> byname::Result<Bytes> {
+        let mut state = self.lock();
+        let bytes = state.memory(map)?.bytes().ok_or_else(M::gone)?;
         state.out += 1;
-        Ok(view)
+        Ok(bytes)
     }
 
     fn give_back(&self) {
-        self.lock().out -= 1;
+        let mut state = self.lock();
+        state.out -= 1;
+        let left = state.left();
+        drop(state);
+        drop(left);
     }
 
-    /// No more exports; BufferError while somebody has one.
-    pub(crate) fn close(&self) -> PyResult<()> {
+    /// No more exports, and what they were of, if there was still something; BufferError while somebody has one.
+    pub(crate) fn close(&self) -> PyResult<Option<M>> {
+        self.close_if(|_| Ok(()))
+    }
+
+    /// The same, if the memory passes a check.
+    pub(crate) fn close_if(&self, check: impl FnOnce(&M) -> byname::Result<()>) -> PyResult<Option<M>> {
         let mut state = self.lock();
-        if state.out > 0 {
+        let checked = state.memory.as_ref().filter(|_| !state.closed).map_or(Ok(()), check);
+        if let Err(error) = checked {
+            drop(state);
+            return Err(raise(error));
+        }
+        if state.out > 0 && !state.closed {
             return Err(PyBufferError::new_err(format!(
                 "{} buffers of it are still in use, such as a memoryview or a numpy array; release them first",
                 state.out
             )));
         }
         state.closed = true;
-        state.view = None;
-        Ok(())
+        Ok(state.left())
+    }
+
+    /// No more exports; the memory goes now, or with the last of them.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let left = state.left();
+        drop(state);
+        drop(left);
     }
 }
 
-impl State {
-    fn view(&mut self, map: impl FnOnce() -> byname::Result<View>) -> byname::Result<Arc<View>> {
-        match (&self.view, self.closed) {
-            (Some(view), _) => Ok(view.clone()),
-            (None, true) => Err(Error::closed()),
-            (None, false) => Ok(self.view.insert(Arc::new(map()?)).clone()),
+impl<M: Memory> State<M> {
+    fn memory(&mut self, map: impl FnOnce() -> byname::Result<M>) -> byname::Result<&M> {
+        if self.closed {
+            return Err(M::gone());
         }
+        if self.memory.is_none() {
+            self.memory = Some(map()?);
+        }
+        self.memory.as_ref().ok_or_else(M::gone)
+    }
+
+    /// The memory that nobody needs any more, to be dropped outside the lock.
+    fn left(&mut self) -> Option<M> {
+        if self.closed && self.out == 0 { self.memory.take() } else { None }
     }
 }
 
 /// A class whose objects export bytes.
 pub(crate) trait Exporter: PyTypeInfo {
-    fn exports(&self) -> &Exports;
-    /// Maps the bytes, where they are not yet.
-    fn map(slf: &Bound<'_, Self>) -> byname::Result<View>;
+    type Memory: Memory;
+
+    fn exports(&self) -> &Exports<Self::Memory>;
+    /// The memory, where there is none yet.
+    fn map(_slf: &Bound<'_, Self>) -> byname::Result<Self::Memory> {
+        Err(Self::Memory::gone())
+    }
 }
 
 /// `Py_buffer`, as it has been since Python 3.0.
@@ -125,10 +198,10 @@ unsafe extern "C" fn get<T: Exporter + pyo3::PyClass<Frozen = pyo3::pyclass::boo
         let slf = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<T>() };
         let exports = slf.get().exports();
         let taken = catch_unwind(AssertUnwindSafe(|| exports.take(|| T::map(&slf)).map_err(raise)));
-        let filled = taken.unwrap_or_else(|_| Err(PanicException::new_err("byname panicked"))).and_then(|view| {
-            let (bytes, len) = (view.as_ptr().cast_mut().cast::<c_void>(), view.len() as ffi::Py_ssize_t);
-            // SAFETY: the interpreter passes a buffer to be filled; the bytes stay mapped while `out` counts this one.
-            match unsafe { PyBuffer_FillInfo(buffer, object, bytes, len, c_int::from(!view.is_writable()), flags) } {
+        let filled = taken.unwrap_or_else(|_| Err(PanicException::new_err("byname panicked"))).and_then(|bytes| {
+            let (at, len) = (bytes.at, bytes.len as ffi::Py_ssize_t);
+            // SAFETY: the interpreter passes a buffer to be filled; the bytes stay where they are while `out` counts this one.
+            match unsafe { PyBuffer_FillInfo(buffer, object, at, len, c_int::from(!bytes.writable), flags) } {
                 0 => Ok(()),
                 _ => {
                     exports.give_back();

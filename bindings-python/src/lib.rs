@@ -19,6 +19,7 @@ mod grant;
 mod handle;
 mod job;
 mod mapping;
+mod message;
 mod mutex;
 mod namespace;
 mod process;
@@ -51,6 +52,8 @@ mod _byname {
     #[pymodule_export]
     use crate::mapping::{Change, Mapping, View};
     #[pymodule_export]
+    use crate::message::{Incoming, Outgoing};
+    #[pymodule_export]
     use crate::mutex::Mutex;
     #[pymodule_export]
     use crate::namespace::{Namespace, usage};
@@ -81,6 +84,8 @@ mod _byname {
         fast::install::<Semaphore>(py, semaphore::METHODS)?;
         buffer::install::<Mapping>(py)?;
         buffer::install::<View>(py)?;
+        buffer::install::<Incoming>(py)?;
+        buffer::install::<Outgoing>(py)?;
         process::watch(py)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory, or a file's bytes, that processes share by name.
 ///
@@ -38,7 +38,7 @@ use std::sync::{Mutex, PoisonError};
 /// Raises InvalidArgumentError for a size of 0 without a file, or a file that is empty; AccessDeniedError for one that is not open for that.
 #[pyclass(frozen, extends = Handle, module = "byname")]
 pub(crate) struct Mapping {
-    exports: Exports,
+    exports: Exports<Arc<engine::View>>,
     access: Access,
     changed: PyOnceLock<Py<Event>>,
 }
@@ -184,7 +184,7 @@ impl Mapping {
         }
         let handle = inner(slf);
         let view = slf.py().detach(|| handle.map(access, offset, length.unwrap_or(0), 0)).or_raise()?;
-        Ok(View { exports: Exports::of(view) })
+        Ok(View { exports: Exports::of(Arc::new(view)) })
     }
 
     /// Copies `length` bytes from `offset` on as they were between two changes; without a length up to the end. Waits for a writer who is at it: None
@@ -317,12 +317,14 @@ impl Mapping {
 }
 
 impl Exporter for Mapping {
-    fn exports(&self) -> &Exports {
+    type Memory = Arc<engine::View>;
+
+    fn exports(&self) -> &Exports<Self::Memory> {
         &self.exports
     }
 
-    fn map(slf: &Bound<'_, Self>) -> byname::Result<engine::View> {
-        inner(slf).map(Share::of(slf.get().access).access(), 0, 0, 0)
+    fn map(slf: &Bound<'_, Self>) -> byname::Result<Self::Memory> {
+        inner(slf).map(Share::of(slf.get().access).access(), 0, 0, 0).map(Arc::new)
     }
 }
 
@@ -338,7 +340,7 @@ fn inner(slf: &Bound<'_, Mapping>) -> HandleRef {
 /// (4096, False, b'\x00\x00\x00')
 #[pyclass(frozen, module = "byname")]
 pub(crate) struct View {
-    exports: Exports,
+    exports: Exports<Arc<engine::View>>,
 }
 
 #[pymethods]
@@ -385,7 +387,7 @@ impl View {
     ///     ...
     /// byname.ClosedError: the handle is closed; open the object again
     fn close(&self) -> PyResult<()> {
-        self.exports.close()
+        self.exports.close().map(drop)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -403,18 +405,16 @@ impl View {
 }
 
 impl View {
-    fn whole(&self) -> PyResult<std::sync::Arc<engine::View>> {
+    fn whole(&self) -> PyResult<Arc<engine::View>> {
         self.exports.view(|| Err(Error::closed())).or_raise()
     }
 }
 
 impl Exporter for View {
-    fn exports(&self) -> &Exports {
-        &self.exports
-    }
+    type Memory = Arc<engine::View>;
 
-    fn map(_slf: &Bound<'_, Self>) -> byname::Result<engine::View> {
-        Err(Error::closed())
+    fn exports(&self) -> &Exports<Self::Memory> {
+        &self.exports
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::coroutine::{Answer, Coroutine, Moving, Request};
 use crate::error::OrRaise;
 use crate::handle::Handle;
+use crate::message::{Incoming, Outgoing};
 use crate::namespace::Namespace;
 use crate::time::type_name;
 use crate::{args, block, time};
-use byname::engine::{Access, HandleRef, Outcome, QueueEnd, Spec};
+use byname::engine::{Access, HandleRef, Interrupt, Outcome, QueueEnd, Spec};
 use byname::{Error, Timeout};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -215,6 +216,45 @@ impl Queue {
         Ok(receive(slf, timeout)?.map(|(data, alert)| (PyBytes::new(slf.py(), &data), alert)))
     }
 
+    /// Takes room for a message of `size` bytes, to be written where it will be read, as an Outgoing; waits while the queue is full. None when `timeout`
+    /// seconds are up.
+    ///
+    /// The room counts as taken; others may overtake the message until it is committed, as the end of `with` does. Raises what `put` raises. Contract 9.4.
+    ///
+    /// >>> import byname
+    /// >>> queue = byname.Queue(max_messages=4, max_size=1 << 20)
+    /// >>> with queue.reserve(1 << 20) as frame:
+    /// ...     frame[:5] = b"hello"
+    /// >>> queue.get()[:6]
+    /// b'hello\x00'
+    #[pyo3(signature = (size, timeout=None, alert=false))]
+    fn reserve(
+        slf: &Bound<'_, Self>,
+        #[pyo3(from_py_with = args::size)] size: u64,
+        timeout: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = args::alert)] alert: bool,
+    ) -> PyResult<Option<Outgoing>> {
+        let (end, size) = (writing(slf), usize::try_from(size).unwrap_or(usize::MAX));
+        Ok(in_time(slf.py(), timeout, |timeout, interrupt| end.reserve(size, alert, timeout, interrupt))?.map(Outgoing::new))
+    }
+
+    /// Takes the next message as `get` does, to be read where it is, as an Incoming. None when `timeout` seconds are up.
+    ///
+    /// It is out of the queue, and its place counts as taken until it is released, as the end of `with` does. Contract 9.4.
+    ///
+    /// >>> import byname
+    /// >>> queue = byname.Queue(max_messages=1, max_size=8)
+    /// >>> queue.put(b"hello")
+    /// True
+    /// >>> with queue.take() as message:
+    /// ...     message[0], message[1:], message.alert
+    /// (104, b'ello', False)
+    #[pyo3(signature = (timeout=None))]
+    fn take(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Incoming>> {
+        let end = inner(slf);
+        Ok(in_time(slf.py(), timeout, |timeout, interrupt| end.take_message(timeout, interrupt))?.map(Incoming::new))
+    }
+
     /// Puts a message without blocking the thread; as `put`. A cancelled one is not sent.
     ///
     /// >>> import asyncio, byname
@@ -351,15 +391,22 @@ fn has_buffer(data: &Bound<'_, PyAny>) -> bool {
 }
 
 fn receive(slf: &Bound<'_, Queue>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<(Vec<u8>, bool)>> {
-    let timeout = time::timeout(timeout)?;
     let end = inner(slf);
     let mut data = Vec::new();
-    if let Outcome::Got(received) = end.receive_vec(&mut data, Timeout::ZERO, None).or_raise()? {
-        return Ok(Some((data, received.alert)));
-    }
-    if timeout.is_zero() {
-        return Ok(None);
-    }
-    let received = block::until(slf.py(), |interrupt| end.receive_vec(&mut data, timeout, interrupt))?;
+    let received = in_time(slf.py(), timeout, |timeout, interrupt| end.receive_vec(&mut data, timeout, interrupt))?;
     Ok(received.map(|received| (data, received.alert)))
+}
+
+/// Tries with the interpreter held, and lets go of it only to wait.
+fn in_time<T: Send>(
+    py: Python<'_>,
+    timeout: Option<&Bound<'_, PyAny>>,
+    mut call: impl FnMut(Timeout, Interrupt<'_>) -> byname::Result<Outcome<T>> + Send,
+) -> PyResult<Option<T>> {
+    let timeout = time::timeout(timeout)?;
+    match call(Timeout::ZERO, None).or_raise()? {
+        Outcome::Got(got) => Ok(Some(got)),
+        _ if timeout.is_zero() => Ok(None),
+        _ => block::until(py, |interrupt| call(timeout, interrupt)),
+    }
 }

@@ -176,6 +176,12 @@ impl Error {
         Error::new(ErrorKind::Closed, "the handle is closed; open the object again")
     }
 
+    /// [`ErrorKind::Closed`]: a message in place that was given away.
+    #[doc(hidden)]
+    pub fn message_gone() -> Self {
+        Error::new(ErrorKind::Closed, "the message was committed or released already")
+    }
+
     /// An argument outside its range, found by a binding while it converts (wrong type, NaN, NULL pointer).
     pub fn invalid_argument(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(ErrorKind::InvalidArgument, message)

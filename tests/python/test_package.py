@@ -19,7 +19,7 @@ ERRORS = [value for value in vars(byname).values() if isinstance(value, type) an
 def test_names():
     kinds = {"Mutex", "Event", "Semaphore", "Timer", "Watchdog", "Process", "Job", "Mapping", "Queue"}
     waits = {"wait_any", "wait_all", "signal_and_wait"}
-    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "View", "Change", "JobAccounting", "JobLimits", "QueueInfo"}
+    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "View", "Change", "JobAccounting", "JobLimits", "QueueInfo", "Incoming", "Outgoing"}
     others |= {"MutexState", "EventState", "SemaphoreState", "TimerState", "MappingState", "WatchdogState"}
     expected = kinds | waits | {"leave_sigbus_alone"} | {f"{wait}_async" for wait in waits} | others | {error.__name__ for error in ERRORS}
     assert set(byname.__all__) == expected
@@ -35,7 +35,7 @@ def test_stubs(tmp_path):
     """The type stubs say what the compiled module has."""
     pytest.importorskip("mypy")
     # The slot is in the class; the method of that name is made from it by Python 3.12 and later, and only where it is there from the start.
-    (tmp_path / "allowed").write_text("byname.(Mapping|View).__buffer__\n")
+    (tmp_path / "allowed").write_text("byname.(Mapping|View|Incoming|Outgoing).__buffer__\n")
     stubtest = [sys.executable, "-m", "mypy.stubtest", "byname", "--allowlist", "allowed"]
     run = subprocess.run(stubtest, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -73,13 +73,17 @@ def test_types(tmp_path):
         "with byname.Mapping('m', 4096, access='copy') as p, p.view(length=5) as v, memoryview(v) as b, p.change() as c:\n"
         "    b[0] = 5\n"
         "    p.write(bytes(v)); data: bytes = p.read(); some = p.read(timeout=1); told: bool = p.changed.wait() or c.abandoned\n"
+        "q = byname.Queue('q')\n"
+        "with q.reserve(8) as frame, q.take() as message: frame[:5] = b'hello'; first: int = message[0]; urgent: bool = message.alert\n"
+        "tried = q.take(timeout=0)\n"
+        "if tried: tried.release()\n"
     )
-    (tmp_path / "bad.py").write_text("import byname\nbyname.Mutex(1)\nbyname.Event('e').wait('soon')\nbyname.Semaphore().acquire(timeout=1).release()\nbyname.Mapping('m', 1, access='w')\n")
+    (tmp_path / "bad.py").write_text("import byname\nbyname.Mutex(1)\nbyname.Event('e').wait('soon')\nbyname.Semaphore().acquire(timeout=1).release()\nbyname.Mapping('m', 1, access='w')\nbyname.Queue('q').reserve(8, 0).commit()\n")
     mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
     good = subprocess.run([*mypy, "good.py"], capture_output=True, text=True, cwd=tmp_path)
     assert good.returncode == 0, good.stdout
     bad = subprocess.run([*mypy, "bad.py"], capture_output=True, text=True, cwd=tmp_path)
-    assert bad.stdout.count("error:") == 4, bad.stdout
+    assert bad.stdout.count("error:") == 5, bad.stdout
 
 
 def documented():

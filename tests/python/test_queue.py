@@ -1,6 +1,7 @@
 """The message queue: what Python makes of contract 9."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import pickle
@@ -158,6 +159,206 @@ def test_asyncio():
         assert sorted(await asyncio.gather(*getters)) == [bytes([i]) for i in range(20)]
 
     asyncio.run(main())
+
+
+def test_a_message_is_written_and_read_in_place():
+    q = queue(max_size=1 << 20)
+    with q.reserve(1 << 20) as frame:
+        assert len(frame) == 1 << 20 and not memoryview(frame).readonly
+        frame[:5] = b"hello"
+        frame[-1] = 7
+        assert (frame[0], frame[:5], frame[-1]) == (ord("h"), b"hello", 7)
+        assert q.info().messages == 0
+    with q.take() as message:
+        assert (len(message), message[:5], message[-1], message.alert) == (1 << 20, b"hello", 7, False)
+        assert q.info().messages == 0
+        with memoryview(message) as whole:
+            assert whole.readonly
+            with pytest.raises(TypeError):
+                whole[0] = 1
+        for wrong in [lambda: message[1 << 20], lambda: message[None]]:
+            with pytest.raises((IndexError, TypeError)):
+                wrong()
+    for gone in [lambda: len(message), lambda: memoryview(message), lambda: message[0], lambda: len(frame), frame.commit]:
+        with pytest.raises(byname.ClosedError, match="committed or released"):
+            gone()
+    message.release(), frame.release()
+    for held in [q.reserve(1), message]:
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(held)
+
+
+def test_a_commit_may_be_of_less_and_of_an_alert():
+    q = queue(max_size=8)
+    q.put(b"later")
+    with q.reserve(8, alert=True) as frame:
+        for size in (0, 9, 1 << 64):
+            with pytest.raises(byname.InvalidArgumentError):
+                frame.commit(size)
+        frame[:4] = b"stop"
+        frame.commit(4)
+        with pytest.raises(byname.ClosedError):
+            frame.commit()
+    with q.take() as message:
+        assert bytes(message) == b"stop" and message.alert
+    assert q.get() == b"later" and q.get(timeout=0) is None
+
+
+def test_room_comes_back():
+    """By an exception, by release, and by collection; and nothing was sent."""
+    q = queue(max_messages=1, max_size=8)
+    with pytest.raises(ZeroDivisionError):
+        with q.reserve(8) as frame:
+            frame[0] = 1
+            1 / 0
+    q.reserve(8).release()
+    with q.reserve(8) as frame:
+        frame.release()
+    q.reserve(8)
+    gc.collect()
+    assert q.get(timeout=0) is None and q.put(b"x", timeout=0)
+    q.take()
+    gc.collect()
+    assert q.put(b"y", timeout=0)
+    with pytest.raises(ZeroDivisionError):
+        with q.take():
+            1 / 0
+    assert q.get(timeout=0) is None and q.put(b"z", timeout=0)
+
+
+def test_what_is_exported_from_a_message_is_counted():
+    q = queue(max_messages=1, max_size=8)
+    frame = q.reserve(8)
+    part = memoryview(frame)[2:]
+    for call in (frame.commit, frame.release):
+        with pytest.raises(BufferError, match="still in use"):
+            call()
+    part[0] = 7
+    part.release()
+    with pytest.raises(BufferError):
+        with frame:
+            part = memoryview(frame)
+    assert q.get(timeout=0) is None
+    part.release()
+    frame.commit()
+    message = q.take()
+    part = memoryview(message)
+    with pytest.raises(BufferError):
+        message.release()
+    del message
+    gc.collect()
+    assert not q.put(b"x", timeout=0)  # the export keeps the place
+    assert part[2] == 7
+    del part
+    gc.collect()
+    assert q.put(b"x", timeout=0)
+
+
+def test_after_an_exception_the_last_export_gives_the_room_back():
+    q = queue(max_messages=1, max_size=8)
+    kept = []
+    with pytest.raises(ZeroDivisionError):
+        with q.reserve(8) as frame:
+            kept.append(memoryview(frame))
+            1 / 0
+    for call in (frame.commit, lambda: memoryview(frame)):
+        with pytest.raises(byname.ClosedError):
+            call()
+    assert not q.put(b"x", timeout=0)
+    kept[0][0] = 1  # still there
+    kept[0].release()
+    assert q.put(b"x", timeout=0)
+
+
+def test_reserve_and_take_fail_as_put_and_get_do():
+    q = queue(max_messages=1, max_size=8)
+    assert q.take(timeout=0) is None and q.take(timeout=0.01) is None
+    with q.reserve(1):
+        assert q.reserve(1, timeout=0) is None and q.reserve(1, timeout=0.01) is None
+    with pytest.raises(byname.MessageTooLongError) as error:
+        q.reserve(9)
+    assert error.value.win32 == 122
+    for call in [lambda: q.reserve(0), lambda: q.reserve(-1), lambda: q.reserve(1, timeout=-1), lambda: q.take(timeout=-1)]:
+        with pytest.raises(byname.InvalidArgumentError):
+            call()
+    for call in [lambda: q.reserve("1"), lambda: q.reserve(True), lambda: q.reserve(1, alert=1), lambda: q.take(timeout="1")]:
+        with pytest.raises(TypeError):
+            call()
+    with byname.Queue("one end each", 1, 8, mode="r") as reader, byname.Queue.open("one end each", mode="w") as writer:
+        for call in (lambda: reader.reserve(1), writer.take):
+            with pytest.raises(byname.WrongKindError):
+                call()
+        frame = writer.reserve(1)
+        reader.close()
+        with pytest.raises(byname.DisconnectedError):
+            frame.commit()
+        with pytest.raises(byname.ClosedError):
+            frame.commit()
+    kept = q.take()
+    q.close()
+    assert bytes(kept) == b"\0"
+    kept.release()
+    for call in (lambda: q.reserve(1), q.take):
+        with pytest.raises(byname.ClosedError):
+            call()
+
+
+def test_a_blocked_take_ends_with_a_message_and_with_ctrl_c():
+    q = queue()
+    threading.Timer(0.05, q.put, [b"x"]).start()
+    with q.take() as message:
+        assert message[:] == b"x"
+    threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        q.take()
+
+
+def test_numpy_fills_a_message_in_place():
+    numpy = pytest.importorskip("numpy")
+    q = queue(max_size=8000)
+    with q.reserve(8000) as frame:
+        numbers = numpy.frombuffer(frame, dtype=numpy.float64)
+        numbers[:] = numpy.arange(1000)
+        del numbers
+    with q.take() as message:
+        assert numpy.frombuffer(message, dtype=numpy.float64).sum() == 499500
+
+
+def test_who_is_killed_with_messages_in_place_blocks_nobody():
+    q = queue(max_messages=2, max_size=100_000)
+    q.put(b"read by the dead")
+    with byname.Event() as there:
+        child = os.fork()
+        if child == 0:
+            frame, message = q.reserve(100_000), q.take()
+            frame[0] = message[0]
+            there.set()
+            signal.pause()
+        there.wait()
+        assert not q.put(b"x", timeout=0)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert q.put(b"one") and q.put(b"two")
+    assert [q.get(), q.get(), q.get(timeout=0)] == [b"one", b"two", None]
+
+
+def test_the_child_of_a_fork_has_none_of_its_parents_messages_in_place():
+    q = queue(max_messages=1, max_size=8)
+    frame = q.reserve(8)
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        for call in (frame.commit, lambda: memoryview(frame), lambda: len(frame)):
+            try:
+                call()
+            except byname.ClosedError:
+                refused += 1
+        frame.release()
+        os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert not q.put(b"x", timeout=0)
+    frame.commit()
+    assert q.get() == bytes(8)
 
 
 def child_of_fork(q, ready):

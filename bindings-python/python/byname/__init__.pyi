@@ -15,6 +15,8 @@ __all__ = [
     "Job",
     "Change",
     "Mapping",
+    "Incoming",
+    "Outgoing",
     "Mutex",
     "Namespace",
     "Queue",
@@ -1313,6 +1315,38 @@ class Queue(Handle):
         >>> queue.put(b"stop", alert=True), queue.get_message()
         (True, (b'stop', True))
         """
+    @overload
+    def reserve(self, size: SupportsIndex, timeout: None = None, alert: bool = False) -> Outgoing:
+        r"""Takes room for a message of `size` bytes, to be written where it will be read, as an Outgoing; waits while the queue is full. None when `timeout`
+        seconds are up.
+
+        The room counts as taken; others may overtake the message until it is committed, as the end of `with` does. Raises what `put` raises. Contract 9.4.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=4, max_size=1 << 20)
+        >>> with queue.reserve(1 << 20) as frame:
+        ...     frame[:5] = b"hello"
+        >>> queue.get()[:6]
+        b'hello\x00'
+        """
+    @overload
+    def reserve(self, size: SupportsIndex, timeout: _Timeout, alert: bool = False) -> Outgoing | None: ...
+    @overload
+    def take(self, timeout: None = None) -> Incoming:
+        """Takes the next message as `get` does, to be read where it is, as an Incoming. None when `timeout` seconds are up.
+
+        It is out of the queue, and its place counts as taken until it is released, as the end of `with` does. Contract 9.4.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.put(b"hello")
+        True
+        >>> with queue.take() as message:
+        ...     message[0], message[1:], message.alert
+        (104, b'ello', False)
+        """
+    @overload
+    def take(self, timeout: _Timeout) -> Incoming | None: ...
     def put_async(
         self, data: bytes | bytearray | memoryview, timeout: _Timeout = None, alert: bool = False
     ) -> Coroutine[Any, Any, bool]:
@@ -1366,6 +1400,97 @@ class Queue(Handle):
         """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class Outgoing:
+    """Room in a queue for a message, from `queue.reserve()`: a writable buffer. The end of `with` commits all of it; an exception inside gives it back.
+
+    If it is collected uncommitted, or its process dies, the room is free again and nothing was sent. Single bytes and slices can be got and set; for more,
+    `memoryview(frame)` or `numpy.frombuffer(frame, …)` copies nothing, and must be released before the commit.
+
+    >>> import byname
+    >>> queue = byname.Queue(max_messages=1, max_size=8)
+    >>> with queue.reserve(8) as frame:
+    ...     frame[:5] = b"hello"
+    ...     frame.commit(5)
+    >>> queue.get()
+    b'hello'
+    """
+    def commit(self, size: SupportsIndex | None = None) -> None:
+        r"""Sends the message, all of it or its first `size` bytes.
+
+        Raises BufferError while a memoryview or the like is in use, InvalidArgumentError for a size out of range, and then it can be tried again;
+        ClosedError where it was committed or released, DisconnectedError where the last reader has left, and then the message is gone.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> frame = queue.reserve(8)
+        >>> frame[0] = 7
+        >>> frame.commit(1)
+        >>> queue.get()
+        b'\x07'
+        """
+    def release(self) -> None:
+        """Gives the room back; nothing is sent. Does nothing after a commit, or again. Raises BufferError while a memoryview or the like is in use.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.reserve(8).release()
+        >>> queue.info().messages
+        0
+        """
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> bytes: ...
+    @overload
+    def __setitem__(self, index: SupportsIndex, value: SupportsIndex, /) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Buffer, /) -> None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Incoming:
+    """A message where it is in a queue, from `queue.take()`: a read-only buffer. The end of `with` gives its place back.
+
+    >>> import byname
+    >>> queue = byname.Queue(max_messages=1, max_size=8)
+    >>> queue.put(b"hello", alert=True)
+    True
+    >>> with queue.take() as message:
+    ...     len(message), bytes(message), message.alert
+    (5, b'hello', True)
+    """
+    @property
+    def alert(self) -> bool:
+        """Whether it came as an alert."""
+    def release(self) -> None:
+        """Gives the message's place back; doing it again does nothing. Raises BufferError while a memoryview or the like is in use.
+
+        >>> import byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> queue.put(b"one")
+        True
+        >>> message = queue.take()
+        >>> queue.put(b"two", timeout=0) # its place is in use
+        False
+        >>> message.release()
+        >>> queue.put(b"two", timeout=0)
+        True
+        """
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> bytes: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __reduce__(self) -> NoReturn: ...
 
 @final
 class QueueInfo:
