@@ -527,6 +527,145 @@ private:
     }
 };
 
+/** What was reserved or taken of a queue; gives its place back, unless it was committed. Move-only; one that was moved from is empty. */
+class queue_message {
+public:
+    queue_message(queue_message &&other) noexcept : message_(std::exchange(other.message_, byname_queue_message{})) {}
+    queue_message &operator=(queue_message &&other) noexcept {
+        std::swap(message_, other.message_);
+        return *this;
+    }
+    queue_message(const queue_message &) = delete;
+    queue_message &operator=(const queue_message &) = delete;
+    ~queue_message() {
+        if (message_.data) byname_queue_release(&message_);
+    }
+
+    /** The first byte, until it is committed or released. One that was taken is only to be read. */
+    [[nodiscard]] void *data() const noexcept { return message_.data; }
+    /** How many bytes. */
+    [[nodiscard]] std::size_t size() const noexcept { return message_.size; }
+    /** Whether it is an alert. */
+    [[nodiscard]] bool alert() const noexcept { return (message_.flags & BYNAME_QUEUE_ALERT) != 0; }
+    /** Sends what was reserved. */
+    void commit() { commit(message_.size); }
+    /** Sends the first bytes of it; out of range it stays reserved: BYNAME_ERR_INVALID_ARGUMENT. */
+    void commit(std::size_t size) {
+        const byname_status status = byname_queue_commit(&message_, size);
+        if (status != BYNAME_ERR_INVALID_ARGUMENT) message_ = byname_queue_message{};
+        check(status);
+    }
+    /** Gives the place back, and what was reserved is not sent. */
+    void release() {
+        const byname_queue_message given = std::exchange(message_, byname_queue_message{});
+        check(byname_queue_release(&given));
+    }
+
+private:
+    friend class queue;
+    explicit queue_message(const byname_queue_message &message) noexcept : message_(message) {}
+    byname_queue_message message_;
+};
+
+/** Which end of a queue: the one that receives, or the one that sends. */
+enum class queue_end : std::uint32_t { read = BYNAME_QUEUE_READ, write = BYNAME_QUEUE_WRITE };
+
+/**
+ * One end of a message queue. In a wait it is signaled while there is a message, or room; a wait takes nothing. Contract 9.
+ *
+ * ```cpp
+ * byname::queue reader("jobs", 16, 1 << 20), writer = reader.open_end(byname::queue_end::write);
+ * writer.send("hello", 5);
+ * std::cout << reader.recv() << '\n';
+ * auto frame = writer.reserve(1 << 20); // nothing is copied
+ * static_cast<char *>(frame.data())[99] = 'x';
+ * frame.commit();
+ * auto message = reader.take();
+ * if (static_cast<char *>(message.data())[99] != 'x') return 1;
+ * ```
+ */
+class queue : public object {
+public:
+    /** A queue without a name, for this process and its forked children: an end of it. */
+    queue(std::uint32_t max_messages, std::uint32_t max_size, queue_end end = queue_end::read) { make(nullptr, max_messages, max_size, end); }
+    /** Makes the queue, or opens it if it exists: an end of it. No message may be longer than `max_size`; 0 messages is as many as memory holds. */
+    queue(const std::string &name, std::uint32_t max_messages, std::uint32_t max_size, queue_end end = queue_end::read) {
+        make(detail::c_name(name), max_messages, max_size, end);
+    }
+    /** The same with flags or a namespace: begin with BYNAME_QUEUE_OPTIONS_INIT. */
+    queue(const std::string &name, const byname_queue_options &options) {
+        check(byname_queue_create(detail::c_name(name), &options, &handle_));
+    }
+    /** Opens an end of an existing queue; BYNAME_ERR_NOT_FOUND where there is none. */
+    static queue open(const std::string &name, queue_end end = queue_end::read) {
+        byname_queue_options options = BYNAME_QUEUE_OPTIONS_INIT;
+        options.end = static_cast<std::uint32_t>(end);
+        return open(name, options);
+    }
+    /** The same with a namespace. */
+    static queue open(const std::string &name, const byname_queue_options &options) {
+        queue opened{closed{}};
+        check(byname_queue_open(detail::c_name(name), &options, &opened.handle_));
+        return opened;
+    }
+    /** Opens another end of it. */
+    [[nodiscard]] queue open_end(queue_end end) const {
+        queue opened{closed{}};
+        check(byname_queue_open_end(handle_, static_cast<std::uint32_t>(end), &opened.handle_));
+        return opened;
+    }
+
+    /** Sends a message, which is copied; waits while the queue is full. An alert is read first. */
+    void send(const void *data, std::size_t size, bool alert = false) { (void)send_for(forever, data, size, alert); }
+    /** Sends within the time; false when it is over. */
+    [[nodiscard]] bool send_for(timeout time, const void *data, std::size_t size, bool alert = false) {
+        return check(byname_queue_send(handle_, data, size, time.count(), flags(alert))) != BYNAME_TIMED_OUT;
+    }
+    /** Receives the next message, whatever its length. */
+    std::string recv() { return *recv_for(forever); }
+    /** Receives within the time, or nothing. */
+    [[nodiscard]] std::optional<std::string> recv_for(timeout time) {
+        const auto message = take_for(time);
+        if (!message) return std::nullopt;
+        return std::string(static_cast<const char *>(message->data()), message->size());
+    }
+
+    /** Takes room for a message, to be written where it will be read, and then committed. */
+    [[nodiscard]] queue_message reserve(std::size_t size, bool alert = false) { return std::move(*reserve_for(forever, size, alert)); }
+    /** The same within the time, or nothing. */
+    [[nodiscard]] std::optional<queue_message> reserve_for(timeout time, std::size_t size, bool alert = false) {
+        byname_queue_message room{};
+        if (check(byname_queue_reserve(handle_, size, time.count(), flags(alert), &room)) == BYNAME_TIMED_OUT) return std::nullopt;
+        return queue_message(room);
+    }
+    /** Takes the next message, to be read where it is. */
+    [[nodiscard]] queue_message take() { return std::move(*take_for(forever)); }
+    /** The same within the time, or nothing. */
+    [[nodiscard]] std::optional<queue_message> take_for(timeout time) {
+        byname_queue_message message{};
+        if (check(byname_queue_take(handle_, time.count(), &message)) == BYNAME_TIMED_OUT) return std::nullopt;
+        return queue_message(message);
+    }
+    /** Its numbers at one instant. */
+    [[nodiscard]] byname_queue_state info() const {
+        byname_queue_state seen{};
+        check(byname_queue_info(handle_, &seen));
+        return seen;
+    }
+
+private:
+    struct closed {};
+    explicit queue(closed) noexcept {}
+    static std::uint32_t flags(bool alert) noexcept { return alert ? BYNAME_QUEUE_ALERT : 0; }
+    void make(const char *name, std::uint32_t max_messages, std::uint32_t max_size, queue_end end) {
+        byname_queue_options options = BYNAME_QUEUE_OPTIONS_INIT;
+        options.end = static_cast<std::uint32_t>(end);
+        options.max_messages = max_messages;
+        options.max_size = max_size;
+        check(byname_queue_create(name, &options, &handle_));
+    }
+};
+
 /**
  * Another process, signalled when it has ended. Contract 10.1.
  *

@@ -466,7 +466,7 @@ fn take(id: u64) -> Result<(Place, Kept), Failure> {
         }
         KEPT[place].store(Box::into_raw(numbered), Ordering::Release); // another's; nobody fills a place that is in use
     }
-    Err(Failure::new(ErrorKind::Closed, "the message was committed or released already"))
+    Err(Error::message_gone().into())
 }
 
 fn put_back(id: u64, place: Place, kept: Kept) {

@@ -290,6 +290,41 @@ static void mappings() {
     CHECK(throws(BYNAME_ERR_WRONG_KIND, 6, [&] { return byname::wait_any({small}, 0s); }));
 }
 
+static void queues() {
+    byname::queue reader("frames", 1, 100000), writer = reader.open_end(byname::queue_end::write);
+    CHECK(reader.created() && !byname::queue::open("frames").created() && writer.info().max_size == 100000);
+    writer.send("one", 3);
+    CHECK(!writer.send_for(1ms, "two", 3) && writer.send_for(0s, "stop", 4, true));
+    CHECK(byname::wait_any({writer, reader}, 0s)->index == 1);
+    CHECK(reader.recv() == "stop" && *reader.recv_for(1s) == "one" && !reader.recv_for(0s));
+    {
+        auto frame = writer.reserve(100000);
+        memset(frame.data(), 'x', frame.size());
+        CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { frame.commit(100001); }) && frame.size() == 100000);
+        CHECK(!writer.reserve_for(0s, 1) && !reader.take_for(1ms));
+        auto moved = std::move(frame);
+        CHECK(!frame.data()); // NOLINT: moved from
+        moved.commit(70000);
+        CHECK(!moved.data() && throws(BYNAME_ERR_CLOSED, 6, [&] { moved.commit(1); }));
+    }
+    {
+        auto message = reader.take();
+        CHECK(message.size() == 70000 && static_cast<char *>(message.data())[69999] == 'x' && !message.alert());
+        CHECK(!writer.send_for(0s, "x", 1)); // its place is in use
+    }
+    try {
+        auto room = writer.reserve(1);
+        throw 1;
+    } catch (int) {
+    }
+    writer.reserve(1, true).release();
+    CHECK(!reader.recv_for(0s) && writer.send_for(0s, "x", 1)); // nothing was sent, and the room is free
+    CHECK(throws(BYNAME_ERR_MESSAGE_TOO_LONG, 122, [&] { (void)writer.reserve(100001); }));
+    CHECK(throws(BYNAME_ERR_WRONG_KIND, 6, [&] { (void)reader.reserve(1); }));
+    CHECK(throws(BYNAME_ERR_WRONG_KIND, 6, [&] { (void)writer.take(); }));
+    CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [] { byname::queue(1, 0); }));
+}
+
 static void waits() {
     byname::event stop(byname::reset_mode::manual), work(byname::reset_mode::automatic);
     byname::mutex m;
@@ -339,5 +374,5 @@ static void durations() {
 
 TESTS(T(standard_locks), T(locks_of_two_do_not_deadlock), T(locks_move_and_let_go_on_exceptions), T(a_condition_variable_takes_it),
       T(abandonment_is_news), T(objects_close_themselves_once), T(events), T(timers), T(watchdogs), T(processes_and_jobs), T(semaphores),
-      T(mappings), T(waits),
+      T(mappings), T(queues), T(waits),
       T(names_are_whole), T(durations))
