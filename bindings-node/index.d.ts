@@ -784,7 +784,7 @@ export class Watchdog extends Handle {
 }
 
 /** What can be waited for. */
-export type Waitable = Mutex | Event | Semaphore | Timer | Watchdog
+export type Waitable = Mutex | Event | Semaphore | Timer | Watchdog | Queue | Process | Job
 
 /**
  * A satisfied wait. Release it when it may have taken a mutex or a semaphore's unit: nothing else gives them back.

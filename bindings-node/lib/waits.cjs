@@ -49,7 +49,7 @@ class WaitResult {
 }
 
 function handleOf(object, argument) {
-  if (!isHandle(object)) throw wrongType(argument, 'a Mutex, Event or Semaphore', object)
+  if (!isHandle(object)) throw wrongType(argument, 'a handle', object)
   return object
 }
 

@@ -74,7 +74,14 @@ async function main(): Promise<void> {
   const stage: 'stopped' | 'running' | 'grace' | 'expired' = dog.state().stage
   // @ts-expect-error there is no such action
   if (stage === 'grace') new Watchdog(null, { period: 1, grace: 0, action: 'bark' })
-  dog.close()
+  const queue = new Queue(null, { maxMessages: 1, maxSize: 8 })
+  const self = Process.open(process.pid)
+  const jobs: Job[] = []
+  const room: WaitResult<Event | Queue | Process | Job> | null = waitAnySync([self, queue.writable, event, ...jobs])
+  if (room?.index !== 1) throw new Error('wrong outcome of a wait for all kinds')
+  // @ts-expect-error a mapping is never waited for
+  try { waitAnySync([new Mapping(null, { size: 1 })]) } catch {}
+  for (const handle of [dog, queue, self]) handle.close()
   event.close()
   semaphore.close()
   console.log('${head.includes('require') ? 'CommonJS' : 'ESM'}: types fit and the program runs')
@@ -91,10 +98,10 @@ if (!existsSync(join(work, 'node_modules', '@types', 'node'))) {
 rmSync(join(work, 'node_modules', 'byname'), { force: true })
 symlinkSync(bindings, join(work, 'node_modules', 'byname'))
 
-const names = 'Access, ByNameError, Event, Mutex, Namespace, Semaphore, Timer, Watchdog, waitAll, waitAnySync'
-const types = 'ErrorCode, WaitResult'
+const names = 'Access, ByNameError, Event, Mapping, Mutex, Namespace, Process, Queue, Semaphore, Timer, Watchdog, waitAll, waitAnySync'
+const types = 'ErrorCode, Job, WaitResult'
 writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
-writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event`))
+writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event\ntype Process = byname.Process\ntype Queue = byname.Queue`))
 run(join(work, 'node_modules', '.bin', 'tsc'), '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,esnext.disposable',
   '--types', 'node', '--outDir', 'out', 'esm.mts', 'cjs.cts')
 run(process.execPath, 'out/esm.mjs')

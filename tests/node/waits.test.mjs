@@ -81,7 +81,7 @@ for (const [how, any, all, signalThenWait] of both) {
     await assert.rejects(async () => signalThenWait(set, closed), refusal('CLOSED', 6))
     await assert.rejects(async () => signalThenWait(closed, set), refusal('CLOSED', 6))
     await assert.rejects(async () => any(set), wrongType(/objects must be an array of handles; got an instance of Event/))
-    await assert.rejects(async () => any([set, {}]), wrongType(/objects\[1\] must be a Mutex, Event or Semaphore; got an instance of Object/))
+    await assert.rejects(async () => any([set, {}]), wrongType(/objects\[1\] must be a handle; got an instance of Object/))
     await assert.rejects(async () => any([set, , set]), wrongType(/objects\[1\] .*undefined/))
     await assert.rejects(async () => signalThenWait(set, null), wrongType(/object must be .*null/))
     await assert.rejects(async () => signalThenWait('x', set), wrongType(/signal must be .*string 'x'/))
