@@ -95,9 +95,12 @@ def end(child):
     child.wait()
 
 
+# A process that runs on: one is enough for all that are not signalled.
+sleeper = None
+
+
 @pytest.fixture(scope="module", autouse=True)
-def sleeper():
-    """A process that runs on: one is enough for all that are not signalled."""
+def one_sleeps():
     global sleeper
     sleeper = sleep()
     yield
@@ -155,12 +158,12 @@ class Made:
 class Blocking:
     any, all = staticmethod(byname.wait_any), staticmethod(byname.wait_all)
 
-    def close(self):
-        pass
+    def run(self, wait, *arguments):
+        return wait(*arguments)
 
     def after(self, signal, wait, objects):
         signal()
-        return wait(objects)
+        return self.run(wait, objects)
 
     def during(self, signal, wait, objects):
         other = Thread(lambda: (until_waiting(1), signal()))
@@ -168,29 +171,25 @@ class Blocking:
         other.result()
         return result
 
+    def close(self):
+        pass
 
-class Asynchronous:
+
+class Asynchronous(Blocking):
+    any, all = staticmethod(byname.wait_any_async), staticmethod(byname.wait_all_async)
+
     def __init__(self):
         self.loop = asyncio.new_event_loop()
         self.close = self.loop.close
 
-    def any(self, objects, timeout=None):
-        return self.loop.run_until_complete(byname.wait_any_async(objects, timeout))
-
-    def all(self, objects, timeout=None):
-        return self.loop.run_until_complete(byname.wait_all_async(objects, timeout))
-
-    def after(self, signal, wait, objects):
-        signal()
-        return wait(objects)
+    def run(self, wait, *arguments):
+        return self.loop.run_until_complete(wait(*arguments))
 
     def during(self, signal, wait, objects):
-        begin = byname.wait_any_async if wait == self.any else byname.wait_all_async
-
         async def both():
-            waiting = asyncio.ensure_future(begin(objects))
+            waiting = asyncio.ensure_future(wait(objects))
             await asyncio.sleep(0)
-            assert waiters() == 1 and not waiting.done()
+            assert waiters() and not waiting.done()
             signal()
             return await waiting
 
@@ -233,7 +232,7 @@ def test_any_takes_the_first_of_those_that_are_signalled_and_leaves_the_rest(how
         with Made(one, other) as (subjects, objects):
             for subject in subjects:
                 subject.signal()
-            with how.any(objects) as result:
+            with how.run(how.any, objects) as result:
                 assert (result.index, subjects[0].is_signalled(), subjects[1].is_signalled()) == (0, not takes(one), True), (one, other)
 
 
@@ -241,7 +240,7 @@ def test_all_takes_both_or_nothing(how, wait_while):
     for one, other in pairs():
         with Made(one, other) as (subjects, objects):
             subjects[1].signal()
-            assert how.all(objects, 0.0005) is None, (one, other)
+            assert how.run(how.all, objects, 0.0005) is None, (one, other)
             assert subjects[1].is_signalled(), f"{one}, {other}: a wait that timed out took a part"
             with wait_while(subjects[0].signal, how.all, objects) as result:
                 assert result.index == -1
