@@ -63,8 +63,11 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         }
         // The object ended meanwhile; unless it is we who leave the namespace: then nothing more is done, and nothing is taken for done.
         Err(error) if error.kind() == ErrorKind::Closed && space.is_open() => Ok(()),
-        // WouldDeadlock: a list that names an object twice.
-        Err(error) if matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::WouldDeadlock) => {
+        // WouldDeadlock: a list that names an object twice. And whatever ails one object alone, such as its memory that cannot be opened.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::WouldDeadlock)
+                || space.is_open() && !space.arena.gate.is_lost() =>
+        {
             damage.get_or_insert(error);
             Ok(())
         }

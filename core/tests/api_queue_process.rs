@@ -64,6 +64,14 @@ fn the_child() {
     let held: Box<dyn std::any::Any> = match role.as_str() {
         "filling" => Box::new(queue().reserve(100_000).unwrap()),
         "reading" => Box::new(queue().take().unwrap()),
+        "writer of two" => {
+            let lost = QueueOptions::new(1, 8).create("lost").unwrap();
+            let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+            let memory = maps.lines().find_map(|line| Some(&line[line.find('/')?..]).filter(|path| path.contains("byname.v1.memory")));
+            std::fs::remove_file(memory.unwrap()).unwrap();
+            let other = any.writer_only().create(&name).unwrap(); // after the first: it is settled later
+            Box::new((lost, other))
+        }
         "writer" => Box::new(end(any.writer_only())),
         "receiver" => {
             let queue = queue();
@@ -186,6 +194,16 @@ fn the_death_of_the_last_writer_breaks_the_queue() {
 }
 
 /// Whatever is killed, each message comes once, those of one writer in order; each consumer that is killed may have had those that are missing.
+/// A cleaner of /dev/shm took the queue's memory, and nobody alive has it open: that keeps nothing else of the dead.
+#[test]
+fn who_dies_with_a_queue_whose_memory_is_gone_gives_up_the_rest() {
+    let _watchdog = watchdog();
+    let child = Actor::start("writer of two", "after the lost queue");
+    let other = QueueOptions::new(0, 1).namespace(&session()).reader_only().open("after the lost queue").unwrap();
+    child.kill();
+    assert_eq!(other.recv_for(LONG).unwrap_err().win32(), 233, "its writer is gone");
+}
+
 #[test]
 fn producers_and_consumers_are_killed_at_any_time() {
     let _watchdog = watchdog();
