@@ -313,6 +313,18 @@ fn a_queue_without_precommit_gives_memory_back() {
 }
 
 #[test]
+fn an_alert_is_whole_though_the_queue_gives_memory_back() {
+    const MOST: u32 = 5000; // what is given back ends in the middle of a step of memory, where the alert's begins
+    let queue = options(MOST, 1024).no_precommit().unnamed().unwrap();
+    (0..MOST).for_each(|_| queue.send(&[1; 1024]).unwrap());
+    (1..MOST).for_each(|_| drop(queue.recv().unwrap()));
+    let last = queue.take().unwrap();
+    queue.send_alert(&[7; 1024]).unwrap();
+    drop(last);
+    assert_eq!(&queue.recv().unwrap()[..], [7; 1024]);
+}
+
+#[test]
 fn futures_send_and_receive_and_cancel_by_drop() {
     let _watchdog = watchdog();
     let queue = queue(1, 8);

@@ -375,6 +375,26 @@ fn child_with_few_descriptors() {
     drop((event, fillers));
 }
 
+/// Child: a queue that would give memory back, and cannot open its file for that.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_receives_without_descriptors() {
+    const LONG: usize = 8 << 20;
+    let queue = byname::QueueOptions::new(4, LONG as u32).no_precommit().unnamed().unwrap();
+    for round in 0..3 {
+        (0..4).for_each(|i| queue.send(&vec![i; LONG]).unwrap());
+        under(Resource::Nofile, 0, || {
+            (0..4).for_each(|i| assert!(queue.recv().unwrap().iter().all(|byte| *byte == i), "message {i} of round {round}"));
+        });
+    }
+}
+
+#[test]
+fn who_has_no_descriptors_left_loses_no_message() {
+    let dir = Dir::new("messages");
+    in_child("child_receives_without_descriptors", &dir.0);
+}
+
 #[test]
 fn with_few_descriptors() {
     let dir = Dir::new("descriptors");

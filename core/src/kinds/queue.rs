@@ -558,14 +558,14 @@ impl<'a> Messages<'a> {
     }
 
     /// Takes the memory behind a slot's data away, if enough lies idle. The caller has the slot to himself.
-    fn unback(&self, index: u32, slot: &Slot) -> Result<()> {
+    fn unback(&self, index: u32, slot: &Slot) {
         if self.is_superfluous(index, slot) {
             let (from, len) = (self.shape.data(index), u64::from(slot.backed.load()).min(self.shape.stride));
+            // Where no file can be opened now the slot keeps it.
+            let Ok(file) = backing::open(&self.space.arena, self.at, self.shape.size()) else { return };
             slot.backed.store(0);
-            let file = backing::open(&self.space.arena, self.at, self.shape.size())?;
             let _ = file.punch(from, len);
         }
-        Ok(())
     }
 
     #[inline]
@@ -654,10 +654,10 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Gives back the memory of an empty queue but for the beginning.
+    /// Gives back the memory of an empty queue but for the beginning. An alert may be pending: its stretch, which comes last, is not touched.
     #[cold]
     fn trim(&self) {
-        let (backed, keep) = (self.words[BACKED].load().min((u64::from(self.shape.slots) + 1) * self.shape.stride), TRIM / 4);
+        let (backed, keep) = (self.words[BACKED].load().min(u64::from(self.shape.slots) * self.shape.stride), TRIM / 4);
         self.words[BACKED].store(keep);
         self.words[FREE].store(0);
         if let Ok(file) = backing::open(&self.space.arena, self.at, self.shape.size()) {
@@ -795,7 +795,17 @@ impl<'a> Messages<'a> {
 
 /// Does `act` under the object's lock, then serves those who wait, wait-alls included.
 fn under_lock<R>(cx: Cx, target: Target, memory: &Memory, act: impl FnOnce(&Messages<'_>) -> Result<R>) -> Result<R> {
-    let (all, mut locked) = ops::lock_with_all(cx, target)?;
+    let entered = ops::lock_with_all(cx, target)?;
+    within_lock(cx, target, entered, memory, act)
+}
+
+fn within_lock<R>(
+    cx: Cx,
+    target: Target,
+    (all, mut locked): (Option<AllLock>, Locked),
+    memory: &Memory,
+    act: impl FnOnce(&Messages<'_>) -> Result<R>,
+) -> Result<R> {
     let messages = Messages::new(cx.space, target, memory)?;
     let done = act(&messages);
     let state = messages.state()?;
@@ -820,8 +830,9 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
 }
 
 pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
+    let (all, locked) = ops::lock_with_all(cx, target)?; // first: else our last handle may be closed meanwhile, and the memory unmapped
     let memory = memory_for(cx.space, target)?;
-    under_lock(cx, target, &memory, |messages| messages.derive(Some(dead)))
+    within_lock(cx, target, (all, locked), &memory, |messages| messages.derive(Some(dead)))
 }
 
 pub(crate) fn room(locked: &Locked) -> Result<Room> {
@@ -1177,7 +1188,8 @@ pub(crate) fn claim_to_send(cx: Cx, target: Target, len: usize, alert: bool) -> 
     match messages.back(index, len).and_then(|()| messages.check()) {
         Ok(()) => Ok(Some(claimed)),
         Err(error) => {
-            let _ = release(cx, target, claimed);
+            // However long that takes: nobody else gives the slot back while we live.
+            let _ = release(Cx::new(cx.space, cx.op), target, claimed);
             Err(error)
         }
     }
@@ -1218,7 +1230,7 @@ pub(crate) fn commit(cx: Cx, target: Target, claimed: Claimed, len: usize) -> Re
 /// A claimed slot is free again: its message was read, or will not be sent.
 pub(crate) fn release(cx: Cx, target: Target, claimed: Claimed) -> Result<()> {
     let messages = Messages::new(cx.space, target, claimed.memory)?;
-    messages.unback(claimed.index, messages.slot(claimed.index)?)?;
+    messages.unback(claimed.index, messages.slot(claimed.index)?);
     give_up(cx, target, claimed, |messages, index, slot| {
         messages.free(index, slot);
         Ok(())
