@@ -445,7 +445,7 @@ impl HandleRef {
         if offset.checked_add(len as u64).is_none_or(|end| end > size) {
             return Err(Error::invalid_argument(format!("{len} bytes from {offset} on leave the mapping, which has {size}")));
         }
-        let inside = offset.min(size - 1); // no bytes, at the very end
+        let inside = offset.min(size.saturating_sub(1)); // no bytes, at the very end
         let begin = inside - inside % GRANULARITY;
         let view = self.map(access, begin, (offset + len as u64 - begin).max(1), 0)?;
         Ok((view, (offset - begin) as usize))

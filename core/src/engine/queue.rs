@@ -564,19 +564,19 @@ impl PendingMessage {
 
     /// The outcome, once; `None` while it goes on, and then `notify` will be called. Closed (6) afterwards.
     pub fn poll(&self) -> Option<Result<Outcome<Message>>> {
+        let mut wait = self.wait.lock();
         if self.over.load(Ordering::Acquire) {
             return Some(Err(Error::closed()));
         }
-        let outcome = self.go_on().transpose();
+        let outcome = self.go_on(&mut wait).transpose();
         if outcome.is_some() {
             self.over.store(true, Ordering::Release);
-            *self.wait.lock() = None;
+            *wait = None;
         }
         outcome
     }
 
-    fn go_on(&self) -> Result<Option<Outcome<Message>>> {
-        let mut wait = self.wait.lock();
+    fn go_on(&self, wait: &mut Option<PendingWait>) -> Result<Option<Outcome<Message>>> {
         loop {
             if let Some(pending) = wait.as_ref() {
                 match pending.poll() {
@@ -619,9 +619,9 @@ impl PendingMessage {
 
     /// Ends it: true if no message was sent or received, and then none will be. A `poll` that begins afterwards gives Closed.
     pub fn cancel(&self) -> bool {
+        let mut wait = self.wait.lock(); // a poll that is at it may have the outcome
         let cancelled = !self.over.swap(true, Ordering::AcqRel);
-        let wait = self.wait.lock().take();
-        drop(wait); // it gives back what it was told
+        *wait = None; // it gives back what it was told
         cancelled
     }
 }
