@@ -625,3 +625,30 @@ impl PendingMessage {
         cancelled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Spec;
+    use std::time::Duration;
+
+    /// Who buries the dead waits for the lock of a queue, and meanwhile this process closes its last end.
+    #[test]
+    fn who_settles_uses_no_memory_that_was_unmapped_meanwhile() {
+        let namespace = Namespace::session(&format!("settles-{}", process::pid())).unwrap();
+        let spec = Spec::Queue { end: QueueEnd::Read, max_messages: 2, max_size: 8, allow_broken: true, no_precommit: false };
+        let handle = namespace.create(None, spec, Access::ALL).unwrap();
+        let Opened { space, target, .. } = handle.by_ref().end(QueueEnd::Read).unwrap();
+        let cx = owner::current(space).unwrap();
+        let locked = lock::lock(cx, target).unwrap();
+        let reaper = std::thread::spawn(move || {
+            let dead = ProcessRef { slot: 1, generation: 77 };
+            queue::settle(owner::current(space).unwrap(), dead, target)
+        });
+        std::thread::sleep(Duration::from_millis(50)); // it comes to the lock; if it does not, nothing is shown
+        let (_, memory) = space.memories.all().find(|(at, _)| *at == target.at).unwrap();
+        space.memories.unmap(memory);
+        locked.unlock_quietly();
+        reaper.join().unwrap().unwrap();
+    }
+}
