@@ -860,9 +860,11 @@ fn unit(end: Machine) -> u64 {
 /// The most ends of one kind that a process may have (contract 9.1: they are counted in 16 bits).
 const MOST_ENDS: u32 = u16::MAX as u32;
 
-/// Brings our account to what our handles are.
-fn account_for_us(cx: Cx, target: Target, memory: &Memory) -> Result<()> {
-    under_lock(cx, target, memory, |messages| {
+/// Brings our account to what our handles are. (The lock comes first: the keeper may be at it when the last of them is closed.)
+fn account_for_us(cx: Cx, target: Target) -> Result<()> {
+    let (all, locked) = ops::lock_with_all(cx, target)?;
+    let memory = memory_of(cx.space, target)?;
+    within_lock(cx, target, (all, locked), memory, |messages| {
         let handles = memory.notes[HANDLES].load(Ordering::Acquire);
         messages.set_account(cx.space.me(), handles as u32, (handles >> 32) as u32)?;
         if messages.look_at_ends()? { messages.derive(None) } else { messages.check() }
@@ -884,10 +886,10 @@ pub(crate) fn attach(cx: Cx, target: Target) -> Result<bool> {
             format!("this process has {MOST_ENDS} handles of this queue, the limit; close some"),
         ));
     }
-    let attached = account_for_us(cx, target, memory).map(|()| words[FLAGS].load() & BROKEN == 0);
+    let attached = account_for_us(cx, target).map(|()| words[FLAGS].load() & BROKEN == 0);
     if !matches!(attached, Ok(true)) {
         undo();
-        let _ = account_for_us(cx, target, memory);
+        let _ = account_for_us(cx, target);
     }
     attached
 }
@@ -919,7 +921,7 @@ pub(crate) fn detach(cx: Cx, target: Target) -> Result<()> {
     let Ok(memory) = memory_of(cx.space, target) else { return Ok(()) };
     memory.notes[HANDLES].fetch_sub(unit(target.machine), Ordering::AcqRel);
     let cx = cx.hurried(CLOSING_NS);
-    match account_for_us(cx, target, memory).and_then(|()| wake_ours(cx, target)) {
+    match account_for_us(cx, target).and_then(|()| wake_ours(cx, target)) {
         Err(error) if lock::is_busy(&error) => {
             cx.space.asyncs.serve_later(cx, target.at);
             Ok(())
@@ -973,8 +975,10 @@ pub(crate) fn leave(cx: Cx, target: Target) -> Result<()> {
 }
 
 pub(crate) fn catch_up(cx: Cx, target: Target) -> Result<()> {
-    let Ok(memory) = memory_of(cx.space, target) else { return Ok(()) };
-    account_for_us(cx, target, memory)?;
+    if memory_of(cx.space, target).is_err() {
+        return Ok(());
+    }
+    account_for_us(cx, target)?;
     wake_ours(cx, target)
 }
 
