@@ -217,6 +217,27 @@ test('another process writes, and dies in the middle of a change', watchdog, asy
   mapping.close()
 })
 
+test('a worker that waits for the end of a change is terminated', watchdog, async (t) => {
+  const name = fresh()
+  const mapping = new Mapping(name, { size: 65536 })
+  const child = start(t, `
+    const mapping = byname.Mapping.open(${JSON.stringify(name)})
+    mapping.change(() => { console.log('half'); for (;;); })
+  `)
+  assert.equal(await child.line(), 'half')
+  const worker = new Worker(`
+    const { parentPort, workerData: { path, name } } = require('node:worker_threads')
+    const mapping = require(path).Mapping.open(name)
+    parentPort.postMessage('reads')
+    mapping.read()
+  `, { eval: true, workerData: { path: new URL('../../bindings-node/index.cjs', import.meta.url).pathname, name } })
+  await once(worker, 'message')
+  await worker.terminate()
+  child.kill('SIGKILL')
+  await child.closed
+  mapping.close()
+})
+
 test('a worker that is terminated leaves no pages, and nobody else is disturbed', watchdog, async () => {
   const name = fresh()
   const mapping = new Mapping(name, { size: 65536 })
