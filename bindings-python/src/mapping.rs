@@ -12,7 +12,6 @@ use byname::Error;
 use byname::engine::{self, Access, Backing, HandleRef, Kind, MappingSpec, Share};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +39,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Mapping {
     exports: Exports<Arc<engine::View>>,
     access: Access,
-    changed: PyOnceLock<Py<Event>>,
+    /// The event, and the process whose it is.
+    changed: Mutex<Option<(u32, Py<Event>)>>,
 }
 
 /// What `access` says: a word, or a mask.
@@ -99,7 +99,7 @@ impl Mapping {
             let spec = MappingSpec { size, protect: Share::of(access).protect(backing), backing };
             namespace.create_mapping(name.as_deref(), &spec, access)
         })?;
-        Ok(made.add_subclass(Mapping { exports: Exports::default(), access, changed: PyOnceLock::new() }))
+        Ok(made.add_subclass(Mapping { exports: Exports::default(), access, changed: Mutex::default() }))
     }
 
     /// Opens an existing mapping; raises NotFoundError if there is none of that name (contract 1.2, 7.2).
@@ -117,7 +117,7 @@ impl Mapping {
         #[pyo3(from_py_with = wanted)] access: Access,
     ) -> PyResult<Py<Mapping>> {
         let opened = Handle::open(py, name, Kind::Mapping, namespace, access)?;
-        Py::new(py, opened.add_subclass(Mapping { exports: Exports::default(), access, changed: PyOnceLock::new() }))
+        Py::new(py, opened.add_subclass(Mapping { exports: Exports::default(), access, changed: Mutex::default() }))
     }
 
     /// How many bytes it has: of memory whole pages of 4096, of a file what was asked for.
@@ -143,7 +143,7 @@ impl Mapping {
     }
 
     /// An auto-reset event, one for each process, that every published change sets, and the death of a writer in the middle of
-    /// one. Ours, not Windows'.
+    /// one. A forked child asks for its own. Ours, not Windows'.
     ///
     /// >>> import byname
     /// >>> board = byname.Mapping(size=4096)
@@ -153,11 +153,14 @@ impl Mapping {
     /// (True, False, 1)
     #[getter]
     fn changed(slf: &Bound<'_, Self>, py: Python<'_>) -> PyResult<Py<Event>> {
-        let event = slf.get().changed.get_or_try_init(py, || {
-            let bell = inner(slf).changed().or_raise()?;
-            Py::new(py, PyClassInitializer::from(Handle::over(bell)).add_subclass(Event))
-        })?;
-        Ok(event.clone_ref(py))
+        let (mut changed, me) = (slf.get().changed.lock().unwrap_or_else(PoisonError::into_inner), std::process::id());
+        if let Some((_, event)) = changed.as_ref().filter(|(process, _)| *process == me) {
+            return Ok(event.clone_ref(py));
+        }
+        let bell = inner(slf).changed().or_raise()?;
+        let event = Py::new(py, PyClassInitializer::from(Handle::over(bell)).add_subclass(Event))?;
+        *changed = Some((me, event.clone_ref(py)));
+        Ok(event)
     }
 
     /// Maps `length` bytes from `offset` on, a multiple of 65536, as a View; without a length up to the end. `access` as for the mapping, whose it is by default.
@@ -243,6 +246,7 @@ impl Mapping {
         };
         let (handle, view) = (inner(slf), slf.get().exports.view(|| Self::map(slf)).or_raise()?);
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        view.read(offset.saturating_add(bytes.as_bytes().len()), &mut []).or_raise()?; // what does not fit is no change
         handle.begin_change().or_raise()?;
         let written = view.write(offset, bytes.as_bytes());
         handle.end_change().and(written).or_raise()

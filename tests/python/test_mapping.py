@@ -193,7 +193,7 @@ def test_bad_sizes_and_offsets():
         assert mapping.read(131072) == b"" and mapping.read(5, 0) == b""
         with pytest.raises(byname.InvalidArgumentError):
             mapping.write(b"xx", 131071)
-        assert mapping.version == 1 and mapping.read(131071) == b"\0", "the change ended, and nothing was written"
+        assert mapping.version == 0 and mapping.read(131071) == b"\0", "nothing was written, and no change made"
         for wrong in ("text", 5, None):
             with pytest.raises(TypeError):
                 mapping.write(wrong)
@@ -315,6 +315,21 @@ def test_ctrl_c_ends_a_read():
         child.process.send_signal(2)
         child.expect("interrupted")
         child.end()
+
+
+def test_a_forked_child_has_an_event_of_its_own():
+    with byname.Mapping(size=4096) as mapping, mapping.changed as changed:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                own = mapping.changed
+                mapping.publish()
+                status = 0 if own.wait(PATIENCE) else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert changed.wait(PATIENCE), "the child took what was the parent's"
 
 
 def test_forked_children_share_it():

@@ -1036,7 +1036,7 @@ class Mapping(Handle):
     @property
     def changed(self) -> Event:
         """An auto-reset event, one for each process, that every published change sets, and the death of a writer in the middle of
-        one. Ours, not Windows'.
+        one. A forked child asks for its own. Ours, not Windows'.
 
         >>> import byname
         >>> board = byname.Mapping(size=4096)
