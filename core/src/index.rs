@@ -576,10 +576,10 @@ pub(crate) struct Vacancies {
 }
 
 impl Vacancies {
-    /// For a fork.
+    /// For a fork. In this order, as [`reserve`] does when it comes upon a dying object.
     pub(crate) fn hold(&'static self, guards: &mut Guards) {
-        guards.take(&self.freed);
         guards.take(&self.cursor);
+        guards.take(&self.freed);
     }
 }
 
@@ -1026,5 +1026,42 @@ pub(crate) fn free_bucket(cx: Cx, pending: u64) -> Result<()> {
     match cx.space.arena.fixed().buckets.get((pending as usize).wrapping_sub(1)) {
         Some(word) if Bucket(word.load()).is_locked() => await_bucket(cx, word),
         _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Reset;
+    use crate::engine::{Access, Namespace, Spec};
+    use std::thread;
+
+    /// One thread makes objects out of records that somebody left dying, the other takes, again and again, the locks that a fork takes.
+    #[test]
+    fn who_finishes_a_dying_object_and_who_forks_take_the_locks_in_one_order() {
+        let session = Namespace::session(&format!("vacancies-{}", std::process::id())).unwrap();
+        let make = || session.create(None, Spec::Event { reset: Reset::Auto, initially_set: false }, Access::ALL).unwrap();
+        let namespace = make();
+        let (space, _) = namespace.by_ref().place().unwrap();
+        let done = AtomicU32::new(0);
+        thread::scope(|s| {
+            s.spawn(|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    space.vacancies.hold(&mut Guards::default());
+                }
+            });
+            for _ in 0..20_000 {
+                let (_, left) = make().by_ref().place().unwrap();
+                let life = Life(left.record.life.load());
+                assert_eq!(life.stage(), Some(Stage::Free));
+                let left_dying = life.reserve(space.me().slot).and_then(|reserved| reserved.publish().dying()).unwrap();
+                space.vacancies.freed.lock().clear();
+                left.record.word.store(Word::new(State::event(false)).of(life.generation()).0);
+                left.record.life.store(left_dying.0);
+                space.arena.header().live_objects.add(1);
+                *space.vacancies.cursor.lock() = left.at.index;
+            }
+            done.store(1, Ordering::Relaxed);
+        });
     }
 }
