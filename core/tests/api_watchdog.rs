@@ -218,6 +218,17 @@ fn the_child() {
             dog.stop().unwrap();
             thread::sleep(Duration::from_millis(600));
         }
+        "refreshes one that is stopped" => {
+            let (stopped, runs) = (dog("stopped", Action::Kill), Watchdog::create("runs", LONG, LONG, Action::Kill).unwrap());
+            stopped.start().unwrap();
+            stopped.stop().unwrap();
+            runs.start().unwrap();
+            for _ in 0..5 {
+                thread::sleep(200 * MS); // the keeper has the kernel's timer armed
+                stopped.refresh().unwrap();
+            }
+            thread::sleep(200 * MS);
+        }
         "stopped" => {
             let dog = dog("kills", Action::Kill);
             dog.start().unwrap();
@@ -280,6 +291,13 @@ fn one_who_is_alone_and_stopped_is_killed() {
 fn one_who_is_alone_and_refreshes_lives() {
     let _watched = watchdog();
     ends_well(command("refreshes", &format!("dog-lives-{}", std::process::id())).spawn().unwrap());
+}
+
+/// The refresh does nothing; and the other watchdog's time has not come.
+#[test]
+fn one_who_is_alone_and_refreshes_a_stopped_one_lives() {
+    let _watched = watchdog();
+    ends_well(command("refreshes one that is stopped", &format!("dog-idle-{}", std::process::id())).spawn().unwrap());
 }
 
 #[test]

@@ -276,7 +276,8 @@ pub(crate) fn refresh(cx: Cx, target: Target) -> Result<()> {
     let mut deadline = None;
     let _postponed = cx.space.lonely.postpone(cx.space, target, &seen, || {
         let at = *deadline.insert(clock::now().saturating_add(seen.period));
-        Some(at.saturating_add(seen.grace)).filter(|_| seen.who == Some(cx.space.me()))
+        let watches_us = |seen: &Seen| seen.who == Some(cx.space.me()) && seen.stage != Stage::Stopped; // looked at now: nobody of us stops it meanwhile
+        look(cx.space, target).ok().filter(watches_us).map(|_| at.saturating_add(seen.grace))
     });
     let deadline = deadline.unwrap_or_else(|| clock::now().saturating_add(seen.period));
     change(cx, target, |_, annex, _| {
