@@ -1123,7 +1123,11 @@ fn another(space: &'static Space, target: Target, rights: u32) -> Result<Handle>
 /// A handle is closed, or was not made.
 fn let_go(cx: Cx, target: Target) -> Result<()> {
     let detached = if target.machine.family() == Family::Queue { kinds::queue::detach(cx, target) } else { Ok(()) };
-    index::leave(cx, target.at).and(detached)
+    let left = index::leave(cx, target.at);
+    if target.machine.family() == Family::Watchdog {
+        cx.space.lonely.close_of_handle(cx.space);
+    }
+    left.and(detached)
 }
 
 /// The references that a call keeps which blocks or takes an object's lock, so that closing a handle meanwhile ends nothing (contract 2.1).

@@ -229,6 +229,13 @@ fn the_child() {
             }
             thread::sleep(200 * MS);
         }
+        "closes" => {
+            let dog = Watchdog::create("closed", 1000 * MS, NOW, Action::Kill).unwrap();
+            dog.start().unwrap();
+            thread::sleep(100 * MS); // the keeper has the kernel's timer armed
+            dog.close().unwrap();
+            stop_self();
+        }
         "stopped" => {
             let dog = dog("kills", Action::Kill);
             dog.start().unwrap();
@@ -298,6 +305,20 @@ fn one_who_is_alone_and_refreshes_lives() {
 fn one_who_is_alone_and_refreshes_a_stopped_one_lives() {
     let _watched = watchdog();
     ends_well(command("refreshes one that is stopped", &format!("dog-idle-{}", std::process::id())).spawn().unwrap());
+}
+
+/// WD7, and nobody is there to do anything after the close.
+#[test]
+fn one_who_is_alone_and_has_closed_it_is_not_killed() {
+    let _watched = watchdog();
+    let child = command("closes", &format!("dog-closed-{}", std::process::id())).spawn().unwrap();
+    let state = || std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    while !state().contains(") T") {
+        thread::sleep(MS);
+    }
+    thread::sleep(1200 * MS);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::CONT).unwrap();
+    ends_well(child);
 }
 
 #[test]

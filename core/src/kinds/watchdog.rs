@@ -436,6 +436,14 @@ impl Lonely {
         Some(armed)
     }
 
+    /// A handle to a watchdog was closed: one that has ended by that kills nobody, and its keeper is not told.
+    pub(crate) fn close_of_handle(&self, space: &'static Space) {
+        let mut armed = self.0.lock();
+        if armed.at != 0 {
+            armed.arm(running(space, Some(&[space.me()])).into_iter().filter_map(|dog| kills_us_at(space, dog)).min());
+        }
+    }
+
     /// For a fork: the child has no timers.
     pub(crate) fn hold(&'static self, guards: &mut Guards) {
         guards.take(&self.0);
