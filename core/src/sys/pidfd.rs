@@ -82,12 +82,12 @@ impl PidFd {
         Fd::new(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).map(PidFd)
     }
 
-    /// Whether it has ended, all its threads included.
+    /// Whether it has ended, all its threads included. A descriptor that the program has closed under us says nothing of that.
     pub(crate) fn has_ended(&self) -> bool {
         let _whole = Uncancelled::new();
         let mut entry = libc::pollfd { fd: self.0.raw(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one entry, which outlives the call.
-        unsafe { libc::poll(&mut entry, 1, 0) > 0 }
+        unsafe { libc::poll(&mut entry, 1, 0) > 0 && entry.revents & libc::POLLIN != 0 }
     }
 
     /// Sends a signal; 0 asks only. ESRCH: it has ended and was reaped.
@@ -148,6 +148,7 @@ pub(crate) struct Epoll(Fd);
 
 /// How many ends one sleep tells at most.
 const EVENTS: usize = 32;
+const BROKEN_MS: u64 = 100;
 
 impl Epoll {
     pub(crate) fn new() -> Result<Epoll, i32> {
@@ -169,11 +170,15 @@ impl Epoll {
         unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_DEL, process.0.raw(), std::ptr::null_mut()) };
     }
 
-    /// The tickets of those that have ended; none when `ms` are over (-1: never).
+    /// The tickets of those that have ended; none when `ms` are over (-1: never). Where the program has closed the descriptor under us, it sleeps as long
+    /// as a retry takes: whoever calls it again and again must not spin.
     pub(crate) fn sleep(&self, ms: i32) -> Vec<u64> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
         // SAFETY: there is room for so many.
         let n = unsafe { libc::epoll_wait(self.0.raw(), events.as_mut_ptr(), EVENTS as i32, ms) };
+        if n < 0 && errno() != libc::EINTR {
+            std::thread::sleep(std::time::Duration::from_millis(BROKEN_MS));
+        }
         events[..n.max(0) as usize].iter().map(|event| event.u64).collect()
     }
 }
@@ -195,6 +200,17 @@ mod tests {
         assert_eq!(child.wait().unwrap().code(), Some(7), "nothing was reaped");
         assert_eq!(fd.signal(0), Err(libc::ESRCH));
         assert!(epoll.sleep(0).is_empty(), "told once");
+    }
+
+    #[test]
+    fn descriptors_that_the_program_has_closed_say_nothing_and_cost_nothing() {
+        // Nothing is closed at the end: there is nothing.
+        let nowhere = || Fd::new(1 << 30).unwrap();
+        let (process, epoll) = (ManuallyDrop::new(PidFd(nowhere())), ManuallyDrop::new(Epoll(nowhere())));
+        assert!(!process.has_ended());
+        let begun = std::time::Instant::now();
+        assert!(epoll.sleep(-1).is_empty());
+        assert!(begun.elapsed() >= std::time::Duration::from_millis(BROKEN_MS));
     }
 
     #[test]
