@@ -53,12 +53,13 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
         settle_pending(cx, at, made.is_err());
         return made.map(|target| (target, true));
     };
-    let bucket = bucket_of(cx.space, name);
+    let wanted = hash(name);
+    let bucket = bucket_of(cx.space, wanted);
     let mut spare: Option<(ObjectRef, Target)> = None;
     let mut vain = Vain::default();
     let outcome = loop {
         let seen = bucket.load();
-        match find_in_the_end(cx, bucket, name) {
+        match find_in_the_end(cx, bucket, wanted, name) {
             Err(error) => break Err(error),
             Ok(Found::Here(found)) => {
                 break same_kind(found, what.machine, name).map(|target| (target, false)).inspect_err(|_| leave_quietly(cx, found.at));
@@ -102,11 +103,12 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
 
 /// Opens the object of that name.
 pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<Target> {
-    let bucket = bucket_of(cx.space, name);
+    let wanted = hash(name);
+    let bucket = bucket_of(cx.space, wanted);
     let mut vain = Vain::default();
     loop {
         let seen = bucket.load();
-        match find_in_the_end(cx, bucket, name)? {
+        match find_in_the_end(cx, bucket, wanted, name)? {
             Found::Here(found) if is(found.machine) => return Ok(found),
             Found::Here(found) => {
                 leave_quietly(cx, found.at);
@@ -367,8 +369,8 @@ fn retire_word(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<bool> {
 
 // --- finding
 
-fn bucket_of(space: &Space, name: &str) -> &'static Word64 {
-    &space.arena.fixed().buckets[(hash(name) % BUCKETS) as usize]
+fn bucket_of(space: &Space, hash: u32) -> &'static Word64 {
+    &space.arena.fixed().buckets[(hash % BUCKETS) as usize]
 }
 
 /// FNV-1a, folded: part of the format.
@@ -415,18 +417,17 @@ impl Vain {
 }
 
 /// As [`find`]; waits for whoever is stopped, but holds nothing meanwhile that others of this process need.
-fn find_in_the_end(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
+fn find_in_the_end(cx: Cx, bucket: &Word64, wanted: u32, name: &str) -> Result<Found> {
     loop {
-        match find(cx, bucket, name) {
+        match find(cx, bucket, wanted, name) {
             Err(error) if lock::is_busy(&error) && !cx.patience.passed() => cx.space.check()?,
             other => return other,
         }
     }
 }
 
-fn find(cx: Cx, bucket: &Word64, name: &str) -> Result<Found> {
+fn find(cx: Cx, bucket: &Word64, wanted: u32, name: &str) -> Result<Found> {
     let arena = &cx.space.arena;
-    let wanted = hash(name);
     let mut next = Bucket(bucket.load()).head();
     for _ in 0..=arena.high_water(Table::Objects) {
         let Some(index) = next.checked_sub(1) else { return Ok(Found::Nothing) };

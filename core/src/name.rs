@@ -28,6 +28,9 @@ pub(crate) enum Parsed<'a> {
 
 /// Checks the length alone; it comes before the arguments of the kind (contract 0.5).
 pub(crate) fn check_length(name: &str) -> Result<()> {
+    if name.len() <= MAX_NAME_UTF16 {
+        return Ok(()); // no unit has less than a byte
+    }
     let units = name.encode_utf16().count();
     if units > MAX_NAME_UTF16 {
         return Err(Error::new(

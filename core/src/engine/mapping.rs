@@ -685,7 +685,9 @@ pub fn view_at(address: usize) -> Result<(Arc<View>, usize)> {
 pub fn unmap(address: usize) -> Result<()> {
     let mut views = VIEWS.lock();
     let base = base_of(&views, address)?;
-    views.remove(&base);
+    let view = views.remove(&base);
+    drop(views);
+    drop(view); // outside the lock: the kernel takes its time
     Ok(())
 }
 

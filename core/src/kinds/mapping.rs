@@ -40,7 +40,7 @@ use crate::sys::clock;
 use crate::sys::file::{File, Stat};
 use crate::sys::pages::Pages;
 use crate::sys::{code, process};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -200,7 +200,7 @@ pub(crate) fn bury(space: &Space, at: ObjectRef) -> Result<()> {
 // --- files
 
 /// The programs' files that this process has open, each for as long as it holds the mapping.
-pub(crate) type Files = HashMap<u64, File>;
+pub(crate) type Files = BTreeMap<u64, File>;
 
 /// Keeps a file for the mapping.
 pub(crate) fn keep(space: &Space, at: ObjectRef, file: File) {
