@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
 
 /**
- * Windows-style named mutexes, events and semaphores for Linux, in shared memory: processes in Rust, C, Python and Node
+ * Windows-style named synchronization objects for Linux, in shared memory: processes in Rust, C, Python and Node
  * meet at the same names, and every one of them may be killed at any instant without hanging the others.
  *
  * ```js

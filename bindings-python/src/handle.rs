@@ -10,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
-/// A handle to an object: what Mutex, Event and Semaphore have in common.
+/// A handle to an object: what the kinds of objects have in common.
 ///
 /// A handle keeps the object alive, and with it the name: both are gone when the last handle in any process is closed.
 /// Handles work in forked children, and pickle by kind, namespace and name; whoever unpickles one opens the object.

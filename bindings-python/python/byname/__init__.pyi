@@ -106,7 +106,7 @@ class Access(IntFlag):
 
 @disjoint_base
 class Handle:
-    """A handle to an object: what Mutex, Event and Semaphore have in common.
+    """A handle to an object: what the kinds of objects have in common.
 
     A handle keeps the object alive, and with it the name: both are gone when the last handle in any process is closed.
     Handles work in forked children, and pickle by kind, namespace and name; whoever unpickles one opens the object.
