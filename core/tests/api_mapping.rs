@@ -6,7 +6,7 @@ use api_support::{LONG, SHORT, in_thread, session, watchdog};
 use byname::{Access, ErrorKind, Event, Mapping, Mutex, Protect, Reset, View, engine};
 use std::fs::File;
 use std::ops::Bound;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::Ordering;
@@ -571,29 +571,4 @@ fn a_file_without_a_name_is_found_through_its_maker_and_not_after_him() {
     let error = three.view(.., READ).unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::System, Some(2)));
     assert!(error.message().contains(file.0.to_str().unwrap()), "{error}");
-}
-
-#[test]
-fn a_program_may_close_the_descriptor_of_the_directory_or_use_its_number_again() {
-    let mapping = options().unnamed(4096).unwrap();
-    mapping.view(.., WRITE).unwrap().write(0, b"here").unwrap();
-    let directory = session().path().parent().unwrap().to_owned();
-    let leads_there = |link: &PathBuf| std::fs::read_link(link).is_ok_and(|to| to == directory);
-    let links = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path()).filter(leads_there);
-    let numbers = links.map(|link| link.file_name().unwrap().to_str().unwrap().parse().unwrap());
-    let numbers: Vec<i32> = numbers.filter(|number| *number >= 512).collect(); // moved up; the others are other tests'
-    assert!(!numbers.is_empty(), "the directory is kept open");
-    let others = [File::open("/proc").unwrap(), File::open("/proc/self/exe").unwrap()];
-    for other in others {
-        for &number in &numbers {
-            // SAFETY: two descriptors; that the library does without its own is what is tested.
-            assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
-        }
-        assert_eq!(text(&mapping.view(.., READ).unwrap(), 0, 4), "here");
-    }
-    for number in numbers {
-        // SAFETY: a descriptor that this test made.
-        unsafe { libc::close(number) };
-        assert_eq!(text(&mapping.view(.., READ).unwrap(), 0, 4), "here");
-    }
 }

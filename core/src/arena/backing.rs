@@ -12,11 +12,9 @@ use super::file::no_space;
 use super::mapping::Arena;
 use super::refs::ObjectRef;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::file::{self, File, Stat};
+use crate::sys::file::{self, File};
 use crate::sys::{code, process};
-use std::ffi::CStr;
-use std::io::Write;
-use std::mem::ManuallyDrop;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "byname.v1.memory";
@@ -25,50 +23,28 @@ fn prefix_of(uid: u32, number: u64) -> String {
     format!("{PREFIX}.{uid}.{number:x}.")
 }
 
-/// What the names of an arena's memory begin with, and whose it is. Found out once: who changes his user id goes on with what he has attached.
+/// What the paths of an arena's memory begin with, and whose it is. Found out once: who changes his user id goes on with what he has attached.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    prefix: String,
+    prefix: PathBuf,
     uid: u32,
-    dir: Option<Directory>,
-}
-
-/// The directory, kept open: files in it are opened without a walk along its path. A program that closes every descriptor may give the number to another
-/// directory; so what was opened by it counts only in the same file system, where the arena's number is the arena's alone.
-#[derive(Debug)]
-struct Directory {
-    /// Never closed: who knows whose the number is by then. Arenas last as long as their process.
-    file: ManuallyDrop<File>,
-    device: u64,
-}
-
-impl Directory {
-    fn of(path: &Path) -> Option<Directory> {
-        let file = File::directory(path.parent()?).ok()?.moved_up();
-        let device = file.stat().ok()?.dev;
-        Some(Directory { file: ManuallyDrop::new(file), device })
-    }
-
-    /// An object's file, and what it is; `None` where that cannot be said, and its path must be walked.
-    fn open(&self, prefix: &str, at: ObjectRef) -> Option<(File, Stat)> {
-        let mut name = [0; 64]; // the longest has 61
-        write!(&mut name[..], "{prefix}{:x}.{:x}\0", at.index, at.generation).ok()?;
-        let file = self.file.open_in(CStr::from_bytes_until_nul(&name).ok()?).ok()?;
-        let stat = file.stat().ok().filter(|stat| stat.dev == self.device)?;
-        Some((file, stat))
-    }
 }
 
 fn beside(arena: &Arena) -> &Beside {
     arena.beside.get_or_init(|| {
         let uid = process::euid();
-        Beside { prefix: prefix_of(uid, arena.number()), uid, dir: Directory::of(&arena.path) }
+        Beside { prefix: arena.path.with_file_name(prefix_of(uid, arena.number())), uid }
     })
 }
 
 /// Where an object's memory is.
 pub(crate) fn path(arena: &Arena, at: ObjectRef) -> PathBuf {
-    arena.path.with_file_name(format!("{}{:x}.{:x}", beside(arena).prefix, at.index, at.generation))
+    use std::fmt::Write;
+    let prefix = beside(arena).prefix.as_os_str();
+    let mut path = OsString::with_capacity(prefix.len() + 17);
+    path.push(prefix);
+    let _ = write!(path, "{:x}.{:x}", at.index, at.generation);
+    path.into()
 }
 
 /// Makes an object's file, of `size` bytes, zeros, of which the first `reserved` have memory behind them. It belongs to a record that is reserved for the caller, so what stands
@@ -99,20 +75,13 @@ pub(crate) fn create_of(arena: &Arena, at: ObjectRef, content: &[u8]) -> Result<
 
 /// Opens an object's file, which must be as long as the object says.
 pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
-    let beside = beside(arena);
-    let (file, stat) = match beside.dir.as_ref().and_then(|dir| dir.open(&beside.prefix, at)) {
-        Some(found) => found,
-        None => {
-            let path = path(arena, at);
-            let file = File::open(&path).map_err(|errno| cannot("open", &path, errno))?;
-            let stat = file.stat().map_err(|errno| cannot("look at", &path, errno))?;
-            (file, stat)
-        }
-    };
-    if !stat.is_regular() || stat.uid != beside.uid || stat.permissions() & 0o077 != 0 || stat.links != 1 || stat.size < size {
+    let path = path(arena, at);
+    let file = File::open(&path).map_err(|errno| cannot("open", &path, errno))?;
+    let stat = file.stat().map_err(|errno| cannot("look at", &path, errno))?;
+    if !stat.is_regular() || stat.uid != beside(arena).uid || stat.permissions() & 0o077 != 0 || stat.links != 1 || stat.size < size {
         return Err(Error::new(
             ErrorKind::Corrupted,
-            format!("{} is not the file that byname made there; end the users of the namespace and delete it", path(arena, at).display()),
+            format!("{} is not the file that byname made there; end the users of the namespace and delete it", path.display()),
         ));
     }
     Ok(file)

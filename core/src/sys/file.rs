@@ -3,7 +3,7 @@
 use super::errno;
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -69,25 +69,10 @@ impl File {
     }
 
     fn open_as(path: &Path, access: i32) -> Result<File, i32> {
-        File::open_at(libc::AT_FDCWD, &c_path(path)?, access)
-    }
-
-    fn open_at(dir: i32, path: &CStr, access: i32) -> Result<File, i32> {
-        let flags = access | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-        // SAFETY: the path is a valid C string; a number that is no directory's is an error.
-        check(unsafe { libc::openat(dir, path.as_ptr(), flags) }).map(File)
-    }
-
-    /// A directory, for [`File::open_in`] alone.
-    pub(crate) fn directory(path: &Path) -> Result<File, i32> {
         let path = c_path(path)?;
+        let flags = access | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
         // SAFETY: the path is a valid C string.
-        check(unsafe { libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC) }).map(File)
-    }
-
-    /// As [`File::open`], of the directory `self`, which the kernel then need not look for.
-    pub(crate) fn open_in(&self, name: &CStr) -> Result<File, i32> {
-        File::open_at(self.0, name, libc::O_RDWR)
+        check(unsafe { libc::open(path.as_ptr(), flags) }).map(File)
     }
 
     /// A new file at `path`, empty; EEXIST if something stands there.
