@@ -621,7 +621,9 @@ impl PendingMessage {
     pub fn cancel(&self) -> bool {
         let mut wait = self.wait.lock(); // a poll that is at it may have the outcome
         let cancelled = !self.over.swap(true, Ordering::AcqRel);
-        *wait = None; // it gives back what it was told
+        let told = wait.take();
+        drop(wait);
+        drop(told); // it gives back what it was told
         cancelled
     }
 }
