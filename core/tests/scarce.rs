@@ -5,7 +5,7 @@
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
 use byname::inspect::{Inspection, ProcessState};
-use byname::{Access, Error, ErrorKind, Event, Mapping, Namespace, Protect, Reset, Semaphore};
+use byname::{Access, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Reset, Semaphore};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -466,6 +466,26 @@ fn a_forked_child_without_descriptors_is_told_so_and_takes_no_place() {
     let dir = Dir::new("fork");
     in_child("child_forks_without_descriptors", &dir.0);
     assert!(dir.is_empty());
+}
+
+/// Child: forks while it watches a process. Neither that child nor its child has more open than it.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_forks_and_watches_a_process() {
+    let watched = Process::open(std::process::id()).unwrap();
+    let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let open = count();
+    ends_well(fork(|| {
+        assert_eq!(count(), open);
+        ends_well(fork(|| assert_eq!(count(), open)));
+    }));
+    drop(watched);
+}
+
+#[test]
+fn a_forked_child_keeps_no_descriptor_of_its_parents_watch() {
+    let dir = Dir::new("watch");
+    in_child("child_forks_and_watches_a_process", &dir.0);
 }
 
 /// Child: has a namespace that one joins who has no /proc.

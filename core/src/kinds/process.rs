@@ -122,7 +122,7 @@ pub(crate) fn forget(space: &'static Space, at: ObjectRef) {
 }
 
 impl Watched {
-    /// What the thread sleeps on; begins both if need be.
+    /// What the thread sleeps on; begins both if need be, with all that is watched.
     fn started(&mut self) -> Result<Arc<Epoll>> {
         if let Some(epoll) = &self.epoll {
             return Ok(epoll.clone());
@@ -133,6 +133,9 @@ impl Watched {
             Error::new(ErrorKind::LimitReached, "cannot start the thread that watches processes; see RLIMIT_NPROC and pids.max")
                 .with_errno(errno)
         })?;
+        for (ticket, entry) in &self.entries {
+            let _ = epoll.add(&entry.process, *ticket);
+        }
         self.epoll = Some(epoll.clone());
         Ok(epoll)
     }
@@ -178,13 +181,38 @@ pub(crate) fn hold(guards: &mut Guards) {
 /// In the child of a fork: what it inherited it watches itself.
 pub(crate) fn renew() {
     let mut watched = WATCHED.lock();
-    watched.epoll = None;
-    if watched.entries.is_empty() {
-        return;
+    if let Some(inherited) = watched.epoll.take() {
+        inherited.close_in_child();
     }
-    // Without one more thread, or descriptor, the parent still tells what it lives to see.
-    let Ok(epoll) = watched.started() else { return };
-    for (ticket, entry) in &watched.entries {
-        let _ = epoll.add(&entry.process, *ticket);
+    if !watched.entries.is_empty() {
+        // Without one more thread, or descriptor, the parent still tells what it lives to see; the next process to be watched begins for all.
+        let _ = watched.started();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::{Access, Namespace};
+    use std::process::{Command, Stdio};
+
+    /// A forked child that had no descriptor left has no thread until it watches one more process.
+    #[test]
+    fn whoever_begins_late_watches_what_was_there() {
+        let session = Namespace::session(&format!("process-late-{}", process::pid())).unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let first = session.open_process(child.id().into(), Access::ALL).unwrap();
+        let (space, target) = first.by_ref().place().unwrap();
+        {
+            let mut watched = WATCHED.lock();
+            let epoll = watched.epoll.take().unwrap();
+            epoll.remove(&watched.entries[&watched.tickets[&key(space, target.at)]].process);
+        }
+        let _second = session.open_process(process::pid().into(), Access::ALL).unwrap();
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        while !target.word().state().is_signalled_event() {
+            process::yield_now(); // nobody looks at the process but the thread
+        }
     }
 }

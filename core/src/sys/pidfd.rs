@@ -4,6 +4,7 @@ use super::errno;
 use super::process::{self, Uncancelled};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +169,14 @@ impl Epoll {
     pub(crate) fn remove(&self, process: &PidFd) {
         // SAFETY: both descriptors are open; removing needs no event.
         unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_DEL, process.0.raw(), std::ptr::null_mut()) };
+    }
+
+    /// In the child of a fork, where the thread that sleeps on it, and has a share of it, is not.
+    pub(crate) fn close_in_child(self: Arc<Epoll>) {
+        let _whole = Uncancelled::new();
+        // SAFETY: the number is ours, and nobody is here to use it again: the last share was another thread's, the parent's.
+        unsafe { libc::close(self.0.raw()) };
+        std::mem::forget(self);
     }
 
     /// The tickets of those that have ended; none when `ms` are over (-1: never). Where the program has closed the descriptor under us, it sleeps as long
