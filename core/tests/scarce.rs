@@ -5,7 +5,7 @@
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
 use byname::inspect::{Inspection, ProcessState};
-use byname::{Access, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Reset, Semaphore};
+use byname::{Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Reset, Semaphore, Watchdog};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -486,6 +486,31 @@ fn child_forks_and_watches_a_process() {
 fn a_forked_child_keeps_no_descriptor_of_its_parents_watch() {
     let dir = Dir::new("watch");
     in_child("child_forks_and_watches_a_process", &dir.0);
+}
+
+/// Child: it and its forked child have no descriptor left when that one's watchdog expires.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_has_a_child_that_hangs() {
+    let dog = Watchdog::unnamed(Duration::from_millis(300), Duration::ZERO, Action::Kill).unwrap();
+    let hung = fork(|| {
+        under(Resource::Nofile, 0, || {
+            dog.start().unwrap();
+            loop {
+                std::thread::park();
+            }
+        })
+    });
+    let mut status = 0;
+    // SAFETY: the place for the status is valid.
+    under(Resource::Nofile, 0, || assert_eq!(unsafe { libc::waitpid(hung, &mut status, 0) }, hung));
+    assert_eq!(status, 9);
+}
+
+#[test]
+fn who_hangs_without_descriptors_among_such_is_killed() {
+    let dir = Dir::new("dog");
+    in_child("child_has_a_child_that_hangs", &dir.0);
 }
 
 /// Child: has a namespace that one joins who has no /proc.

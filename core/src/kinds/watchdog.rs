@@ -378,6 +378,9 @@ fn kill(space: &Space, seen: &Seen) -> Result<bool> {
     if record.pid.load() != seen.pid || record.start_time.load() != seen.began {
         return Ok(true); // somebody has written here: nobody is killed for that
     }
+    if who == space.me() {
+        process::kill_self(); // it takes no descriptor: who hangs may have leaked them all
+    }
     let ours = process::pid_namespace().unwrap_or(0);
     if ours != seen.namespace {
         return Ok(false);

@@ -151,11 +151,16 @@ pub(crate) fn kill_exactly(pid: u32, began: u64, is_gone: impl Fn() -> bool) -> 
     r == 0 || super::errno() == libc::ESRCH
 }
 
+/// Kills this process.
+pub(crate) fn kill_self() {
+    // SAFETY: a signal to ourselves.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
 /// Kills this process, which comes no further (`crash.rs`).
 #[cfg(crash)]
 pub(crate) fn die() -> ! {
-    // SAFETY: a signal to ourselves; whoever sent it stops here until it arrives.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    kill_self(); // whoever sent it stops here until it arrives
     loop {
         std::thread::park();
     }
