@@ -280,7 +280,13 @@ unsafe fn guard(file: i32, group: i32, paths: &[CString], flag: i64) -> ! {
         if lock(file, libc::F_OFD_SETLK, libc::F_WRLCK, GUARDS).is_err() {
             libc::_exit(0); // there is one already
         }
-        while lock(file, libc::F_OFD_SETLKW, libc::F_WRLCK, USERS) == Err(libc::EINTR) {}
+        loop {
+            match lock(file, libc::F_OFD_SETLKW, libc::F_WRLCK, USERS) {
+                Ok(()) => break,
+                Err(libc::EINTR) => {}
+                Err(_) => libc::_exit(0), // the kernel has no lock left: whoever reaps the last holder ends the job
+            }
+        }
         let mut kills = 0u8;
         libc::pread(file, (&raw mut kills).cast(), 1, flag);
         if kills != 0 {
