@@ -11,6 +11,7 @@ import subprocess
 import threading
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key  # the standard error that is not captured
 
 # Before byname is imported, and inherited by every process that a test starts.
 os.environ["BYNAME_SESSION"] = f"{os.environ.get('BYNAME_SESSION', 'test')}-py-{os.getpid()}"
@@ -25,9 +26,9 @@ numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
-def nothing_left():
+def nothing_left(request):
     """No handle, owner or waiter, thread, descriptor or child more than before."""
-    faulthandler.dump_traceback_later(PATIENCE, exit=True)
+    faulthandler.dump_traceback_later(PATIENCE, exit=True, file=request.config.stash[fault_handler_stderr_fd_key])
     gc.collect()
     before = _usage(), open_files(), threading.active_count()
     yield
