@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
+import signal
 import subprocess
 import threading
 
@@ -15,6 +16,9 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key  # the standard err
 
 # Before byname is imported, and inherited by every process that a test starts.
 os.environ["BYNAME_SESSION"] = f"{os.environ.get('BYNAME_SESSION', 'test')}-py-{os.getpid()}"
+
+# A shell's background job inherits that it is ignored, and then Ctrl-C ends no call.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("helpers")
 

@@ -71,7 +71,6 @@ class Child:
         # `blocked` tells the line "blocked" once a wait is in progress: from another thread, since the main one waits.
         prelude = (
             "import os, signal, sys, threading, time, byname\n"
-            "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored\n"
             "from byname._byname import _usage\n"
             "def say(*words): print(*words, flush=True)\n"
             "def tell_when_blocked(count=1):\n"

@@ -6,11 +6,11 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
 import time
 
 import byname
 import pytest
+from helpers import Thread, until_waiting
 
 
 def queue(max_messages=4, max_size=100, **options):
@@ -124,9 +124,9 @@ def test_pickle_opens_both_ends():
 
 def test_a_blocked_get_ends_with_a_message_and_with_ctrl_c():
     q = queue()
-    threading.Timer(0.05, q.put, [b"x"]).start()
+    Thread(lambda: (until_waiting(1), q.put(b"x")))
     assert q.get() == b"x"
-    threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+    Thread(lambda: (until_waiting(1), signal.raise_signal(signal.SIGINT)))
     with pytest.raises(KeyboardInterrupt):
         q.get()
     q.put(b"y")
@@ -305,10 +305,10 @@ def test_reserve_and_take_fail_as_put_and_get_do():
 
 def test_a_blocked_take_ends_with_a_message_and_with_ctrl_c():
     q = queue()
-    threading.Timer(0.05, q.put, [b"x"]).start()
+    Thread(lambda: (until_waiting(1), q.put(b"x")))
     with q.take() as message:
         assert message[:] == b"x"
-    threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+    Thread(lambda: (until_waiting(1), signal.raise_signal(signal.SIGINT)))
     with pytest.raises(KeyboardInterrupt):
         q.take()
 
