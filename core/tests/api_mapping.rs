@@ -2,13 +2,13 @@
 
 mod api_support;
 
+use api_support::actor::{self, Actor};
 use api_support::{LONG, SHORT, in_thread, session, watchdog};
-use byname::{Access, ErrorKind, Event, Mapping, Mutex, Protect, Reset, View, engine};
+use byname::{Access, ErrorKind, Mapping, Mutex, Protect, Reset, View, engine};
 use std::fs::File;
 use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -444,50 +444,10 @@ fn one_writes_at_a_time_and_a_dead_thread_is_noticed() {
 
 // --- other processes
 
-const ROLE: &str = "BYNAME_TEST_ROLE";
-const PATH: &str = "BYNAME_TEST_PATH";
-
-/// A child in its role, killed at the latest when the test ends.
-struct Actor(Child);
-
-impl Actor {
-    /// Starts the child and waits until it is ready.
-    fn start(role: &str, path: &Path) -> Actor {
-        let namespace = session();
-        let ready = Event::options().namespace(&namespace).create(&format!("{role} is ready"), Reset::Auto).unwrap();
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_child", "--nocapture"])
-            .env(ROLE, role)
-            .env(PATH, path)
-            .env("BYNAME_SESSION", namespace.session_name().unwrap())
-            .spawn()
-            .unwrap();
-        let mut actor = Actor(child);
-        while ready.wait_for(SHORT).unwrap().is_none() {
-            let ended = actor.0.try_wait().unwrap();
-            assert!(ended.is_none() || ready.is_set().unwrap(), "{role} ended before it was ready");
-        }
-        actor
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Not a test of its own: what a child does.
 #[test]
 fn the_child() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let path = PathBuf::from(std::env::var_os(PATH).unwrap());
+    let Some((role, path)) = actor::role() else { return };
     let mapping = match role.as_str() {
         "maker" => Mapping::create(&role, 65536).unwrap(),
         "half writer" => Mapping::open(&role).unwrap(),
@@ -503,15 +463,15 @@ fn the_child() {
         std::mem::forget(mapping.change().unwrap());
     }
     view.write(0, b"by the child").unwrap();
-    Event::open(&format!("{role} is ready")).unwrap().set().unwrap();
-    Event::unnamed(Reset::Auto).unwrap().wait().unwrap(); // until killed
+    actor::ready();
+    actor::stay();
 }
 
 #[test]
 fn what_the_killed_wrote_stays_and_the_mapping_goes_with_its_last_holder() {
     let _watchdog = watchdog();
     let files = memory_files();
-    let maker = Actor::start("maker", Path::new(""));
+    let maker = Actor::start("maker", "");
     let mapping = options().open("maker").unwrap();
     let view = mapping.view(.., READ).unwrap();
     maker.kill();
@@ -528,7 +488,7 @@ fn a_writer_killed_in_the_middle_is_told_to_readers_and_to_the_next_writer() {
     let _watchdog = watchdog();
     let mapping = options().create("half writer", 65536).unwrap();
     let (view, changed) = (mapping.view(.., WRITE).unwrap(), mapping.changed().unwrap());
-    let writer = Actor::start("half writer", Path::new(""));
+    let writer = Actor::start("half writer", "");
     assert!(changed.wait_for(Duration::ZERO).unwrap().is_none());
     writer.kill();
     assert!(changed.wait_for(LONG).unwrap().is_some(), "a bell for the death");

@@ -2,53 +2,14 @@
 
 mod api_support;
 
-use api_support::{Count, LONG, SHORT, poll_once, poll_with, session, watchdog};
+use api_support::actor::{self, Actor};
+use api_support::{Count, LONG, poll_once, poll_with, session, watchdog};
 use byname::{Event, Mutex, Namespace, Reset, Semaphore, Wait, wait_any};
-use std::process::{Child, Command};
-
-const ROLE: &str = "BYNAME_TEST_ROLE";
-const SESSION: &str = "BYNAME_SESSION";
-
-/// A child in its role, killed at the latest when the test ends.
-struct Actor(Child);
-
-impl Actor {
-    /// Starts the child and waits until it is `ready`.
-    fn start(role: &str) -> Actor {
-        let namespace = session();
-        let ready = Event::options().namespace(&namespace).create(&format!("{role} is ready"), Reset::Auto).unwrap();
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_child", "--nocapture"])
-            .env(ROLE, role)
-            .env(SESSION, namespace.session_name().unwrap())
-            .spawn()
-            .unwrap();
-        let mut actor = Actor(child);
-        while ready.wait_for(SHORT).unwrap().is_none() {
-            let ended = actor.0.try_wait().unwrap();
-            assert!(ended.is_none() || ready.is_set().unwrap(), "{role} ended before it was ready");
-        }
-        actor
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Not a test of its own: what a child does.
 #[test]
 fn the_child() {
-    let Ok(role) = std::env::var(ROLE) else { return };
+    let Some((role, _)) = actor::role() else { return };
     let here = Namespace::local().unwrap();
     let mutex = || Mutex::options().namespace(&here).create(&role).unwrap();
     let held: Box<dyn std::any::Any> = match role.as_str() {
@@ -61,7 +22,7 @@ fn the_child() {
         }
         "leaver" => {
             mutex().lock().unwrap().keep();
-            ready(&role);
+            actor::ready();
             std::process::exit(0);
         }
         "asynchronous owner" => Box::new(pollster::block_on(mutex().lock_async()).unwrap()),
@@ -88,13 +49,9 @@ fn the_child() {
         "only holder" => Box::new(Event::options().namespace(&here).initially_set().create("held by one", Reset::Manual).unwrap()),
         unknown => panic!("no such role: {unknown}"),
     };
-    ready(&role);
-    Event::unnamed(Reset::Auto).unwrap().wait().unwrap(); // until killed
+    actor::ready();
+    actor::stay();
     drop(held);
-}
-
-fn ready(role: &str) {
-    Event::open(&format!("{role} is ready")).unwrap().set().unwrap();
 }
 
 #[test]
@@ -102,7 +59,7 @@ fn a_killed_owner_leaves_an_abandoned_mutex() {
     let _watchdog = watchdog();
     let mutex = Mutex::options().namespace(&session()).create("owner").unwrap();
     let first = mutex.lock().unwrap().fence();
-    let child = Actor::start("owner");
+    let child = Actor::start("owner", "");
     assert!(mutex.try_lock().unwrap().is_none());
     assert_eq!(mutex.owner().unwrap().unwrap().pid, child.0.id());
     assert_eq!(mutex.release().unwrap_err().win32(), 288);
@@ -120,7 +77,7 @@ fn a_blocked_waiter_learns_of_the_kill() {
     let _watchdog = watchdog();
     let namespace = session();
     let mutex = Mutex::options().namespace(&namespace).create("blocked waiter").unwrap();
-    let child = Actor::start("blocked waiter");
+    let child = Actor::start("blocked waiter", "");
     let never = Event::options().namespace(&namespace).unnamed(Reset::Auto).unwrap();
     std::thread::scope(|s| {
         let waiter = s.spawn(|| matches!(wait_any(&[&never, &mutex], LONG).unwrap(), Wait::Abandoned(won) if won.index() == 1));
@@ -133,7 +90,7 @@ fn a_blocked_waiter_learns_of_the_kill() {
 fn a_killed_asynchronous_owner_too() {
     let _watchdog = watchdog();
     let mutex = Mutex::options().namespace(&session()).create("asynchronous owner").unwrap();
-    let child = Actor::start("asynchronous owner");
+    let child = Actor::start("asynchronous owner", "");
     assert!(mutex.try_lock().unwrap().is_none());
     child.kill();
     assert!(mutex.lock_for(LONG).unwrap().expect("free after the death").abandoned());
@@ -143,7 +100,7 @@ fn a_killed_asynchronous_owner_too() {
 fn leaving_as_the_owner_abandons() {
     let _watchdog = watchdog();
     let mutex = Mutex::options().namespace(&session()).create("leaver").unwrap();
-    let mut child = Actor::start("leaver");
+    let mut child = Actor::start("leaver", "");
     assert!(child.0.wait().unwrap().success());
     assert!(mutex.lock_for(LONG).unwrap().expect("A15").abandoned());
 }
@@ -154,7 +111,7 @@ fn units_of_the_dead_come_back_where_the_semaphore_is_robust() {
     let namespace = session();
     let robust = Semaphore::options().namespace(&namespace).robust().create("robust units", 2, 2).unwrap();
     let plain = Semaphore::options().namespace(&namespace).create("plain units", 2, 2).unwrap();
-    let child = Actor::start("robust");
+    let child = Actor::start("robust", "");
     assert_eq!((robust.available().unwrap(), plain.available().unwrap()), (0, 1));
     child.kill();
     let first = robust.acquire_for(LONG).unwrap().expect("come back");
@@ -170,7 +127,7 @@ fn news_of_a_death_outlives_a_wait_that_was_granted_and_dropped() {
     let _watchdog = watchdog();
     let mutex = Mutex::options().namespace(&session()).create("told and dropped").unwrap();
     let robust = Semaphore::options().namespace(&session()).robust().create("robust, told and dropped", 1, 1).unwrap();
-    let child = Actor::start("told and dropped");
+    let child = Actor::start("told and dropped", "");
     let woken = Count::new();
     let (mut lock, mut acquire) = (mutex.lock_async(), robust.acquire_async());
     assert!(poll_with(&mut lock, &woken).is_pending() && poll_with(&mut acquire, &woken).is_pending());
@@ -188,7 +145,7 @@ fn a_unit_of_the_dead_that_was_granted_to_the_dead_comes_back() {
     let _watchdog = watchdog();
     let robust = Semaphore::options().namespace(&session()).robust().create("one robust unit", 1, 1).unwrap();
     for _ in 0..5 {
-        let child = Actor::start("robust and waiting");
+        let child = Actor::start("robust and waiting", "");
         let asking = std::sync::atomic::AtomicBool::new(true);
         std::thread::scope(|s| {
             s.spawn(|| {
@@ -208,7 +165,7 @@ fn a_unit_of_the_dead_that_was_granted_to_the_dead_comes_back() {
 fn a_name_dies_with_its_only_holder() {
     let _watchdog = watchdog();
     let options = Event::options().namespace(&session());
-    let child = Actor::start("only holder");
+    let child = Actor::start("only holder", "");
     let found = options.open("held by one").unwrap();
     assert!(found.is_set().unwrap());
     child.kill();

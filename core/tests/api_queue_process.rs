@@ -2,62 +2,16 @@
 
 mod api_support;
 
+use api_support::actor::{self, Actor, ready};
 use api_support::{LONG, SHORT, session, watchdog};
-use byname::{Event, Queue, QueueOptions, Reset};
+use byname::{Queue, QueueOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
-use std::process::{Child, Command};
-
-const ROLE: &str = "BYNAME_TEST_ROLE";
-const QUEUE: &str = "BYNAME_TEST_QUEUE";
-const SESSION: &str = "BYNAME_SESSION";
-
-/// A child in its role, killed at the latest when the test ends.
-struct Actor(Child);
-
-impl Actor {
-    /// Starts the child and waits until it is `ready`.
-    fn start(role: &str, queue: &str) -> Actor {
-        let namespace = session();
-        let ready = Event::options().namespace(&namespace).create(&format!("{role} of {queue} is ready"), Reset::Auto).unwrap();
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_child", "--nocapture"])
-            .env(ROLE, role)
-            .env(QUEUE, queue)
-            .env(SESSION, namespace.session_name().unwrap())
-            .spawn()
-            .unwrap();
-        let mut actor = Actor(child);
-        while ready.wait_for(SHORT).unwrap().is_none() {
-            let ended = actor.0.try_wait().unwrap();
-            assert!(ended.is_none() || ready.is_set().unwrap(), "{role} ended before it was ready");
-        }
-        actor
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Not a test of its own: what a child does.
 #[test]
 fn the_child() {
-    let (Ok(role), Ok(name)) = (std::env::var(ROLE), std::env::var(QUEUE)) else { return };
-    let ready = || Event::open(&format!("{role} of {name} is ready")).unwrap().set().unwrap();
+    let Some((role, name)) = actor::role() else { return };
     let queue = || Queue::open(&name).unwrap();
     let end = |options: QueueOptions| options.open(&name).unwrap();
     let any = QueueOptions::new(0, 1);
@@ -101,8 +55,12 @@ fn the_child() {
         unknown => panic!("no such role: {unknown}"),
     };
     ready();
-    Event::unnamed(Reset::Auto).unwrap().wait().unwrap(); // until killed
+    actor::stay();
     drop(held);
+}
+
+fn signal(child: &Actor, signal: Signal) {
+    kill_process(Pid::from_child(&child.0), signal).unwrap();
 }
 
 fn make(name: &str, max_messages: u32) -> Queue {
@@ -135,7 +93,7 @@ fn who_is_stopped_in_the_middle_of_a_message_delays_nobody() {
     let _watchdog = watchdog();
     let queue = make("stopped", 3);
     let filling = Actor::start("filling", "stopped");
-    filling.signal(Signal::STOP);
+    signal(&filling, Signal::STOP);
     for i in 0..1000u32 {
         queue.send(&i.to_le_bytes()).unwrap();
         assert_eq!(&queue.recv().unwrap()[..], i.to_le_bytes());
@@ -148,7 +106,7 @@ fn a_message_that_a_stopped_receiver_was_told_of_goes_to_another() {
     let queue = make("told", 3);
     let stopped = Actor::start("receiver", "told");
     std::thread::sleep(SHORT);
-    stopped.signal(Signal::STOP);
+    signal(&stopped, Signal::STOP);
     std::thread::scope(|scope| {
         let reader = queue.reader().unwrap();
         let got = scope.spawn(move || reader.recv_for(LONG).unwrap().expect("it waits for one who is stopped"));
@@ -167,7 +125,7 @@ fn a_message_that_a_dead_receiver_was_told_of_goes_to_another() {
         std::thread::scope(|scope| {
             let reader = queue.reader().unwrap();
             let got = scope.spawn(move || reader.recv_for(LONG).unwrap().is_some());
-            child.signal(Signal::STOP);
+            signal(&child, Signal::STOP);
             queue.send(b"message").unwrap();
             child.kill();
             queue.send(b"message").unwrap(); // the child may have had the first
@@ -193,7 +151,6 @@ fn the_death_of_the_last_writer_breaks_the_queue() {
     assert!(QueueOptions::new(3, 8).namespace(&session()).create("breaks").unwrap().created(), "its name is free");
 }
 
-/// Whatever is killed, each message comes once, those of one writer in order; each consumer that is killed may have had those that are missing.
 /// A cleaner of /dev/shm took the queue's memory, and nobody alive has it open: that keeps nothing else of the dead.
 #[test]
 fn who_dies_with_a_queue_whose_memory_is_gone_gives_up_the_rest() {
@@ -204,6 +161,7 @@ fn who_dies_with_a_queue_whose_memory_is_gone_gives_up_the_rest() {
     assert_eq!(other.recv_for(LONG).unwrap_err().win32(), 233, "its writer is gone");
 }
 
+/// Whatever is killed, each message comes once, those of one writer in order; each consumer that is killed may have had those that are missing.
 #[test]
 fn producers_and_consumers_are_killed_at_any_time() {
     let _watchdog = watchdog();

@@ -1,6 +1,8 @@
 //! What the tests of the typed API share: a session of their own, a watchdog, threads that are given up, and an executor.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod actor;
+
 use byname::Namespace;
 use std::collections::VecDeque;
 use std::future::Future;
