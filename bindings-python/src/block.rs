@@ -1,7 +1,8 @@
 //! The one place where a call lets go of the interpreter and blocks.
 
 use crate::error::OrRaise;
-use crate::process;
+use crate::handle::Handle;
+use crate::{process, time};
 use byname::engine::{Interrupt, Outcome};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -25,4 +26,14 @@ pub(crate) fn until<T: Send>(py: Python<'_>, call: impl FnOnce(Interrupt<'_>) ->
         Outcome::TimedOut => Ok(None),
         Outcome::Interrupted => Err(raised.unwrap_or_else(|| PyKeyboardInterrupt::new_err(()))),
     }
+}
+
+/// The `wait` of a class: tries with the interpreter held, and lets go of it only to block. False when `timeout` seconds are up.
+pub(crate) fn wait(handle: &Bound<'_, Handle>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+    let inner = handle.get().inner();
+    let timeout = time::timeout(timeout)?;
+    if inner.try_acquire().or_raise()?.is_some() {
+        return Ok(true);
+    }
+    Ok(!timeout.is_zero() && until(handle.py(), |interrupt| inner.acquire(timeout, interrupt))?.is_some())
 }

@@ -4,9 +4,8 @@ use crate::coroutine::{Answer, Coroutine, Request};
 use crate::error::OrRaise;
 use crate::handle::Handle;
 use crate::namespace::Namespace;
-use crate::processes::wait;
 use crate::state::{JobAccounting, JobLimits};
-use crate::{args, time};
+use crate::{args, block, time};
 use byname::engine::{self, Access, HandleRef, Kind, Spec};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -196,7 +195,7 @@ impl Job {
     /// False
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        wait(slf.as_super(), timeout)
+        block::wait(slf.as_super(), timeout)
     }
 
     /// Waits without blocking the thread: True, or False when `timeout` seconds are up.

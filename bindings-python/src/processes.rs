@@ -90,7 +90,7 @@ impl Process {
     /// False
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        wait(slf.as_super(), timeout)
+        block::wait(slf.as_super(), timeout)
     }
 
     /// Waits without blocking the thread: True, or False when `timeout` seconds are up.
@@ -120,14 +120,4 @@ impl Process {
 
 fn inner(slf: &Bound<'_, Process>) -> HandleRef {
     slf.as_super().get().inner()
-}
-
-/// A wait that consumes nothing.
-pub(crate) fn wait(handle: &Bound<'_, Handle>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-    let inner = handle.get().inner();
-    let timeout = time::timeout(timeout)?;
-    if inner.try_acquire().or_raise()?.is_some() {
-        return Ok(true);
-    }
-    Ok(!timeout.is_zero() && block::until(handle.py(), |interrupt| inner.acquire(timeout, interrupt))?.is_some())
 }

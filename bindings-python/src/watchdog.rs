@@ -112,12 +112,7 @@ impl Watchdog {
     /// False
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let handle = inner(slf);
-        let timeout = time::timeout(timeout)?;
-        if handle.try_acquire().or_raise()?.is_some() {
-            return Ok(true);
-        }
-        Ok(!timeout.is_zero() && block::until(slf.py(), |interrupt| handle.acquire(timeout, interrupt))?.is_some())
+        block::wait(slf.as_super(), timeout)
     }
 
     /// Waits without blocking the thread: True, or False when `timeout` seconds are up.
