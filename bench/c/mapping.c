@@ -3,11 +3,9 @@
  *   mapping SLICES
  *
  * Reference: shm_open, mmap, touch, munmap and close of a POSIX shared memory object of that size. Touched is one byte, which is written. */
-#include "bench.h"
+#include "existing.h"
 
-enum { NAMES = 200, LENGTH = 32, SIZE = 65536 };
-
-static char (*names)[LENGTH];
+enum { SIZE = 65536 };
 
 static void make_ours(const char *name) {
     byname_mapping_options how = BYNAME_MAPPING_OPTIONS_INIT;
@@ -39,62 +37,14 @@ static void in_file(const char *name, int flags) {
 
 static void make_file(const char *name) { in_file(name, O_CREAT | O_EXCL); }
 static void use_file(const char *name) { in_file(name, 0); }
-static void remove_file(const char *name) { zero(shm_unlink(name), "shm_unlink"); }
-static void remove_nothing(const char *name) { (void)name; }
 
-static const struct side {
-    const char *name;
-    char letter; /* begins its names */
-    void (*make)(const char *name);
-    void (*use)(const char *name);
-    void (*remove)(const char *name);
-} sides[] = {
+static const struct side sides[] = {
     {"ours", 'm', make_ours, use_ours, remove_nothing},
     {"reference", 'f', make_file, use_file, remove_file},
 };
 
-static void with_each(const struct side *side, void (*what)(const char *name)) {
-    for (size_t i = 0; i < NAMES; i++) {
-        names[i][sizeof "/byname-" - 1] = side->letter;
-        what(names[i]);
-    }
-}
-
-static void measure(const char *row, const struct side *side) {
-    uint64_t start = now_ns();
-    with_each(side, side->use);
-    if (row != NULL) report(row, side->name, (double)(now_ns() - start) / NAMES / 1000.0);
-}
-
-/* Makes the objects of every side, says so, and keeps them until it is told to leave. */
-static void hold(size_t count, int say, int leave) {
-    die_with_parent();
-    for (size_t i = 0; i < count; i++) with_each(&sides[i], sides[i].make);
-    put(say);
-    get(leave);
-    for (size_t i = 0; i < count; i++) with_each(&sides[i], sides[i].remove);
-    exit(0);
-}
-
 int main(int argc, char **argv) {
     if (argc != 2) die("usage: mapping SLICES");
-    size_t count = SIDES_OF(sides);
-    int said[2], leave[2];
-    names = calloc(NAMES, sizeof *names);
-    if (names == NULL) die("out of memory");
-    for (size_t i = 0; i < NAMES; i++) snprintf(names[i], LENGTH, "/byname-_-%d-%05zu", getpid(), i);
-    zero(pipe(said), "pipe");
-    zero(pipe(leave), "pipe");
-    pid_t holder = fork();
-    if (holder < 0) die("fork: %s", strerror(errno));
-    if (holder == 0) hold(count, said[1], leave[0]);
-    get(said[0]);
-    for (size_t i = 0; i < count; i++) measure(NULL, &sides[i]); /* warm */
-    for (long slice = number(argv[1]); slice > 0; slice--) {
-        for (size_t i = 0; i < count; i++) measure("W10-map", &sides[i]);
-    }
-    put(leave[1]);
-    join(1);
-    free(names);
+    measure_existing("W10-map", sides, SIDES_OF(sides), number(argv[1]));
     return 0;
 }
