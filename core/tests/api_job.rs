@@ -131,6 +131,38 @@ fn the_limit_of_processes_kills_whoever_is_assigned_beyond_it() {
 }
 
 #[test]
+fn who_enters_by_himself_while_he_is_assigned_is_one_process() {
+    let Some(job) = job(true) else { return };
+    match job.set_limits(JobLimits { active_processes: Some(1), kill_on_close: true, ..JobLimits::default() }) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
+        set => set.unwrap(),
+    }
+    const ENTERS: &str = r#"echo; read go; for door; do echo 0 > "$door"; done; echo; read end"#;
+    for round in 0..500 {
+        let mut command = Command::new("sh");
+        command.args(["-c", ENTERS, "sh"]).args(job.doors().unwrap()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let mut says = || output.read_line(&mut String::new()).unwrap();
+        says();
+        input.write_all(b"go\n").unwrap();
+        let began = std::time::Instant::now();
+        while began.elapsed() < Duration::from_micros(round % 250) {
+            std::hint::spin_loop(); // it enters a little earlier or later than it is assigned
+        }
+        match job.assign(child.id()) {
+            Ok(()) => {}
+            Err(error) => assert_eq!(error.win32(), 5, "round {round}: {error}"),
+        }
+        assert_eq!(says(), 1, "it is not killed");
+        assert_eq!(job.pids().unwrap(), [child.id()]);
+        drop(input);
+        child.wait().unwrap();
+    }
+    assert_eq!(job.accounting().unwrap().terminated_processes, 0);
+}
+
+#[test]
 fn without_the_flag_the_processes_run_on_and_the_name_is_gone() {
     if job(false).is_none() {
         return;

@@ -70,15 +70,17 @@ impl HandleRef {
                 return Err(denied(ended));
             }
             let group = cgroup::of_process(pid as u32);
-            if group.as_ref().is_some_and(|group| group.starts_with(&place.group)) {
+            let limit = words[ACTIVE_LIMIT].load();
+            let members = if limit == 0 { Vec::new() } else { cgroup::processes(&place.group) };
+            // The members were read later: who enters by a door meanwhile is no second process for the limit.
+            if group.as_ref().is_some_and(|group| group.starts_with(&place.group)) || members.contains(&(pid as u32)) {
                 return Err(denied("the process is in the job already"));
             }
             if group.is_some_and(|group| job::forbids(&place, &group)) {
                 return Err(denied("the process is in another job, and this one is not inside of that"));
             }
             words[TOTAL].add(1);
-            let limit = words[ACTIVE_LIMIT].load();
-            if limit != 0 && cgroup::processes(&place.group).len() as u64 >= limit - 1 {
+            if limit != 0 && members.len() as u64 >= limit - 1 {
                 words[ENDED_BY_LIMIT].add(1);
                 let _ = process.signal(KILL);
                 return Err(opened.blame(
