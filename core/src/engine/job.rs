@@ -112,7 +112,7 @@ impl HandleRef {
         let (opened, place) = self.job(right::ASSIGN)?;
         has_room(&opened, &place)?;
         let words = &kinds::annex(opened.space, opened.target)?.words;
-        let child = cgroup::spawn_into(&place.groups(), command)
+        let child = cgroup::spawn_into(&place.entries(), command)
             .map_err(|error| opened.blame(Error::system("cannot start the program in the job", error.raw_os_error().unwrap_or(0))))?;
         words[TOTAL].add(1);
         Ok(child)
@@ -123,7 +123,7 @@ impl HandleRef {
     pub fn job_doors(self) -> Result<Vec<PathBuf>> {
         let (opened, place) = self.job(right::ASSIGN)?;
         has_room(&opened, &place)?;
-        Ok(place.groups().iter().map(|group| group.join("cgroup.procs")).collect())
+        Ok(place.entries().iter().map(|group| group.join("cgroup.procs")).collect())
     }
 
     /// One more process was put in by [`Self::job_doors`].
@@ -260,9 +260,8 @@ fn job_limits_of(opened: &Opened) -> Result<JobLimits> {
     })
 }
 
-/// The directory of version 2 last: who is in that is a member, and is in the others.
 fn enter(place: &Place, pid: i64) -> std::result::Result<(), i32> {
-    place.groups().iter().rev().try_for_each(|group| cgroup::write(group, "cgroup.procs", &pid.to_string()))
+    place.entries().iter().try_for_each(|group| cgroup::write(group, "cgroup.procs", &pid.to_string()))
 }
 
 /// Whether who was moved was the one that was opened, and not the next of that number.

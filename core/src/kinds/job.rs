@@ -17,7 +17,7 @@
 //! it may happen at once and twice: a kill is a kill.
 //!
 //! *Death.* Between the path in the file and the directory: nothing is there to remove. Between the directory and its number in word 1: it is empty,
-//! and is removed. Between two directories in an assignment: the process is a member (the first decides) whose limits are missing. Between the code
+//! and is removed. Between two directories in an assignment: the process is no member yet, and counts for the limits. Between the code
 //! and the kill: nobody was killed, and the code counts for nobody. Between kill and signal: the caller died in the call.
 //!
 //! *Left over.* A job that ends while processes run in it, without the flag, leaves its directory to them, limits included; and one whose last holder is
@@ -75,6 +75,11 @@ impl Place {
     /// All directories, the one of version 2 first.
     pub(crate) fn groups(&self) -> Vec<PathBuf> {
         [Some(&self.group), self.pids.as_ref(), self.memory.as_ref()].into_iter().flatten().cloned().collect()
+    }
+
+    /// The same in the order in which a process enters them: who is in that of version 2 is a member, and is in the others.
+    pub(crate) fn entries(&self) -> Vec<PathBuf> {
+        self.groups().into_iter().rev().collect()
     }
 
     fn lines(&self) -> String {
