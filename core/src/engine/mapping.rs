@@ -1,6 +1,7 @@
 //! Mappings: shared memory by name, and its views (contract 7).
 
-use super::{Access, Handle, HandleRef, Interrupt, Kind, Namespace, Outcome, prefix};
+use super::namespace::prefix;
+use super::{Access, Handle, HandleRef, Interrupt, Kind, Namespace, Outcome};
 use crate::cell::private::{AtomicU32, AtomicU64};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, right};

@@ -1,6 +1,8 @@
 //! Message queues (contract 9): ends, messages, and waits for them.
 
-use super::{Access, Handle, HandleRef, Interrupt, Kind, Mode, Namespace, Outcome, PendingWait, another, begin, prefix, wrong_kind};
+use super::namespace::prefix;
+use super::pending::begin;
+use super::{Access, Handle, HandleRef, Interrupt, Kind, Mode, Namespace, Outcome, PendingWait, another, wrong_kind};
 use crate::arena::refs::ProcessRef;
 use crate::cell::private::{AtomicBool, AtomicU32, Ordering};
 use crate::dispatch::lock::{self, Target};
