@@ -71,7 +71,7 @@ impl HandleRef {
             }
             let group = cgroup::of_process(pid as u32);
             let limit = words[ACTIVE_LIMIT].load();
-            let members = if limit == 0 { Vec::new() } else { cgroup::processes(&place.group) };
+            let members = if limit == 0 { Vec::new() } else { job::members(&place) };
             // The members were read later: who enters by a door meanwhile is no second process for the limit.
             if group.as_ref().is_some_and(|group| group.starts_with(&place.group)) || members.contains(&(pid as u32)) {
                 return Err(denied("the process is in the job already"));
@@ -148,7 +148,7 @@ impl HandleRef {
 
     /// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
     pub fn job_pids(self) -> Result<Vec<u32>> {
-        Ok(cgroup::processes(&self.job(right::QUERY)?.1.group))
+        Ok(job::members(&self.job(right::QUERY)?.1))
     }
 
     /// Whether a process is in a job, or in one inside it. InvalidArgument (87) where there is no such process.
@@ -224,7 +224,7 @@ impl HandleRef {
             None => cgroup::read(&place.group, "memory.peak"),
         };
         Ok(JobAccounting {
-            active_processes: cgroup::processes(&place.group).len() as u32,
+            active_processes: job::members(&place).len() as u32,
             total_processes: words[TOTAL].load() as u32,
             terminated_processes: words[ENDED_BY_LIMIT].load() as u32,
             user_time: micros("user_usec "),
@@ -242,7 +242,7 @@ impl HandleRef {
 /// Whether one more process may be started in a job.
 fn has_room(opened: &Opened, place: &Place) -> Result<()> {
     let limit = job_limits_of(opened)?.active_processes;
-    match limit.filter(|most| cgroup::processes(&place.group).len() >= *most as usize) {
+    match limit.filter(|most| job::members(place).len() >= *most as usize) {
         None => Ok(()),
         Some(most) => {
             let full = format!("the job may have {most} processes, and has them; nothing was started");

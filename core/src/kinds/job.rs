@@ -369,6 +369,11 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
 
 // --- processes
 
+/// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
+pub(crate) fn members(place: &Place) -> Vec<u32> {
+    cgroup::processes(&place.group)
+}
+
 /// Whether the group of a process forbids that it comes into a job: another job's processes are not moved out of that one.
 pub(crate) fn forbids(place: &Place, of_process: &Path) -> bool {
     let in_a_job = of_process.components().any(|part| part.as_os_str().to_str().is_some_and(|name| name.starts_with(PREFIX)));
