@@ -556,7 +556,7 @@ export class Process extends Handle {
 export class Job extends Handle {
   /**
    * Makes the job `name`, or opens it if it exists; then the options say nothing. Throws as that of {@link Mutex}, and
-   * `ERR_BYNAME_UNSUPPORTED` where this user can make no control group of version 2.
+   * `ERR_BYNAME_UNSUPPORTED` where this system has none of the means by which processes are kept together.
    *
    * @param options.killOnClose its processes are killed when the last handle to it is closed
    */
@@ -610,7 +610,7 @@ export class Job extends Handle {
     systemTime: number
     memoryPeak: number | null
   }
-  /** What keeps its processes together: `"cgroup2"`. */
+  /** What keeps its processes together: `"cgroup2"`, or `"processes"` where there is no control group of version 2: marks, and a walk over them. */
   readonly backend: string
   /**
    * Waits until it has been terminated, without blocking the thread.

@@ -72,7 +72,7 @@ pub struct byname_job_accounting {
 /// @param name     UTF-8, at most 260 UTF-16 units; NULL or "": a job without a name
 /// @param options  NULL: the defaults (own session, all rights, processes outlive the job)
 /// @param out      receives the handle; close it with byname_handle_close()
-/// @return BYNAME_OK either way, or BYNAME_ERR_UNSUPPORTED (50: this user can make no control group of version 2), and what
+/// @return BYNAME_OK either way, or BYNAME_ERR_UNSUPPORTED (50: none of the means that keep processes together is there), and what
 ///         byname_event_create() says. Contract 8.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn byname_job_create(

@@ -11,9 +11,6 @@ const { opened, placed, wait, waitSync } = require('./kinds.cjs')
 /** The number of the kind in the addon's `open`. */
 const JOB = 7
 
-/** Enters the groups whose doors come before the `--`, then becomes the program that comes after it. */
-const ENTRANCE = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"'
-
 class Job extends Handle {
   constructor(name, options) {
     if (name instanceof Opened) {
@@ -37,8 +34,8 @@ class Job extends Handle {
     if (!Array.isArray(args)) [args, options] = [[], args]
     if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType('options', 'an object', options)
     if (options?.shell) throw wrongType('options.shell', 'left out; name the shell as the command', options.shell)
-    const doors = addon.jobDoors(this[SLOT])
-    const child = childProcess.spawn('/bin/sh', ['-c', ENTRANCE, 'byname', ...doors, '--', command, ...args], options)
+    const script = `${addon.jobEntrance(this[SLOT])} || exit 125; exec "$@"` // enters, then becomes the program
+    const child = childProcess.spawn('/bin/sh', ['-c', script, 'byname', command, ...args], options)
     if (child.pid !== undefined) this.#take(child.pid)
     return child
   }

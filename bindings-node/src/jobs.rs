@@ -21,11 +21,9 @@ pub(crate) fn assign<'s>(js: Js<'s>, state: &State, [slot, pid]: [Value<'s>; 2])
     Ok(Value::UNDEFINED)
 }
 
-/// `jobDoors(slot) -> paths`
-pub(crate) fn doors<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    let doors = handle(js, state, slot)?.job_doors()?;
-    let texts = doors.iter().map(|door| js.make_text(&door.to_string_lossy())).collect::<Result<Vec<_>, _>>()?;
-    js.make_array(&texts)
+/// `jobEntrance(slot) -> a shell's command`
+pub(crate) fn entrance<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_text(&handle(js, state, slot)?.job_entrance_by_shell()?)
 }
 
 /// `noteSpawned(slot)`

@@ -84,7 +84,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
 
         "createJob" => jobs::create_job,
         "assign" => jobs::assign,
-        "jobDoors" => jobs::doors,
+        "jobEntrance" => jobs::entrance,
         "noteSpawned" => jobs::note_spawned,
         "terminateJob" => jobs::terminate,
         "jobPids" => jobs::pids,

@@ -6,8 +6,7 @@ use crate::handle::Handle;
 use crate::namespace::Namespace;
 use crate::state::{JobAccounting, JobLimits};
 use crate::{args, block, time};
-use byname::engine::{self, Access, HandleRef, Kind, Spec};
-use pyo3::exceptions::PyTypeError;
+use byname::engine::{self, Access, HandleRef, JobEntrance, Kind, Spec};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -94,21 +93,8 @@ impl Job {
         let (py, handle) = (slf.py(), inner(slf));
         let options = options.map_or_else(|| Ok(PyDict::new(py)), |options| options.copy())?;
         let then = options.get_item("preexec_fn")?.filter(|then| !then.is_none()).map(Bound::unbind);
-        let os = py.import("os")?;
-        let flags = os.getattr("O_WRONLY")?.add(os.getattr("O_CLOEXEC")?)?;
-        let mut doors = vec![];
-        let opened = handle.job_doors().or_raise()?.iter().try_for_each(|door| {
-            doors.push(os.call_method1("open", (door, &flags))?.extract::<i32>()?);
-            Ok::<_, PyErr>(())
-        });
-        let started = opened.and_then(|()| {
-            options.set_item("preexec_fn", Entrance { write: os.getattr("write")?.unbind(), doors: doors.clone(), then })?;
-            py.import("subprocess")?.getattr("Popen")?.call(args, Some(&options))
-        });
-        for door in doors {
-            os.call_method1("close", (door,))?;
-        }
-        let child = started?;
+        options.set_item("preexec_fn", Entrance { entrance: handle.job_entrance().or_raise()?, then })?;
+        let child = py.import("subprocess")?.getattr("Popen")?.call(args, Some(&options))?;
         handle.note_spawned().or_raise()?;
         Ok(child)
     }
@@ -182,7 +168,7 @@ impl Job {
         Ok(inner(slf).job_accounting().or_raise()?.into())
     }
 
-    /// What keeps its processes together: "cgroup2".
+    /// What keeps its processes together: "cgroup2", or "processes" where there is no control group of version 2: marks, and a walk over them.
     #[getter]
     fn backend(slf: &Bound<'_, Self>) -> PyResult<&'static str> {
         inner(slf).job_backend().or_raise()
@@ -226,19 +212,14 @@ fn inner(slf: &Bound<'_, Job>) -> HandleRef {
 /// What a forked child of `Job.Popen` does first: it enters, then what the caller wanted.
 #[pyclass(frozen, module = "byname")]
 struct Entrance {
-    write: Py<PyAny>,
-    doors: Vec<i32>,
+    entrance: JobEntrance,
     then: Option<Py<PyAny>>,
 }
 
 #[pymethods]
 impl Entrance {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        for door in &self.doors {
-            if self.write.call1(py, (*door, b"0".as_slice()))?.extract::<usize>(py)? != 1 {
-                return Err(PyTypeError::new_err("the job's control group took nothing"));
-            }
-        }
+        self.entrance.enter().or_raise()?;
         self.then.as_ref().map_or(Ok(()), |then| then.call0(py).map(drop))
     }
 }

@@ -38,7 +38,7 @@ pub use access::Access;
 pub use flags::HandleFlags;
 pub use grant::Grant;
 use grant::{Owning, granted};
-pub use job::{JobAccounting, JobLimits};
+pub use job::{JobAccounting, JobEntrance, JobLimits};
 pub use kind::{Kind, Reset, Spec};
 pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
 pub(crate) use mapping::hold_views;

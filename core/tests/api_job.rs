@@ -1,4 +1,4 @@
-//! Jobs and processes through the Rust API: contract 8, 10.1. Where this user can make no control group of version 2, jobs are Unsupported, and say so.
+//! Jobs and processes through the Rust API: contract 8, 10.1. By the means that there are here: the surroundings run this file without control groups, too.
 
 use byname::engine::usage;
 use byname::{Access, ErrorKind, Event, Job, JobLimits, Namespace, Process, Reset, wait_any};
@@ -78,7 +78,7 @@ fn a_job_that_becomes_empty_is_not_signalled() {
     assert!(job.wait_for(Duration::ZERO).unwrap().is_none());
     let spent = job.accounting().unwrap();
     assert_eq!((spent.active_processes, spent.total_processes), (0, 1));
-    assert!(spent.user_time + spent.system_time > Duration::ZERO);
+    assert!(job.backend() == "processes" || spent.user_time + spent.system_time > Duration::ZERO);
 }
 
 #[test]
@@ -136,6 +136,9 @@ fn who_enters_by_himself_while_he_is_assigned_is_one_process() {
     match job.set_limits(JobLimits { active_processes: Some(1), kill_on_close: true, ..JobLimits::default() }) {
         Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
         set => set.unwrap(),
+    }
+    if job.doors().unwrap().is_empty() {
+        return eprintln!("skipped: a job of marked processes has no doors");
     }
     const ENTERS: &str = r#"echo; read go; for door; do echo 0 > "$door"; done; echo; read end"#;
     for round in 0..500 {
@@ -247,9 +250,7 @@ fn a_job_that_a_member_makes_is_inside_its_own() {
 /// JL8, JL9: no other process has the namespace, so that the guard alone can do it.
 #[test]
 fn the_last_holders_death_kills_however_it_comes() {
-    if job(false).is_none() {
-        return;
-    }
+    let Some(backend) = job(false).map(|job| job.backend()) else { return };
     for role in ["killed", "closes", "exits", "member"] {
         let mut child = holder(role);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -263,8 +264,7 @@ fn the_last_holders_death_kills_however_it_comes() {
         }
         member.wait().unwrap();
         child.wait().unwrap();
-        let place = mounted().join(group.trim_start_matches('/'));
-        while place.exists() {
+        while backend == "cgroup2" && mounted().join(group.trim_start_matches('/')).exists() {
             std::thread::yield_now(); // the guard removes it
         }
         bury(role);

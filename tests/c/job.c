@@ -1,4 +1,4 @@
-/* Processes and jobs (contract 8, 10.1). Where this user can make no control group of version 2, jobs say so, and nothing more of them is tried. */
+/* Processes and jobs (contract 8, 10.1), by the means that there are here. */
 #include "check.h"
 
 static pid_t sleeper(void) {

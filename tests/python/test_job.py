@@ -1,4 +1,4 @@
-"""Jobs as Python has them; skipped where this user can make no control group of version 2."""
+"""Jobs as Python has them, by the means that there are here; the surroundings run this file without control groups, too."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ def job(name):
 def test_popen_terminate_and_codes(job):
     with job.Popen(SLEEP) as child, byname.Process.open(child.pid) as process:
         assert job.pids == [child.pid] and job.contains(child.pid) and not job.contains(os.getpid())
-        assert not job.wait(0) and job.backend == "cgroup2"
+        assert not job.wait(0) and job.backend in ("cgroup2", "processes")
         job.terminate(123)
         assert job.wait() and process.wait()
         assert process.exit_code == 123
@@ -97,7 +97,8 @@ def test_accounting(job):
     with job.Popen([sys.executable, "-c", "sum(range(10**6)); import mmap; mmap.mmap(-1, 1 << 24).write(bytes(1 << 24))"]) as child:
         child.wait()
     spent = job.accounting
-    assert spent.user_time + spent.system_time > 0 and spent.active_processes == 0
+    assert spent.active_processes == 0
+    assert job.backend == "processes" or spent.user_time + spent.system_time > 0, "by a walk only the living tell"
     assert spent.memory_peak is None or spent.memory_peak > 1 << 24
 
 

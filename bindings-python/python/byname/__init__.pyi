@@ -292,7 +292,7 @@ class Job(Handle):
         """What it has come to, as a JobAccounting: processes, time, memory (contract 8.5)."""
     @property
     def backend(self) -> str:
-        """What keeps its processes together: "cgroup2"."""
+        """What keeps its processes together: "cgroup2", or "processes" where there is no control group of version 2: marks, and a walk over them."""
     def wait(self, timeout: _Timeout = None) -> bool:
         """Waits until it has been terminated: True, or False when `timeout` seconds are up. Zero only looks, None waits for ever.
 

@@ -13,8 +13,8 @@ use std::task::{Context, Poll};
 
 /// A set of processes that share limits, an account and an end, and that share it by name.
 ///
-/// A member is one for life, and so are all its later children, whatever they do: a control group of version 2 keeps them, out of which a daemon's
-/// double fork does not lead. [`terminate`](Job::terminate) ends all of them at once; with [`kill_on_close`](JobOptions::kill_on_close) so does
+/// A member is one for life, and so are all its later children: a control group of version 2 keeps them, or a mark that they inherit, and neither does a daemon's
+/// double fork lead out. [`terminate`](Job::terminate) ends all of them at once; with [`kill_on_close`](JobOptions::kill_on_close) so does
 /// the end of the last process that has the job open, SIGKILL included. A job becomes signalled by being terminated, and by nothing else:
 /// not by becoming empty (contract JL2).
 ///
@@ -41,7 +41,8 @@ impl Job {
     /// Makes the job called `name`, without members and limits, or opens it if it exists; [`created`](Job::created) says which (contract 8.1).
     ///
     /// # Errors
-    /// Unsupported (50) where this user can make no control group of version 2; else as [`Event::create`](super::Event::create).
+    /// Unsupported (50) where there are none of the means that keep processes together, see [`backend`](Job::backend); else as
+    /// [`Event::create`](super::Event::create).
     ///
     /// # Examples
     /// ```
@@ -102,7 +103,7 @@ impl Job {
     ///
     /// # Errors
     /// InvalidArgument (87) where there is no such process; AccessDenied (5) if it has ended, is in the job already, or in another one that this one is
-    /// not inside of, or is not the caller's to move; LimitReached (1816), and it is killed, where the job is full.
+    /// not inside of, or is not the caller's to move, or the job is being terminated; LimitReached (1816), and it is killed, where the job is full.
     ///
     /// # Examples
     /// ```
@@ -237,19 +238,20 @@ impl Job {
         self.handle.job_accounting()
     }
 
-    /// What keeps its processes together: `"cgroup2"`.
+    /// What keeps its processes together: `"cgroup2"`, or `"processes"` where this user can make no control group of version 2: marks that children inherit, and a
+    /// walk over /proc. `docs/platform.md` says what each keeps.
     ///
     /// # Examples
     /// ```
     /// # if byname::Job::unnamed().is_err() { return Ok(()); } // no jobs on this system
-    /// assert_eq!(byname::Job::unnamed()?.backend(), "cgroup2");
+    /// assert!(["cgroup2", "processes"].contains(&byname::Job::unnamed()?.backend()));
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn backend(&self) -> &'static str {
         self.handle.job_backend().unwrap_or("cgroup2")
     }
 
-    /// The files to which a forked child writes `0`, to be in the job before it executes a program.
+    /// The files to which a forked child writes `0`, to be in the job before it executes a program; none where [`backend`](Job::backend) is not `"cgroup2"`.
     ///
     /// # Errors
     /// AccessDenied (5) without the right 0x0001.

@@ -6,14 +6,13 @@ use crate::dispatch::lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::right;
 use crate::kinds;
-use crate::kinds::job::{self, ACTIVE_LIMIT, CODE, ENDED_BY_LIMIT, FLAGS, KILL_ON_CLOSE, MEMORY_LIMIT, Place, TOTAL};
-use crate::kinds::process::code_word;
-use crate::ops;
+use crate::kinds::job::{self, ACTIVE_LIMIT, ENDED_BY_LIMIT, FLAGS, KILL_ON_CLOSE, MEMORY_LIMIT, Place, TOTAL};
+use crate::kinds::place::{Limit, Whereabouts};
 use crate::owner;
-use crate::sys::cgroup;
+use crate::sys::cgroup::{self, Entrance};
 use crate::sys::code;
 use crate::sys::pidfd::PidFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,15 +68,18 @@ impl HandleRef {
             if process.has_ended() {
                 return Err(denied(ended));
             }
-            let group = cgroup::of_process(pid as u32);
+            let at = place.whereabouts(pid as u32);
             let limit = words[ACTIVE_LIMIT].load();
             let members = if limit == 0 { Vec::new() } else { job::members(&place) };
             // The members were read later: who enters by a door meanwhile is no second process for the limit.
-            if group.as_ref().is_some_and(|group| group.starts_with(&place.group)) || members.contains(&(pid as u32)) {
+            if at == Whereabouts::Inside || members.contains(&(pid as u32)) {
                 return Err(denied("the process is in the job already"));
             }
-            if group.is_some_and(|group| job::forbids(&place, &group)) {
+            if at == Whereabouts::Elsewhere {
                 return Err(denied("the process is in another job, and this one is not inside of that"));
+            }
+            if job::is_ending(words) {
+                return Err(denied(ENDING));
             }
             words[TOTAL].add(1);
             if limit != 0 && members.len() as u64 >= limit - 1 {
@@ -91,14 +93,14 @@ impl HandleRef {
                     .numbered(1816),
                 ));
             }
-            enter(&place, pid).map_err(|errno| {
+            place.enter(pid as u32).map_err(|errno| {
                 words[TOTAL].add(u64::MAX);
                 match errno {
                     code::ESRCH => denied(ended),
                     code::EACCES | code::EPERM => {
-                        denied("the process is in a control group out of which this user may not move it").with_errno(errno)
+                        denied("this user may not move the process out of its control group, or not set its limits").with_errno(errno)
                     }
-                    _ => opened.blame(Error::system("cannot put the process into the job's control group", errno)),
+                    _ => opened.blame(Error::system("cannot put the process into the job", errno)),
                 }
             })?;
             arrived(&process).then_some(()).ok_or_else(|| denied(ended))
@@ -109,24 +111,48 @@ impl HandleRef {
 
     /// Starts a program in a job: it is a member before its first instruction. The error of the kernel where it cannot be started.
     pub fn spawn(self, command: &mut Command) -> Result<Child> {
-        let (opened, place) = self.job(right::ASSIGN)?;
-        has_room(&opened, &place)?;
-        let words = &kinds::annex(opened.space, opened.target)?.words;
-        let child = cgroup::spawn_into(&place.entries(), command)
-            .map_err(|error| opened.blame(Error::system("cannot start the program in the job", error.raw_os_error().unwrap_or(0))))?;
-        words[TOTAL].add(1);
+        let (opened, place) = self.open_to_children()?;
+        let cannot = |errno| opened.blame(Error::system("cannot start the program in the job", errno));
+        let entrance = place.entrance().map_err(cannot)?;
+        let child = entrance.spawn(command).map_err(|error| cannot(error.raw_os_error().unwrap_or(0)))?;
+        kinds::annex(opened.space, opened.target)?.words[TOTAL].add(1);
         Ok(child)
     }
 
-    /// The files to which a forked child writes `0` before it executes a program, to be in the job: for languages that start programs themselves, which then
-    /// call [`Self::note_spawned`]. LimitReached (1816) where the job is full.
-    pub fn job_doors(self) -> Result<Vec<PathBuf>> {
-        let (opened, place) = self.job(right::ASSIGN)?;
-        has_room(&opened, &place)?;
-        Ok(place.entries().iter().map(|group| group.join("cgroup.procs")).collect())
+    /// What a forked child does before it executes a program, to be in the job: for languages that start programs themselves, which then call
+    /// [`Self::note_spawned`]. LimitReached (1816) where the job is full.
+    pub fn job_entrance(self) -> Result<JobEntrance> {
+        let (opened, place) = self.open_to_children()?;
+        place.entrance().map(JobEntrance).map_err(|errno| opened.blame(Error::system("cannot open the job's control group", errno)))
     }
 
-    /// One more process was put in by [`Self::job_doors`].
+    /// The same for a shell: a command that succeeds once the shell is in the job.
+    pub fn job_entrance_by_shell(self) -> Result<String> {
+        self.open_to_children().map(|(_, place)| place.entrance_by_shell())
+    }
+
+    /// The files to which a process writes `0`, to be in the job; none, where there is no control group of version 2 ([`Self::job_entrance`]).
+    pub fn job_doors(self) -> Result<Vec<PathBuf>> {
+        let (_, place) = self.open_to_children()?;
+        let groups = place.group().map(|_| place.entries()).unwrap_or_default();
+        Ok(groups.iter().map(|group| group.join(cgroup::DOOR)).collect())
+    }
+
+    /// The job, if a child of this process may be started in it.
+    fn open_to_children(self) -> Result<(Opened, Arc<Place>)> {
+        let (opened, place) = self.job(right::ASSIGN)?;
+        let denied = |why| Err(opened.blame(Error::new(ErrorKind::AccessDenied, why)));
+        if place.whereabouts(0) == Whereabouts::Elsewhere {
+            return denied("this process is in another job, and so are its children; the job is not inside of that");
+        }
+        if job::is_ending(&kinds::annex(opened.space, opened.target)?.words) {
+            return denied(ENDING);
+        }
+        has_room(&opened, &place)?;
+        Ok((opened, place))
+    }
+
+    /// One more process has gone through a [`Self::job_entrance`].
     pub fn note_spawned(self) -> Result<()> {
         let (opened, _) = self.job(right::ASSIGN)?;
         kinds::annex(opened.space, opened.target)?.words[TOTAL].add(1);
@@ -139,11 +165,7 @@ impl HandleRef {
         let (opened, place) = self.job(right::TERMINATE)?;
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
-        let words = &kinds::annex(opened.space, opened.target)?.words;
-        words[CODE].store(code_word(code));
-        job::tell_code(opened.space, words, &place, code);
-        ops::set(cx, opened.target)?; // first: the caller may be a member
-        cgroup::kill(&place.group).map_err(|errno| opened.blame(Error::system("cannot kill the job's control group", errno)))
+        job::terminate(cx, opened.target, &place, code).map_err(|error| opened.blame(error))
     }
 
     /// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
@@ -155,8 +177,7 @@ impl HandleRef {
     pub fn job_has(self, pid: i64) -> Result<bool> {
         let (_, place) = self.job(right::QUERY)?;
         let (process, _) = kinds::process::find(pid)?;
-        let group = cgroup::of_process(pid as u32);
-        Ok(group.is_some_and(|group| group.starts_with(&place.group)) && process.signal(0).is_ok())
+        Ok(place.whereabouts(pid as u32) == Whereabouts::Inside && process.signal(0).is_ok())
     }
 
     /// What a job limits.
@@ -182,22 +203,15 @@ impl HandleRef {
         let cx = owner::current(opened.space)?;
         let _pin = opened.pin(cx)?;
         let words = &kinds::annex(opened.space, opened.target)?.words;
+        let limit = |what, value| place.limit(what, value).map_err(|error| opened.blame(error));
         let locked = lock::lock(cx, opened.target)?;
         let set = (|| {
             if limits.active_processes != before.active_processes {
-                limit(
-                    &opened,
-                    place.pids.as_deref(),
-                    &place,
-                    "pids",
-                    ["pids.max", "pids.max"],
-                    "max",
-                    limits.active_processes.map(u64::from),
-                )?;
+                limit(Limit::Processes, limits.active_processes.map(u64::from))?;
                 words[ACTIVE_LIMIT].store(limits.active_processes.map_or(0, |n| u64::from(n) + 1));
             }
             if limits.memory != before.memory {
-                limit(&opened, place.memory.as_deref(), &place, "memory", ["memory.max", "memory.limit_in_bytes"], "-1", limits.memory)?;
+                limit(Limit::Memory, limits.memory)?;
                 words[MEMORY_LIMIT].store(limits.memory.map_or(0, |n| n + 1));
             }
             if limits.kill_on_close != before.kill_on_close {
@@ -214,28 +228,21 @@ impl HandleRef {
     pub fn job_accounting(self) -> Result<JobAccounting> {
         let (opened, place) = self.job(right::QUERY)?;
         let words = &kinds::annex(opened.space, opened.target)?.words;
-        let spent = cgroup::read(&place.group, "cpu.stat").unwrap_or_default();
-        let micros = |key: &str| {
-            let line = spent.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
-            Duration::from_micros(line.unwrap_or(0))
-        };
-        let peak = match &place.memory {
-            Some(memory) => cgroup::read(memory, "memory.max_usage_in_bytes"),
-            None => cgroup::read(&place.group, "memory.peak"),
-        };
+        let [user_time, system_time] = place.spent();
         Ok(JobAccounting {
             active_processes: job::members(&place).len() as u32,
             total_processes: words[TOTAL].load() as u32,
             terminated_processes: words[ENDED_BY_LIMIT].load() as u32,
-            user_time: micros("user_usec "),
-            system_time: micros("system_usec "),
-            memory_peak: peak.and_then(|text| text.trim().parse().ok()),
+            user_time,
+            system_time,
+            memory_peak: place.memory_peak(),
         })
     }
 
-    /// What keeps a job's processes together.
+    /// What keeps a job's processes together: `cgroup2`, or `processes`, which are marked.
     pub fn job_backend(self) -> Result<&'static str> {
-        self.of_kind(Kind::Job, 0).map(|_| "cgroup2")
+        let opened = self.of_kind(Kind::Job, 0)?;
+        Ok(if job::is_marked(&kinds::annex(opened.space, opened.target)?.words) { "processes" } else { "cgroup2" })
     }
 }
 
@@ -260,40 +267,20 @@ fn job_limits_of(opened: &Opened) -> Result<JobLimits> {
     })
 }
 
-fn enter(place: &Place, pid: i64) -> std::result::Result<(), i32> {
-    place.entries().iter().try_for_each(|group| cgroup::write(group, "cgroup.procs", &pid.to_string()))
-}
-
 /// Whether who was moved was the one that was opened, and not the next of that number.
 fn arrived(process: &PidFd) -> bool {
     process.signal(0).is_ok()
 }
 
-/// Limits by the controller of version 1 in a directory of its own, or by that of version 2 in the job's.
-fn limit(
-    opened: &Opened,
-    old: Option<&Path>,
-    place: &Place,
-    controller: &str,
-    [new_name, old_name]: [&str; 2],
-    none: &str,
-    value: Option<u64>,
-) -> Result<()> {
-    let (group, name) = match old {
-        Some(group) => (group, old_name),
-        None => (place.group.as_path(), new_name),
-    };
-    let none = if old.is_none() { "max" } else { none };
-    cgroup::write(group, name, &value.map_or(none.to_owned(), |value| value.to_string())).map_err(|errno| match errno {
-        code::ENOENT | code::EACCES | code::EPERM => opened.blame(
-            Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "the job's control group is without the controller `{controller}`, which this limit needs; have it enabled or delegated"
-                ),
-            )
-            .with_errno(errno),
-        ),
-        _ => opened.blame(Error::system(&format!("cannot write {name} of the job's control group"), errno)),
-    })
+const ENDING: &str = "the job is being terminated";
+
+/// The way into a job for a forked child, see [`HandleRef::job_entrance`].
+#[derive(Debug)]
+pub struct JobEntrance(Entrance);
+
+impl JobEntrance {
+    /// The calling process, which has not executed its program yet, enters. It makes system calls only.
+    pub fn enter(&self) -> Result<()> {
+        self.0.enter().map_err(|errno| Error::system("cannot enter the job", errno))
+    }
 }

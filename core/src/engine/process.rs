@@ -9,6 +9,7 @@ use crate::kinds;
 use crate::kinds::process::{self, PID, TERMINATED, code_in, code_word};
 use crate::owner;
 use crate::sys::code;
+use crate::sys::mark::Mark;
 use crate::sys::pidfd::{End, How};
 
 /// SIGKILL, by which `terminate` ends.
@@ -47,7 +48,9 @@ impl HandleRef {
             End::Told { how: How::By(status), .. } => Ok(Some(status.into())),
             End::Told { how: How::Signal(signal), cgroup } => {
                 let own = code_in(annex_word(&opened, TERMINATED)?.load());
-                let ours = own.or_else(|| kinds::job::code_of(opened.space, cgroup)).filter(|_| i32::from(signal) == KILL);
+                // Until somebody has waited for it, it has its mark, and nobody else has its number.
+                let mark = || Mark::of(self.process_id().ok()?).ok().filter(|_| process.signal(0).is_ok());
+                let ours = own.or_else(|| kinds::job::code_of(opened.space, cgroup, mark())).filter(|_| i32::from(signal) == KILL);
                 Ok(Some(ours.unwrap_or(128 + u32::from(signal))))
             }
             End::Untold => Err(Error::new(

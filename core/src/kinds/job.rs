@@ -1,14 +1,17 @@
-//! Jobs: sets of processes that nobody leaves, each a control group of version 2.
+//! Jobs: sets of processes that nobody leaves: a control group of version 2 each, or where this user can make none, a mark (`place.rs`).
 //!
-//! *What it is.* A job has a directory in the control group file system, below the group of the process that made it: membership, its inheritance
-//! and the killing of all at once are the kernel's. Where version 2 has no controllers, a directory with version 1's `pids` and another with its `memory`
-//! count and limit; every member is in all of them.
+//! *What it is.* By the first means a job has a directory in the control group file system, below the group of the process that made it: membership, its
+//! inheritance and the killing of all at once are the kernel's. By the second it has a number that its members carry as a limit of theirs: membership and its
+//! inheritance are the kernel's, and who has the number is found by a walk over /proc (`sys/mark.rs`). Where version 2 has no controllers, a directory with
+//! version 1's `pids` and another with its `memory` count and limit; every member is in all of them.
 //!
-//! *Annex.* Word 0: flags (1: kill when the last handle is closed). 1: the kernel's number of the directory. 2: the code of the last
+//! *Annex.* Word 0: flags (1: kill when the last handle is closed). 1: the kernel's number of the directory; with a mark, of the PID namespace. 2: the code of the last
 //! terminate, and 2³². 3 and 4: the limits of processes and of memory, plus one; 0 is none. 5: how many processes byname has put in. 6: how many of
-//! them a limit has ended. 7 to 14: the numbers of jobs inside it when it was terminated, which may end with it: their processes' code is this one's. Written under the object's lock, but 1, which its maker writes while the record is RESERVED, and 5 and 6, which are added to.
+//! them a limit has ended. 7 to 14: the numbers of jobs inside it when it was terminated, which may end with it: their processes' code is this one's. With a mark,
+//! 7 and 8: the mark; 9: how many terminates were begun; 10: up to which of them all were done. Written under the object's lock, but 1, 7 and 8 of a mark, which its maker
+//! writes while the record is RESERVED, and 5, 6 and 9, which are added to, and 10, which only rises.
 //!
-//! *Backing file.* The directories' paths, a line each, from the beginning; the byte at [`KILLS`] is flag 1 again, or 2 once the guard has ended it. Each process that has the job keeps a
+//! *Backing file.* The means and the directories' paths, a line each, from the beginning; the byte at [`KILLS`] is flag 1 again, or 2 once the guard has ended it. Each process that has the job keeps a
 //! shared lock on the file, which the kernel ends with the process, however it ends.
 //!
 //! *Kill on last close.* Whoever ends the object ([`bury`]) kills first. If the last holder is killed and another process of byname lives, that one
@@ -17,12 +20,14 @@
 //! it may happen at once and twice: a kill is a kill.
 //!
 //! *Death.* Between the path in the file and the directory: nothing is there to remove. Between the directory and its number in word 1: it is empty,
-//! and is removed. Between two directories in an assignment: the process is no member yet, and counts for the limits. Between the code
-//! and the kill: nobody was killed, and the code counts for nobody. Between kill and signal: the caller died in the call.
+//! and is removed. Between two directories in an assignment, or before the mark: the process is no member yet, and counts for the limits. Between the code
+//! and the kill: nobody was killed, and the code counts for nobody. Between kill and signal: the caller died in the call. In the walks of a kill: word 9 is ahead of 10,
+//! and whoever reaps the caller ([`settle`]), or ends the object, kills again; until then nobody comes in (contract J10). A caller who is a member dies like that always.
 //!
 //! *Left over.* A job that ends while processes run in it, without the flag, leaves its directory to them, limits included; and one whose last holder is
 //! killed leaves it, empty or not, to the next process that attaches and reaps him. The next job
-//! that is made at the place removes what is empty and of no living job of this namespace, or of a namespace that is gone ([`sweep`]); so does `byname gc`.
+//! that is made at the place removes what is empty and of no living job of this namespace, or of a namespace that is gone ([`sweep`]); so does `byname gc`. A mark
+//! stays with its processes, and is given to no other job.
 
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, Object};
@@ -34,25 +39,33 @@ use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{self, Blueprint};
 use crate::kinds;
+use crate::kinds::place::{NUMBER, PREFIX, marked};
+use crate::kinds::process::{code_in, code_word};
 use crate::life::{Life, Stage};
 use crate::lock::{Guards, Lock};
 use crate::name::quoted;
+use crate::ops;
 use crate::space::{Cx, Space};
 use crate::sys::cgroup::{self, Hierarchy, Hold};
+use crate::sys::mark::Mark;
 use crate::sys::{clock, code, file, process};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use crate::kinds::place::Place;
+
 pub(crate) const FLAGS: usize = 0;
-pub(crate) const NUMBER: usize = 1;
 pub(crate) const CODE: usize = 2;
 pub(crate) const ACTIVE_LIMIT: usize = 3;
 pub(crate) const MEMORY_LIMIT: usize = 4;
 pub(crate) const TOTAL: usize = 5;
 pub(crate) const ENDED_BY_LIMIT: usize = 6;
-/// From here to the end.
+/// Of a group: from here to the end.
 const INSIDE: usize = 7;
+/// With a mark.
+const KILLS_BEGUN: usize = 9;
+const KILLS_DONE: usize = 10;
 
 /// Flag of word 0.
 pub(crate) const KILL_ON_CLOSE: u64 = 1;
@@ -60,39 +73,6 @@ pub(crate) const KILL_ON_CLOSE: u64 = 1;
 /// The size of the backing file, and where in it flag 1 stands.
 const SIZE: u64 = 4096;
 pub(crate) const KILLS: u64 = SIZE - 1;
-
-/// Where a job is.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// Of version 2: who is in it is a member.
-    pub(crate) group: PathBuf,
-    /// Those of version 1 that count for it, by their controllers.
-    pub(crate) pids: Option<PathBuf>,
-    pub(crate) memory: Option<PathBuf>,
-}
-
-impl Place {
-    /// All directories, the one of version 2 first.
-    pub(crate) fn groups(&self) -> Vec<PathBuf> {
-        [Some(&self.group), self.pids.as_ref(), self.memory.as_ref()].into_iter().flatten().cloned().collect()
-    }
-
-    /// The same in the order in which a process enters them: who is in that of version 2 is a member, and is in the others.
-    pub(crate) fn entries(&self) -> Vec<PathBuf> {
-        self.groups().into_iter().rev().collect()
-    }
-
-    fn lines(&self) -> String {
-        let line = |path: Option<&PathBuf>| path.and_then(|p| p.to_str()).unwrap_or_default().to_owned();
-        format!("{}\n{}\n{}\n", line(Some(&self.group)), line(self.pids.as_ref()), line(self.memory.as_ref()))
-    }
-
-    fn parse(bytes: &[u8]) -> Option<Place> {
-        let text = std::str::from_utf8(bytes.split(|b| *b == 0).next()?).ok()?;
-        let mut lines = text.lines().map(|line| (!line.is_empty()).then(|| PathBuf::from(line)));
-        Some(Place { group: lines.next()??, pids: lines.next()?, memory: lines.next()? })
-    }
-}
 
 /// A job that this process has open.
 struct Held {
@@ -166,36 +146,30 @@ fn name_of(space: &Space, at: ObjectRef) -> String {
     format!("{}{:x}.{:x}.{unique}", prefix_of(space), at.index, at.generation)
 }
 
-const PREFIX: &str = "byname.job.";
-
 fn prefix_of(space: &Space) -> String {
     let (dev, number) = space.arena.identity();
     format!("{PREFIX}{}.{dev:x}.{number:x}.", process::euid())
 }
 
-/// The directories of a new job, and the file that says where they are.
+/// The directories or the mark of a new job, and the file that says which.
 pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
     let annex = kinds::annex(cx.space, target)?;
-    let base = cgroup::own(Hierarchy::Unified).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unsupported,
-            "no control groups of version 2 are mounted, of which byname makes jobs; mount cgroup2, hybrid will do",
-        )
-    })?;
-    sweep(cx.space, &base);
-    let name = name_of(cx.space, target.at);
-    let group = base.join(&name);
-    let needed = |what: &str| {
-        if cgroup::has(&base, &format!("{what}.peak")) { None } else { cgroup::own(Hierarchy::Of(what)).map(|g| g.join(&name)) }
-    };
-    let mut place = Place { group, pids: needed("pids"), memory: needed("memory") };
+    sweep(cx.space);
     let file = backing::path(&cx.space.arena, target.at);
     drop(backing::create(&cx.space.arena, target.at, SIZE, SIZE)?);
+    let cannot_write = |errno| Error::system("cannot write the file of the job", errno);
     let hold = Hold::open(&file).map_err(|errno| Error::system("cannot open the file of the job", errno))?;
-    let write =
-        |place: &Place| hold.put(place.lines().as_bytes(), 0).map_err(|errno| Error::system("cannot write the file of the job", errno));
+    let write = |place: &Place| {
+        let mut bytes = place.lines().into_bytes();
+        bytes.push(0);
+        hold.put(&bytes, 0).map_err(cannot_write)
+    };
+    let name = name_of(cx.space, target.at);
+    let mut place = match with_group(&name, write) {
+        Err(none) if none.kind() == ErrorKind::Unsupported => Place::marked(&name).map_err(|no_mark| neither(&none, no_mark))?,
+        made => made?,
+    };
     write(&place)?;
-    cgroup::make(&place.group).map_err(|errno| no_group(&base, errno))?;
     // What cannot be made there is missing where a limit is asked for.
     for optional in [&mut place.pids, &mut place.memory] {
         if optional.as_ref().is_some_and(|group| cgroup::make(group).is_err()) {
@@ -203,9 +177,25 @@ pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
         }
     }
     write(&place)?;
-    annex.words[NUMBER].store(cgroup::number(&place.group).unwrap_or(0));
-    hold.put(&[u8::from(annex.words[FLAGS].load() & KILL_ON_CLOSE != 0)], KILLS)
-        .map_err(|errno| Error::system("cannot write the file of the job", errno))
+    place.describe(&annex.words).map_err(|errno| Error::system("cannot read in /proc", errno))?;
+    hold.put(&[u8::from(annex.words[FLAGS].load() & KILL_ON_CLOSE != 0)], KILLS).map_err(cannot_write)
+}
+
+/// The directory of version 2, of which the file knows before it is made.
+fn with_group(name: &str, write: impl Fn(&Place) -> Result<()>) -> Result<Place> {
+    let base = cgroup::own(Hierarchy::Unified)
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "no control groups of version 2 are mounted; mount cgroup2, hybrid will do"))?;
+    let place = Place::grouped(&base, name);
+    write(&place)?;
+    match place.group().map(cgroup::make) {
+        Some(Err(errno)) => Err(no_group(&base, errno)),
+        _ => Ok(place),
+    }
+}
+
+fn neither(no_group: &Error, no_mark: Error) -> Error {
+    let why = format!("a job is a control group, or marked processes; {no_group}; and {no_mark}");
+    if no_mark.kind() == ErrorKind::Unsupported { Error::new(ErrorKind::Unsupported, why) } else { no_mark }
 }
 
 fn no_group(base: &Path, errno: i32) -> Error {
@@ -216,11 +206,11 @@ fn no_group(base: &Path, errno: i32) -> Error {
         _ => "takes no new group",
     };
     let kind = if matches!(errno, code::EACCES | code::EPERM | code::EROFS) { ErrorKind::Unsupported } else { ErrorKind::System };
-    Error::new(kind, format!("a job is a control group, and {} {why}", base.display())).with_errno(errno)
+    Error::new(kind, format!("the control group {} {why}", base.display())).with_errno(errno)
 }
 
 /// Removes the directories of jobs that are no more and whose processes have ended: of this namespace, and of those whose file is gone.
-fn sweep(space: &Space, base: &Path) {
+fn sweep(space: &Space) {
     let (dev, number) = space.arena.identity();
     let dir = space.arena.path.parent().unwrap_or(Path::new("/"));
     let lives = |index, generation| {
@@ -229,16 +219,14 @@ fn sweep(space: &Space, base: &Path) {
             life.generation() == generation && life.stage() != Some(Stage::Free)
         })
     };
-    sweep_where(base, |of| {
-        of.dev == dev && if of.arena == number { !lives(of.index, of.generation) } else { !file::has_number(dir, of.arena) }
-    });
+    sweep_where(|of| of.dev == dev && if of.arena == number { !lives(of.index, of.generation) } else { !file::has_number(dir, of.arena) });
 }
 
 /// The same of all namespaces in `dir` whose file is gone, for `byname gc`.
 #[cfg(feature = "cli")]
 pub(crate) fn sweep_orphans(dir: &Path) {
-    if let (Some(base), Ok(stat)) = (cgroup::own(Hierarchy::Unified), file::stat(dir)) {
-        sweep_where(&base, |of| of.dev == stat.dev && !file::has_number(dir, of.arena));
+    if let Ok(stat) = file::stat(dir) {
+        sweep_where(|of| of.dev == stat.dev && !file::has_number(dir, of.arena));
     }
 }
 
@@ -250,10 +238,10 @@ struct Origin {
     generation: u32,
 }
 
-/// In all hierarchies; `base` is the place in that of version 2.
-fn sweep_where(base: &Path, is_over: impl Fn(Origin) -> bool) {
-    let v1 = ["pids", "memory"].into_iter().filter_map(|controller| cgroup::own(Hierarchy::Of(controller)));
-    v1.chain([base.to_owned()]).for_each(|place| sweep_below(&place, &is_over));
+/// In all hierarchies.
+fn sweep_where(is_over: impl Fn(Origin) -> bool) {
+    let all = [Hierarchy::Of("pids"), Hierarchy::Of("memory"), Hierarchy::Unified];
+    all.into_iter().filter_map(cgroup::own).for_each(|place| sweep_below(&place, &is_over));
 }
 
 /// The jobs inside a job first; each directory stays as long as a process is in it, or a job that lives.
@@ -300,16 +288,20 @@ pub(crate) fn forget(space: &'static Space, at: ObjectRef) {
     HELD.lock().remove(&key(space, at));
 }
 
-/// Where a job is that this process has open. The file system may be mounted elsewhere in another process, or not at all: then it says so.
+/// Where a job is that this process has open. The file system may be mounted elsewhere in another process, or not at all, or its processes are not those that
+/// are numbered here: then it says so.
 pub(crate) fn place(space: &'static Space, target: Target) -> Result<Arc<Place>> {
     let place = HELD.lock().get(&key(space, target.at)).map(|held| held.place.clone()).ok_or_else(Error::closed)?;
-    if cgroup::number(&place.group) != Some(kinds::annex(space, target)?.words[NUMBER].load()) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("the job's control group is not at {} for this process; mount cgroup2 where its maker has it", place.group.display()),
-        ));
+    if place.is_seen(&kinds::annex(space, target)?.words) {
+        return Ok(place);
     }
-    Ok(place)
+    let why = match place.group() {
+        Some(group) => {
+            format!("the job's control group is not at {} for this process; mount cgroup2 where its maker has it", group.display())
+        }
+        None => "the job's processes are those of its maker's PID namespace, which this process is not in, or has no /proc of".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Unsupported, why))
 }
 
 /// Says in the file whether the last close kills; with it, there is a guard.
@@ -325,7 +317,7 @@ pub(crate) fn write_flag(space: &'static Space, at: ObjectRef, kills: bool) -> R
 
 /// Starts the guard, if there is none.
 pub(crate) fn guard(space: &Space, at: ObjectRef, place: &Place) -> Result<()> {
-    cgroup::start_guard(&backing::path(&space.arena, at), &place.groups(), KILLS as i64).map_err(|errno| {
+    cgroup::start_guard(&backing::path(&space.arena, at), &place.groups(), place.mark(), KILLS as i64).map_err(|errno| {
         Error::new(
             ErrorKind::LimitReached,
             "cannot start the process that ends the job when its last user dies; see RLIMIT_NPROC and pids.max",
@@ -349,14 +341,13 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
     let Ok(hold) = Hold::open(&backing::path(&space.arena, at)) else { return Ok(()) };
     let place = hold.read().ok().and_then(|bytes| Place::parse(&bytes));
     if let Some(place) = place {
-        let number = cgroup::number(&place.group);
-        let kills = annex.words[FLAGS].load() & KILL_ON_CLOSE != 0 && number == Some(annex.words[NUMBER].load());
+        let kills = (annex.words[FLAGS].load() & KILL_ON_CLOSE != 0 || is_ending(&annex.words)) && place.is_seen(&annex.words);
         if kills {
-            let _ = cgroup::kill(&place.group);
+            let _ = place.kill(|_| {});
         }
         for _ in 0..if kills { MOMENTS } else { 1 } {
-            match cgroup::remove(&place.group) {
-                Err(code::EBUSY) if kills => clock::nap(1_000_000),
+            match place.group().map(cgroup::remove) {
+                Some(Err(code::EBUSY)) if kills => clock::nap(1_000_000),
                 _ => break,
             }
         }
@@ -371,40 +362,75 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
 
 /// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
 pub(crate) fn members(place: &Place) -> Vec<u32> {
-    cgroup::processes(&place.group)
+    place.members()
 }
 
-/// Whether the group of a process forbids that it comes into a job: another job's processes are not moved out of that one.
-pub(crate) fn forbids(place: &Place, of_process: &Path) -> bool {
-    let in_a_job = of_process.components().any(|part| part.as_os_str().to_str().is_some_and(|name| name.starts_with(PREFIX)));
-    in_a_job && !place.group.starts_with(of_process)
+/// Signals a job, kills all its processes and those of jobs inside it, and has them tell the code.
+pub(crate) fn terminate(cx: Cx, target: Target, place: &Place, code: u32) -> Result<()> {
+    let words = &kinds::annex(cx.space, target)?.words;
+    words[CODE].store(code_word(code));
+    let begun = match place.group() {
+        Some(group) => {
+            tell_code(cx.space, words, group, code);
+            0
+        }
+        None => words[KILLS_BEGUN].add(1) + 1,
+    };
+    let killed = ops::set(cx, target).and_then(|()| kill(cx.space, place, code)); // set first: the caller may be a member
+    note_killed(words, begun);
+    killed
 }
 
-/// The code with which byname has terminated the job whose directory has that number, if it is open anywhere in the namespace.
-pub(crate) fn code_of(space: &Space, number: u64) -> Option<u32> {
-    let is_it = |words: &&[Word64; ANNEX_WORDS]| words[NUMBER].load() == number || words[INSIDE..].iter().any(|word| word.load() == number);
-    annexes(space).filter(|words| number != 0 && is_it(words)).find_map(|words| kinds::process::code_in(words[CODE].load()))
+fn kill(space: &Space, place: &Place, code: u32) -> Result<()> {
+    place.kill(|pid| kinds::process::foretell(space, pid, code)).map_err(|errno| Error::system("cannot kill the job's processes", errno))
+}
+
+/// All terminates up to this one have been done.
+fn note_killed(words: &[Word64; ANNEX_WORDS], begun: u64) {
+    let _ = words[KILLS_DONE].update(|done| (done < begun).then_some(begun));
+}
+
+/// Whether a terminate is under way, or was when who made it died: nobody comes in (contract J10).
+pub(crate) fn is_ending(words: &[Word64; ANNEX_WORDS]) -> bool {
+    is_marked(words) && words[KILLS_DONE].load() < words[KILLS_BEGUN].load()
+}
+
+pub(crate) fn is_marked(words: &[Word64; ANNEX_WORDS]) -> bool {
+    marked(words).is_some()
+}
+
+/// A process that had the job has died, perhaps in the walks of a kill.
+pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
+    let words = &kinds::annex(cx.space, target)?.words;
+    let begun = words[KILLS_BEGUN].load();
+    if !is_ending(words) {
+        return Ok(());
+    }
+    let file = Hold::open(&backing::path(&cx.space.arena, target.at)).and_then(|file| file.read());
+    if let Some(place) = file.ok().and_then(|bytes| Place::parse(&bytes)).filter(|place| place.is_seen(words)) {
+        kill(cx.space, &place, code_in(words[CODE].load()).unwrap_or_default())?;
+        note_killed(words, begun);
+    }
+    Ok(())
+}
+
+/// The code with which byname has terminated the job whose directory has that number, or that the mark is of, if it is open anywhere in the namespace.
+pub(crate) fn code_of(space: &Space, number: u64, mark: Option<Mark>) -> Option<u32> {
+    let is_it = |words: &&[Word64; ANNEX_WORDS]| match marked(*words) {
+        Some(of) => mark.is_some_and(|mark| of.covers(mark)),
+        None => number != 0 && (words[NUMBER].load() == number || words[INSIDE..].iter().any(|word| word.load() == number)),
+    };
+    kinds::annexes(space, Machine::Job).filter(is_it).find_map(|words| code_in(words[CODE].load()))
 }
 
 /// The jobs inside a job that is terminated tell its code, too, and so does it for them: for as many as it has room for.
-pub(crate) fn tell_code(space: &Space, words: &[Word64; ANNEX_WORDS], place: &Place, code: u32) {
-    let numbers: Vec<u64> = cgroup::below(&place.group).iter().filter_map(|group| cgroup::number(group)).collect();
+fn tell_code(space: &Space, words: &[Word64; ANNEX_WORDS], group: &Path, code: u32) {
+    let numbers: Vec<u64> = cgroup::below(group).iter().filter_map(|group| cgroup::number(group)).collect();
     if numbers.is_empty() {
         return;
     }
     words[INSIDE..].iter().zip(&numbers).for_each(|(word, number)| word.store(*number));
-    for words in annexes(space).filter(|words| numbers.contains(&words[NUMBER].load())) {
-        words[CODE].store(kinds::process::code_word(code));
+    for words in kinds::annexes(space, Machine::Job).filter(|words| numbers.contains(&words[NUMBER].load())) {
+        words[CODE].store(code_word(code));
     }
-}
-
-/// The annexes of all jobs.
-fn annexes(space: &Space) -> impl Iterator<Item = &'static [Word64; ANNEX_WORDS]> {
-    let high = space.arena.high_water(crate::arena::layout::Table::Annexes);
-    (0..high).filter_map(|index| {
-        let annex = space.arena.annex(index).ok()?;
-        let at = ObjectRef::unpack(annex.owner.load())?;
-        let record = space.arena.object(at.index).ok()?;
-        (record.kind.load() == Machine::Job.code() && Life(record.life.load()).is_live(at.generation)).then_some(&annex.words)
-    })
 }

@@ -5,17 +5,20 @@
 
 pub(crate) mod job;
 pub(crate) mod mapping;
+pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod queue;
 pub(crate) mod timer;
 pub(crate) mod watchdog;
 
-use crate::arena::layout::{Annex, Object};
+use crate::arena::layout::{ANNEX_WORDS, Annex, Object, Table};
 use crate::arena::refs::{ObjectRef, ProcessRef};
+use crate::cell::Word64;
 use crate::dispatch::grant::Wakes;
 use crate::dispatch::lock::{self, Locked, Target};
 use crate::dispatch::word::{Family, Machine};
 use crate::error::{Error, Result};
+use crate::life::Life;
 use crate::lock::Guards;
 use crate::space::{Cx, Space};
 use crate::sys::clock::Due;
@@ -60,6 +63,7 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
 pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     match target.machine.family() {
         Family::Timer | Family::Watchdog => rouse(cx, target),
+        Family::Job => job::settle(cx, target),
         Family::Mapping => mapping::settle(cx, dead, target),
         Family::Queue => queue::settle(cx, dead, target),
         _ => Ok(()),
@@ -96,6 +100,17 @@ pub(crate) fn annex(space: &Space, target: Target) -> Result<&'static Annex> {
     let index = target.record.annex.load().checked_sub(1).ok_or_else(Error::closed)?;
     let annex = space.arena.annex(index)?;
     if ObjectRef::unpack(annex.owner.load()) == Some(target.at) { Ok(annex) } else { Err(Error::closed()) }
+}
+
+/// The words of all living objects of that machine.
+fn annexes(space: &Space, machine: Machine) -> impl Iterator<Item = &'static [Word64; ANNEX_WORDS]> {
+    let high = space.arena.high_water(Table::Annexes);
+    (0..high).filter_map(move |index| {
+        let annex = space.arena.annex(index).ok()?;
+        let at = ObjectRef::unpack(annex.owner.load())?;
+        let record = space.arena.object(at.index).ok()?;
+        (record.kind.load() == machine.code() && Life(record.life.load()).is_live(at.generation)).then_some(&annex.words)
+    })
 }
 
 /// Our process leaves the holder set; its last handle is closed.

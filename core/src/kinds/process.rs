@@ -2,7 +2,7 @@
 //!
 //! *What it is.* An unnamed object of the one who opened it, and of its forked children. Its annex: word 0 the pid, as the opener sees it; 1 when
 //! it started (clock ticks since boot); 2 the inode of the PID namespace that the pid is of; 3 the code that `terminate` was called with, and 2³² to
-//! say that it was. Words 0 to 2 never change; word 3 changes once, from 0, by a swap of whoever terminates.
+//! say that it was. Words 0 to 2 never change; word 3 changes once, from 0, by a swap of whoever terminates, or is about to kill the marked processes of a job.
 //!
 //! *Who sets the word.* Each process that has the object keeps a descriptor of the process (a pidfd) and one thread for all of them, which sleeps on
 //! their ends. The kernel tells each of them; setting twice is setting once. Nothing here goes by the pid, which the next process may get.
@@ -16,7 +16,9 @@
 
 use crate::arena::layout::ANNEX_WORDS;
 use crate::arena::refs::ObjectRef;
+use crate::cell::Word64;
 use crate::dispatch::lock::{self, Target};
+use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::lock::{Guards, Lock};
@@ -90,6 +92,17 @@ pub(crate) fn find(pid: i64) -> Result<(PidFd, [u64; ANNEX_WORDS])> {
     words[START_TIME] = process::look(number).map_or(0, |seen| seen.start_time);
     words[PID_NAMESPACE] = process::pid_namespace().map_err(cannot_read)?;
     Ok((process, words))
+}
+
+/// Who is about to kill a process says its code first, to all who have it open.
+pub(super) fn foretell(space: &Space, pid: u32, code: u32) {
+    let (Some(seen), Ok(namespace)) = (process::look(pid), process::pid_namespace()) else { return };
+    let is_it = |words: &&[Word64; ANNEX_WORDS]| {
+        [PID, START_TIME, PID_NAMESPACE].map(|word| words[word].load()) == [u64::from(pid), seen.start_time, namespace]
+    };
+    for words in super::annexes(space, Machine::Process).filter(is_it) {
+        let _ = words[TERMINATED].cas(0, code_word(code));
+    }
 }
 
 /// Sets the object when the process ends.

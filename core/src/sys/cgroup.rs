@@ -1,11 +1,12 @@
 //! Control groups: where one can be made, and what is done with it.
 
 use super::errno;
+use super::mark::{self, Mark};
 use super::pidfd::PidFd;
 use std::ffi::CString;
 use std::fs;
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
@@ -116,7 +117,7 @@ pub(crate) fn children(group: &Path) -> Vec<String> {
 pub(crate) fn processes(group: &Path) -> Vec<u32> {
     let mut found = vec![];
     for place in below(group).iter().map(PathBuf::as_path).chain([group]) {
-        let text = read(place, "cgroup.procs").unwrap_or_default();
+        let text = read(place, DOOR).unwrap_or_default();
         found.extend(text.lines().filter_map(|pid| pid.parse().ok()).filter(|pid: &u32| *pid != 0));
     }
     found.sort_unstable();
@@ -158,23 +159,40 @@ fn kill_each(group: &Path) -> Result<(), i32> {
     Ok(())
 }
 
-/// Starts a program that is in the groups before its first instruction: the child goes there itself, between fork and exec.
-pub(crate) fn spawn_into(groups: &[PathBuf], command: &mut Command) -> Result<Child, std::io::Error> {
-    let open = |group: &PathBuf| fs::OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(group.join("cgroup.procs"));
-    let doors = groups.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let enter = move || {
-        for door in &doors {
+/// The way into a job, for a forked child that has not executed its program yet: doors of groups, then a mark.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    doors: Vec<fs::File>,
+    mark: Option<Mark>,
+}
+
+impl Entrance {
+    pub(crate) fn open(groups: &[PathBuf], mark: Option<Mark>) -> Result<Entrance, i32> {
+        let open = |group: &PathBuf| fs::OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(group.join(DOOR)).map_err(code);
+        Ok(Entrance { doors: groups.iter().map(open).collect::<Result<_, _>>()?, mark })
+    }
+
+    /// The calling process enters. System calls only.
+    pub(crate) fn enter(&self) -> Result<(), i32> {
+        for door in &self.doors {
             // SAFETY: one byte of a constant; the descriptor is open in the child as in the parent, until exec.
             if unsafe { libc::write(door.as_raw_fd(), b"0".as_ptr().cast(), 1) } != 1 {
-                return Err(std::io::Error::from_raw_os_error(errno()));
+                return Err(errno());
             }
         }
-        Ok(())
-    };
-    // SAFETY: the closure only writes to descriptors and reads errno: no allocation, no lock.
-    unsafe { command.pre_exec(enter) };
-    command.spawn()
+        self.mark.map_or(Ok(()), |mark| mark.put(0))
+    }
+
+    /// Starts a program that is in the job before its first instruction: the child goes there itself, between fork and exec.
+    pub(crate) fn spawn(self, command: &mut Command) -> Result<Child, std::io::Error> {
+        // SAFETY: the closure makes system calls and reads errno: no allocation, no lock.
+        unsafe { command.pre_exec(move || self.enter().map_err(std::io::Error::from_raw_os_error)) };
+        command.spawn()
+    }
 }
+
+/// The file of a group to which a process is written, or 0 by itself.
+pub(crate) const DOOR: &str = "cgroup.procs";
 
 /// A file that many processes lock as long as they use something: the kernel ends a lock with its last descriptor, in whatever way that closes.
 #[derive(Debug)]
@@ -223,14 +241,17 @@ fn lock(fd: i32, command: i32, kind: i32, place: i64) -> Result<(), i32> {
     if r < 0 { Err(errno()) } else { Ok(()) }
 }
 
-/// Starts the guard of a group: a process that sleeps until nobody holds the file, then kills the first group, if the byte at `flag` of the file
-/// says so, and removes them all. A second one ends at once.
+/// Starts the guard of a job: a process that sleeps until nobody holds the file, then kills those who have the mark, or without one the first group,
+/// if the byte at `flag` of the file says so, and removes the groups. A second one ends at once.
 ///
 /// It is forked without the program's fork hooks, is nobody's child, leaves the program's session, and keeps two descriptors.
-pub(crate) fn start_guard(file: &Path, groups: &[PathBuf], flag: i64) -> Result<(), i32> {
-    let Some(first) = groups.first() else { return Err(libc::EINVAL) };
+pub(crate) fn start_guard(file: &Path, groups: &[PathBuf], mark: Option<Mark>, flag: i64) -> Result<(), i32> {
     let hold = Hold::open(file)?;
-    let door = fs::File::open(first).map_err(code)?;
+    let door = match (mark, groups.first()) {
+        (Some(_), _) => mark::open_proc()?,
+        (None, Some(first)) => fs::File::open(first).map_err(code)?,
+        (None, None) => return Err(libc::EINVAL),
+    };
     let paths =
         groups.iter().map(|group| CString::new(group.as_os_str().as_bytes()).map_err(|_| libc::EINVAL)).collect::<Result<Vec<_>, _>>()?;
     // SAFETY: both sets are plain values filled by the calls; the old mask is put back before returning. The child shares no memory with us
@@ -242,7 +263,7 @@ pub(crate) fn start_guard(file: &Path, groups: &[PathBuf], flag: i64) -> Result<
         let child = libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) as i32;
         if child == 0 {
             if libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) == 0 {
-                guard(hold.0.as_raw_fd(), door.as_raw_fd(), &paths, flag);
+                guard(hold.0.as_raw_fd(), door.as_raw_fd(), &paths, mark, flag);
             }
             libc::_exit(0);
         }
@@ -262,8 +283,9 @@ const TRIES: u32 = 60_000;
 /// The guard's life. No allocation, no lock: the program it was forked from may have been in the middle of anything.
 ///
 /// # Safety
-/// - Runs in a process of its own, which it ends; both descriptors are open.
-unsafe fn guard(file: i32, group: i32, paths: &[CString], flag: i64) -> ! {
+/// - Runs in a process of its own, which it ends; both descriptors are open, the second one of /proc where there is a mark, else of the first group.
+unsafe fn guard(file: i32, group: i32, paths: &[CString], mark: Option<Mark>, flag: i64) -> ! {
+    mark::leave();
     // SAFETY: system calls on numbers, constants, live locals and the caller's strings.
     unsafe {
         libc::setsid();
@@ -292,23 +314,37 @@ unsafe fn guard(file: i32, group: i32, paths: &[CString], flag: i64) -> ! {
         if kills != 0 {
             libc::pwrite(file, [ENDED].as_ptr().cast(), 1, flag); // whoever comes now comes too late
         }
-        let pause = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-        for _ in 0..TRIES {
-            if kills != 0 {
+        match mark {
+            Some(mark) if kills != 0 => drop(mark::kill(mark, BorrowedFd::borrow_raw(group), TRIES, |_| {})),
+            Some(_) => {}
+            None => end_group(group, &paths[0], kills != 0),
+        }
+        for path in paths.iter().skip(usize::from(mark.is_none())) {
+            libc::rmdir(path.as_ptr());
+        }
+        libc::_exit(0)
+    }
+}
+
+/// The guard kills a group, if it is to, and removes it.
+///
+/// # Safety
+/// - As of [`guard`].
+unsafe fn end_group(group: i32, path: &CString, kills: bool) {
+    for _ in 0..TRIES {
+        // SAFETY: system calls on numbers, constants and the caller's string.
+        let removed = unsafe {
+            if kills {
                 let door = libc::openat(group, c"cgroup.kill".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
                 libc::write(door, b"1".as_ptr().cast(), 1);
                 libc::close(door);
             }
-            let removed = libc::rmdir(paths[0].as_ptr()) == 0 || errno() == libc::ENOENT;
-            if removed || kills == 0 {
-                break;
-            }
-            libc::nanosleep(&pause, std::ptr::null_mut());
+            libc::rmdir(path.as_ptr()) == 0 || errno() == libc::ENOENT
+        };
+        if removed || !kills {
+            break;
         }
-        for path in &paths[1..] {
-            libc::rmdir(path.as_ptr());
-        }
-        libc::_exit(0)
+        super::clock::nap(1_000_000);
     }
 }
 
@@ -324,7 +360,8 @@ mod tests {
             return eprintln!("skipped: no groups can be made in {}: {errno}", own.display());
         }
         let mut shell = Command::new("sh");
-        let mut child = spawn_into(std::slice::from_ref(&group), shell.args(["-c", "while :; do sleep 1000 & sleep 0.001; done"])).unwrap();
+        let entrance = Entrance::open(std::slice::from_ref(&group), None).unwrap();
+        let mut child = entrance.spawn(shell.args(["-c", "while :; do sleep 1000 & sleep 0.001; done"])).unwrap();
         while processes(&group).len() < 5 {
             std::thread::yield_now();
         }

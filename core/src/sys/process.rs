@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// This process's id, in its own PID namespace.
 pub(crate) fn pid() -> u32 {
@@ -99,6 +100,17 @@ pub(crate) fn zombie_status(pid: u32) -> Option<i32> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     // To others than its user and root it says 0.
     (fields.next()? == "Z" && (euid() == 0 || euid() == owner)).then(|| fields.next_back()?.parse().ok()).flatten()
+}
+
+/// What a process of our own PID namespace, and the children that it has waited for, have spent: in programs, and in the kernel.
+pub(crate) fn spent(pid: u32) -> Option<[Duration; 2]> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
+    let [user, system, childrens_user, childrens_system] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+    // SAFETY: takes a constant.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64;
+    Some([user + childrens_user, system + childrens_system].map(|spent| Duration::from_nanos(spent.saturating_mul(1_000_000_000 / ticks))))
 }
 
 impl Seen {
