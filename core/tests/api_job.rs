@@ -17,11 +17,35 @@ fn job(kill_on_close: bool) -> Option<Job> {
     let options = Job::options().namespace(&here());
     let options = if kill_on_close { options.kill_on_close() } else { options };
     match options.unnamed() {
-        Err(error) if error.kind() == ErrorKind::Unsupported => {
+        Err(error) if error.kind() == ErrorKind::Unsupported && !is_without_groups() => {
             eprintln!("skipped: {error}");
             None
         }
-        made => Some(made.unwrap()),
+        made => {
+            assert!(!is_without_groups() || made.as_ref().unwrap().backend() == "processes", "there are no control groups");
+            Some(made.unwrap())
+        }
+    }
+}
+
+fn is_without_groups() -> bool {
+    std::env::var_os("BYNAME_TEST_WITHOUT_GROUPS").is_some()
+}
+
+/// All of this file, where processes are marked: with control groups of version 1, and without any.
+#[test]
+fn the_same_without_control_groups() {
+    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/without_groups.sh");
+    if is_without_groups() || !tool.exists() {
+        return;
+    }
+    for hidden in ["", "-a"].map(|option| [option].into_iter().filter(|o| !o.is_empty())) {
+        let mut command = Command::new("sh");
+        command.arg(&tool).args(hidden).arg(std::env::current_exe().unwrap()).env("BYNAME_TEST_WITHOUT_GROUPS", "1");
+        match command.status().unwrap().code() {
+            Some(77) => eprintln!("skipped: no mounts of its own can be made for the command"),
+            code => assert_eq!(code, Some(0)),
+        }
     }
 }
 
@@ -174,6 +198,9 @@ fn without_the_flag_the_processes_run_on_and_the_name_is_gone() {
     let mut child = job.spawn(&mut sleeper()).unwrap();
     let group = cgroup_of(child.id());
     job.close().unwrap();
+    while let Ok(job) = Job::options().namespace(&here()).open("left") {
+        job.close().unwrap(); // a child of another test, which has not executed its program yet, has all handles of this process
+    }
     assert_eq!(Job::options().namespace(&here()).open("left").unwrap_err().win32(), 2);
     let next = Job::options().namespace(&here()).create("left").unwrap();
     assert!(next.created() && next.pids().unwrap().is_empty());
@@ -203,6 +230,12 @@ fn a_role_for_other_tests() {
     let Ok(role) = std::env::var("BYNAME_TEST_ROLE") else { return };
     if role == "inside" {
         return inside();
+    }
+    if role == "recycles" {
+        return recycles();
+    }
+    if role == "elsewhere" {
+        return elsewhere();
     }
     let job = Job::options().kill_on_close().create("doomed").unwrap();
     let member = job.spawn(&mut sleeper()).unwrap();
@@ -268,6 +301,185 @@ fn the_last_holders_death_kills_however_it_comes() {
             std::thread::yield_now(); // the guard removes it
         }
         bury(role);
+    }
+}
+
+/// The processes that began with that in their environment and have not ended, by their names.
+fn begun_with(variable: &str) -> Vec<(u32, String)> {
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let of = |pid: u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let named = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        environment.split(|b| *b == 0).any(|entry| entry == variable.as_bytes()).then(|| (pid, named.trim().to_owned()))
+    };
+    pids.filter_map(of).collect()
+}
+
+/// Nobody does it but who comes next: holder and guard are killed, and the name is asked for.
+#[test]
+fn without_a_guard_the_next_process_to_attach_kills() {
+    if job(false).is_none() {
+        return;
+    }
+    let mut child = holder("guardless");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let pid = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("member ").map(str::to_owned)).expect("a member");
+    let member = process(pid.parse().unwrap());
+    let session = format!("BYNAME_SESSION=jobs-alone-{}-guardless", std::process::id());
+    let guard = loop {
+        if let Some((guard, _)) = begun_with(&session).into_iter().find(|(_, name)| name == "byname-guard") {
+            break guard; // it names itself
+        }
+    };
+    assert!(!Job::options().namespace(&here()).unnamed().unwrap().contains(guard).unwrap());
+    process(guard).terminate(9).unwrap();
+    while !begun_with(&session).iter().all(|(pid, _)| *pid != guard) {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(member.wait_for(Duration::ZERO).unwrap().is_none(), "there is nobody to do it");
+    bury("guardless");
+    member.wait().unwrap();
+}
+
+/// Whether it was started in the job or assigned: its children are members, though it ends before they do, and they leave its session.
+#[test]
+fn what_a_dead_member_leaves_are_members() {
+    for assigns in [false, true] {
+        let Some(job) = job(true) else { return };
+        let mut command = Command::new("sh");
+        command.args(["-c", "read go; (setsid sh -c 'setsid sleep 1000 > /dev/null & exit' &)"]).stdin(Stdio::piped());
+        let mut child = if assigns { command.spawn().unwrap() } else { job.spawn(&mut command).unwrap() };
+        if assigns {
+            job.assign(child.id()).unwrap();
+        }
+        assert_eq!(job.pids().unwrap(), [child.id()]);
+        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        assert!(child.wait().unwrap().success());
+        let is_sleeper = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sleep");
+        let daemon = loop {
+            match job.pids().unwrap()[..] {
+                [pid] if is_sleeper(&pid) => break process(pid),
+                [] => panic!("it left the job"),
+                _ => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(job.accounting().unwrap().active_processes, 1);
+        job.terminate(45).unwrap();
+        daemon.wait().unwrap();
+        assert!(matches!(daemon.exit_code(), Ok(Some(45))), "{:?}", daemon.exit_code());
+    }
+}
+
+/// Children that were there before are not members (contract J13).
+#[test]
+fn children_from_before_the_assignment_are_not_members() {
+    let Some(job) = job(true) else { return };
+    let mut child = Command::new("sh").args(["-c", "sleep 1000 & echo $!; wait"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let before = process(line.trim().parse().unwrap());
+    job.assign(child.id()).unwrap();
+    assert_eq!(job.pids().unwrap(), [child.id()]);
+    job.terminate(1).unwrap();
+    child.wait().unwrap();
+    assert!(before.wait_for(Duration::ZERO).unwrap().is_none());
+    before.terminate(1).unwrap();
+}
+
+#[test]
+fn nobody_escapes_who_forks_all_the_time() {
+    for round in 0..3 {
+        let Some(job) = job(false) else { return };
+        let variable = format!("{}-{round}", std::process::id());
+        let forks = "while :; do (setsid sh -c 'sleep 1000 & exit' &); done";
+        let mut command = Command::new("sh");
+        command.args(["-c", forks]).env("BYNAME_TEST_STORM", &variable).stdout(Stdio::null());
+        let mut roots: Vec<Child> = (0..4).map(|_| job.spawn(&mut command).unwrap()).collect();
+        while job.pids().unwrap().len() < 100 {
+            std::thread::yield_now();
+        }
+        job.terminate(1).unwrap();
+        for root in &mut roots {
+            root.wait().unwrap();
+        }
+        while !begun_with(&format!("BYNAME_TEST_STORM={variable}")).is_empty() {
+            assert!(job.pids().unwrap().is_empty() || job.backend() == "cgroup2", "the kernel ends a group in its time");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A number that a member had is another process's, who is not one: in a PID namespace, where numbers can be chosen.
+#[test]
+fn the_next_process_of_a_members_number_is_a_stranger() {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", "recycles");
+    command.env("BYNAME_SESSION", format!("jobs-alone-{}-recycles", std::process::id()));
+    let ran = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    if said.contains("unshare failed") {
+        return eprintln!("skipped: {said}");
+    }
+    assert!(ran.status.success(), "{said}");
+    bury("recycles");
+}
+
+fn recycles() {
+    let job = Job::unnamed().unwrap();
+    let mut first = job.spawn(&mut sleeper()).unwrap();
+    let number = first.id();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let mut next = loop {
+        if let Err(error) = fs::write("/proc/sys/kernel/ns_last_pid", (number - 1).to_string()) {
+            return eprintln!("skipped: {error}");
+        }
+        let mut next = sleeper().spawn().unwrap();
+        if next.id() == number {
+            break next;
+        }
+        next.kill().unwrap();
+        next.wait().unwrap();
+    };
+    assert!(job.pids().unwrap().is_empty() && !job.contains(number).unwrap());
+    job.terminate(1).unwrap();
+    assert!(next.try_wait().unwrap().is_none());
+    next.kill().unwrap();
+    next.wait().unwrap();
+}
+
+/// A member's child would leave the job if it were started in another: it is started nowhere.
+#[test]
+fn a_member_starts_nothing_in_an_unrelated_job() {
+    let (Some(outer), Some(_)) = (job(false), job(false)) else { return };
+    let mut child = holder("elsewhere");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "made"));
+    outer.assign(child.id()).unwrap();
+    child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    bury("elsewhere");
+}
+
+fn elsewhere() {
+    let unrelated = Job::unnamed().unwrap();
+    println!("\nmade");
+    let _ = std::io::stdin().read_line(&mut String::new()); // it has been assigned
+    let inside = Job::unnamed().unwrap();
+    assert_eq!(unrelated.spawn(&mut Command::new("true")).unwrap_err().win32(), 5);
+    let mut child = inside.spawn(&mut Command::new("true")).unwrap();
+    assert!(child.wait().unwrap().success());
+    inside.assign(std::process::id()).unwrap();
+    let mut child = inside.spawn(&mut sleeper()).unwrap();
+    assert_eq!(inside.pids().unwrap().len(), 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    match Job::unnamed() {
+        Ok(third) => assert_eq!(third.backend(), "cgroup2"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "marks go two deep"),
     }
 }
 

@@ -8,7 +8,7 @@
 //! *Annex.* Word 0: flags (1: kill when the last handle is closed). 1: the kernel's number of the directory; with a mark, of the PID namespace. 2: the code of the last
 //! terminate, and 2³². 3 and 4: the limits of processes and of memory, plus one; 0 is none. 5: how many processes byname has put in. 6: how many of
 //! them a limit has ended. 7 to 14: the numbers of jobs inside it when it was terminated, which may end with it: their processes' code is this one's. With a mark,
-//! 7 and 8: the mark; 9: how many terminates were begun; 10: up to which of them all were done. Written under the object's lock, but 1, 7 and 8 of a mark, which its maker
+//! 7 and 8: the mark; 9: how many terminates were begun; 10: up to which of them all are done. Written under the object's lock, but 1, 7 and 8 of a mark, which its maker
 //! writes while the record is RESERVED, and 5, 6 and 9, which are added to, and 10, which only rises.
 //!
 //! *Backing file.* The means and the directories' paths, a line each, from the beginning; the byte at [`KILLS`] is flag 1 again, or 2 once the guard has ended it. Each process that has the job keeps a
@@ -408,6 +408,7 @@ pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
     }
     let file = Hold::open(&backing::path(&cx.space.arena, target.at)).and_then(|file| file.read());
     if let Some(place) = file.ok().and_then(|bytes| Place::parse(&bytes)).filter(|place| place.is_seen(words)) {
+        ops::set(cx, target)?;
         kill(cx.space, &place, code_in(words[CODE].load()).unwrap_or_default())?;
         note_killed(words, begun);
     }

@@ -56,7 +56,7 @@ fn group_of(process: &str, hierarchy: Hierarchy<'_>) -> Option<PathBuf> {
         };
         let below = Path::new(&path).strip_prefix(root).ok()?;
         let found = Path::new(place).join(below);
-        (is_it && found.is_dir()).then_some(found)
+        (is_it && has(&found, DOOR)).then_some(found) // another mount may hide it
     })
 }
 

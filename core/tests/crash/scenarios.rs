@@ -43,7 +43,7 @@ impl Scenario {
 }
 
 /// The operations that must be there.
-pub const OPERATIONS: [&str; 30] = [
+pub const OPERATIONS: [&str; 32] = [
     "create",
     "open",
     "close",
@@ -71,6 +71,8 @@ pub const OPERATIONS: [&str; 30] = [
     "receive",
     "reserve",
     "break",
+    "terminate",
+    "assign",
     "fork",
     "reap",
     "recover",
@@ -204,6 +206,35 @@ fn make_job(s: &Stage, name: &str, kill_on_close: bool) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
         Ok(job) => std::mem::forget(job),
     }
+}
+
+/// A job that all have open, where there are jobs, with so many members that the victim started.
+fn staffed_job(s: &Stage, members: usize) -> Option<HandleRef> {
+    let made = s.namespace().create(None, Spec::Job { kill_on_close: false }, Access::ALL);
+    if made.is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
+        return None;
+    }
+    let job = s.object("j", Spec::Job { kill_on_close: false });
+    let started = if s.is(Role::Victim) { members } else { 0 };
+    (0..started).for_each(|_| std::mem::forget(job.spawn(&mut sleeper()).unwrap()));
+    Some(job)
+}
+
+fn sleeper() -> std::process::Command {
+    let mut command = std::process::Command::new("sleep");
+    command.arg("1000");
+    command
+}
+
+/// The job is whole: whoever comes in is counted, and killed with the others.
+fn whole_job(s: &Stage, job: HandleRef) {
+    let before = job.job_pids().unwrap();
+    let mut child = sleeper().spawn().unwrap();
+    job.assign(child.id().into()).unwrap();
+    assert_eq!(job.job_pids().unwrap().len(), before.len() + 1);
+    job.terminate_job(0).unwrap();
+    child.wait().unwrap();
+    assert!(s.poll(|| job.job_pids().unwrap().is_empty()));
 }
 
 /// The name is nobody's, no directory is left of it, and with a directory go the processes.
@@ -524,7 +555,7 @@ pub const SCENARIOS: &[Scenario] = &[
         let made = s.is(Role::Victim).then(|| s.namespace().create(Some("new"), JOB, Access::ALL));
         let job = made.and_then(Result::ok); // where there are no jobs nothing is closed
         if let Some(job) = &job {
-            std::mem::forget(job.spawn(std::process::Command::new("sleep").arg("1000")).unwrap()); // whoever ends the job ends it
+            std::mem::forget(job.spawn(&mut sleeper()).unwrap()); // whoever ends the job ends it
         }
         s.act(Scope::Thread, || drop(job));
         s.check(|| job_is_gone(s, "new"));
@@ -1726,6 +1757,39 @@ pub const SCENARIOS: &[Scenario] = &[
         s.check(|| {
             (0..2).for_each(|i| assert!(s.outcome(i) != Some(0), "not told"));
             s.whole_mutex(mutex, s.words(0) == 1);
+        });
+    }),
+    // --- jobs
+    scene("terminate", "a job of two", 0, |s| {
+        let job = staffed_job(s, 2);
+        s.act(Scope::Thread, || job.into_iter().for_each(|job| job.terminate_job(7).unwrap()));
+        s.check(|| {
+            let Some(job) = job else { return };
+            s.settle();
+            let living = job.job_pids().unwrap().len();
+            if job.job_backend().unwrap() == "processes" {
+                let is_terminated = job.try_acquire().unwrap().is_some();
+                assert!(living == if is_terminated { 0 } else { 2 }, "terminated: {is_terminated}, {living} live");
+            }
+            whole_job(s, job);
+        });
+    }),
+    scene("assign", "a process to a job", 0, |s| {
+        let job = staffed_job(s, 1);
+        let child = s.is(Role::Victim).then(|| sleeper().spawn().unwrap().id());
+        s.last_words(move || child.unwrap_or(0).into());
+        s.act(Scope::Thread, || job.into_iter().for_each(|job| job.assign(child.unwrap().into()).unwrap()));
+        s.check(|| {
+            let child = s.words(0) as u32;
+            if let Some(job) = job {
+                s.settle();
+                let is_member = job.job_has(child.into()).unwrap();
+                assert_eq!(job.job_pids().unwrap().len(), 1 + usize::from(is_member));
+                assert!(is_member || s.done().0 == 0, "assigned, and no member");
+                whole_job(s, job);
+            }
+            // SAFETY: takes numbers: a process of the victim's, or nobody.
+            unsafe { libc::kill(child as i32, libc::SIGKILL) };
         });
     }),
     // --- fork
