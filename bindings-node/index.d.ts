@@ -415,6 +415,9 @@ export interface QueueInfo {
  * messages are gone, its name is free, and its other ends throw `ERR_BYNAME_DISCONNECTED`. As an object of a wait it is signalled while a
  * message can be got; {@link writable} while there is room; a wait takes nothing. `for await` gets messages until the queue is disconnected.
  *
+ * Messages are copied, once at each end. The forms in place of the other languages are not here: a place in the queue stays taken until it is given back, and
+ * JavaScript has no end of a scope that does it. Put large data into a {@link Mapping} and send where in it.
+ *
  * ```js
  * import { Queue } from 'byname'
  *

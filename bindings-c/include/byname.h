@@ -1873,6 +1873,33 @@ byname_status byname_queue_commit(const byname_queue_message *message,
  * Takes the next message to be read where it is: nothing is copied. It is out of the queue; byname_queue_release() gives its place back, which
  * counts as taken until then.
  *
+ * In a loop of one's own nothing blocks: an end's descriptor (byname_handle_fd()) says when a call with time-out 0 is worth making, of a reading end while there
+ * is a message, of a writing end while there is room. Another process may be faster, and then the call is BYNAME_TIMED_OUT and the loop goes on.
+ *
+ * ```c
+ * byname_queue_options options = BYNAME_QUEUE_OPTIONS_INIT;
+ * byname_handle reader, writer;
+ * byname_queue_message message;
+ * struct pollfd ends[2] = {{-1, POLLIN, 0}, {-1, POLLIN, 0}};
+ * int received = 0;
+ * options.max_messages = 2;
+ * if (BYNAME_FAILED(byname_queue_create(NULL, &options, &reader))) return 1;
+ * if (BYNAME_FAILED(byname_queue_open_end(reader, BYNAME_QUEUE_WRITE, &writer))) return 1;
+ * if (BYNAME_FAILED(byname_handle_fd(reader, &ends[0].fd)) || BYNAME_FAILED(byname_handle_fd(writer, &ends[1].fd))) return 1;
+ * while (received < 10 && poll(ends, 2, -1) > 0) {
+ *     if (ends[0].revents && byname_queue_take(reader, 0, &message) == BYNAME_OK) {
+ *         received += 1;
+ *         byname_queue_release(&message);
+ *     }
+ *     if (ends[1].revents && byname_queue_reserve(writer, 1, 0, 0, &message) == BYNAME_OK) {
+ *         *(char *)message.data = 'x';
+ *         if (byname_queue_commit(&message, 1) != BYNAME_OK) return 1;
+ *     }
+ * }
+ * byname_handle_close(writer);
+ * byname_handle_close(reader);
+ * ```
+ *
  * @param h           a queue's reading end
  * @param timeout_ns  how long to wait for a message, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
  * @param message     receives the message

@@ -88,7 +88,8 @@ fn message<'s>(js: Js<'s>, data: &[u8], alert: bool) -> Reply<'s> {
 /// What a message that was moved without a thread comes to: null when the time was up.
 pub(crate) fn outcome<'s>(js: Js<'s>, moved: Outcome<Message>) -> Reply<'s> {
     match moved {
-        Outcome::Got(Message { data, alert }) => message(js, &data, alert),
+        Outcome::Got(Message::Received { data, alert }) => message(js, &data, alert),
+        Outcome::Got(_) => message(js, &[], false),
         Outcome::TimedOut => js.make_null(),
         Outcome::Interrupted => Err(Fault::Pending),
     }

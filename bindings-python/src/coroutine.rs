@@ -15,6 +15,7 @@ use crate::bracket;
 use crate::error::{OrRaise, warn};
 use crate::grant::Grant;
 use crate::handle::Handle;
+use crate::message::{Incoming, Outgoing};
 use crate::wait::WaitResult;
 use byname::engine::{self, By, HandleRef, Message, MessageNotify, Mode, Outcome, PendingMessage, PendingWait, Satisfied};
 use byname::{Error, Timeout};
@@ -41,6 +42,8 @@ pub(crate) struct Request {
 pub(crate) enum Moving {
     Put { data: Mutex<Vec<u8>>, alert: bool },
     Get,
+    Reserve { size: usize, alert: bool },
+    Take,
 }
 
 /// What goes on.
@@ -100,6 +103,8 @@ impl Request {
                 engine::start_send(end, data, *alert, self.timeout, notify.clone())
             }
             Moving::Get => engine::start_receive(end, self.timeout, notify.clone()),
+            Moving::Reserve { size, alert } => engine::start_reserve(end, *size, *alert, self.timeout, notify.clone()),
+            Moving::Take => engine::start_take(end, self.timeout, notify.clone()),
         };
         Ok(Pending::Message(pending?, notify))
     }
@@ -126,6 +131,8 @@ pub(crate) enum Answer {
     Bytes,
     /// The bytes and whether they came as an alert, or None.
     Message,
+    /// An Outgoing or an Incoming, or None.
+    Place,
     /// A Grant, which the handle remembers until this task leaves its bracket.
     Bracket(Option<Py<PyWeakrefReference>>),
 }
@@ -223,7 +230,7 @@ impl Coroutine {
             Ended::Wait(outcome) => in_time(py, outcome)?,
         };
         match &self.answer {
-            Answer::Bytes | Answer::Message => Ok(py.None()),
+            Answer::Bytes | Answer::Message | Answer::Place => Ok(py.None()),
             Answer::Flag => Ok(satisfied.is_some().into_pyobject(py)?.to_owned().into_any().unbind()),
             Answer::Result => match satisfied {
                 Some(satisfied) => Ok(Py::new(py, WaitResult::new(py, satisfied, &self.request.objects, BY)?)?.into_any()),
@@ -245,9 +252,11 @@ impl Coroutine {
     /// What a message comes to.
     fn moved(&self, py: Python<'_>, message: Option<Message>) -> PyResult<Py<PyAny>> {
         Ok(match (&self.answer, message) {
-            (Answer::Bytes, Some(Message { data, .. })) => PyBytes::new(py, &data).into_any().unbind(),
-            (Answer::Message, Some(Message { data, alert })) => (PyBytes::new(py, &data), alert).into_pyobject(py)?.into_any().unbind(),
-            (Answer::Bytes | Answer::Message, None) => py.None(),
+            (Answer::Bytes, Some(Message::Received { data, .. })) => PyBytes::new(py, &data).into_any().unbind(),
+            (_, Some(Message::Received { data, alert })) => (PyBytes::new(py, &data), alert).into_pyobject(py)?.into_any().unbind(),
+            (_, Some(Message::Reserved(room))) => Py::new(py, Outgoing::new(room))?.into_any(),
+            (_, Some(Message::Taken(taken))) => Py::new(py, Incoming::new(taken))?.into_any(),
+            (Answer::Bytes | Answer::Message | Answer::Place, None) => py.None(),
             (_, message) => message.is_some().into_pyobject(py)?.to_owned().into_any().unbind(),
         })
     }

@@ -89,7 +89,7 @@ impl Outgoing {
     }
 
     /// Whether there was still something to commit.
-    fn send(&self, size: Option<u64>) -> PyResult<bool> {
+    fn send(&self, py: Python<'_>, size: Option<u64>) -> PyResult<bool> {
         let mut len = 0;
         let closed = self.exports.close_if(|reservation| {
             let room = Reservation::bytes(reservation).1;
@@ -102,7 +102,11 @@ impl Outgoing {
             }
             Ok(())
         })?;
-        closed.map_or(Ok(false), |reservation| reservation.commit(len).or_raise().map(|()| true))
+        let Some(mut reservation) = closed else { return Ok(false) };
+        if !reservation.try_commit(len).or_raise()? {
+            py.detach(|| reservation.commit(len)).or_raise()?;
+        }
+        Ok(true)
     }
 }
 
@@ -121,8 +125,8 @@ impl Outgoing {
     /// >>> queue.get()
     /// b'\x07'
     #[pyo3(signature = (size=None))]
-    fn commit(&self, #[pyo3(from_py_with = args::some_size)] size: Option<u64>) -> PyResult<()> {
-        if self.send(size)? { Ok(()) } else { Err(raise(Error::message_gone())) }
+    fn commit(&self, py: Python<'_>, #[pyo3(from_py_with = args::some_size)] size: Option<u64>) -> PyResult<()> {
+        if self.send(py, size)? { Ok(()) } else { Err(raise(Error::message_gone())) }
     }
 
     /// Gives the room back; nothing is sent. Does nothing after a commit, or again. Raises BufferError while a memoryview or the like is in use.
@@ -158,7 +162,7 @@ impl Outgoing {
             self.exports.abandon();
             return Ok(());
         }
-        self.send(None).map(drop)
+        self.send(exception.py(), None).map(drop)
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -192,8 +196,12 @@ impl Incoming {
     /// >>> message.release()
     /// >>> queue.put(b"two", timeout=0)
     /// True
-    fn release(&self) -> PyResult<()> {
-        self.exports.close()?.map_or(Ok(()), |taken| taken.release().or_raise())
+    fn release(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(mut taken) = self.exports.close()? else { return Ok(()) };
+        if !taken.try_release().or_raise()? {
+            py.detach(|| taken.release()).or_raise()?;
+        }
+        Ok(())
     }
 
     fn __len__(&self) -> PyResult<usize> {
@@ -214,7 +222,7 @@ impl Incoming {
             self.exports.abandon();
             return Ok(());
         }
-        self.release()
+        self.release(exception.py())
     }
 
     fn __reduce__(&self) -> PyResult<()> {

@@ -103,7 +103,7 @@ impl Mode {
     /// The queue of a first end; the other is opened from it.
     fn complete(self, py: Python<'_>, first: PyClassInitializer<Handle>, inner: HandleRef) -> PyResult<PyClassInitializer<Queue>> {
         let writer = if self.reads && self.writes {
-            let handle = inner.open_end(QueueEnd::Write).or_raise()?;
+            let handle = py.detach(|| inner.open_end(QueueEnd::Write)).or_raise()?;
             Some(Py::new(py, PyClassInitializer::from(Handle::over(handle)).add_subclass(Queue { writer: None }))?)
         } else {
             None
@@ -187,10 +187,7 @@ impl Queue {
         let end = writing(slf);
         let data = bytes(data)?;
         let data = data.as_bytes();
-        if let Outcome::Got(()) = end.send(data, alert, Timeout::ZERO, None).or_raise()? {
-            return Ok(true);
-        }
-        Ok(!timeout.is_zero() && block::until(py, |interrupt| end.send(data, alert, timeout, interrupt))?.is_some())
+        Ok(in_time(py, timeout, |timeout, interrupt| end.send(data, alert, timeout, interrupt))?.is_some())
     }
 
     /// Gets the next message, a pending alert or the oldest, as bytes; waits for one. None when `timeout` seconds are up.
@@ -235,7 +232,8 @@ impl Queue {
         #[pyo3(from_py_with = args::alert)] alert: bool,
     ) -> PyResult<Option<Outgoing>> {
         let (end, size) = (writing(slf), usize::try_from(size).unwrap_or(usize::MAX));
-        Ok(in_time(slf.py(), timeout, |timeout, interrupt| end.reserve(size, alert, timeout, interrupt))?.map(Outgoing::new))
+        Ok(in_time(slf.py(), time::timeout(timeout)?, |timeout, interrupt| end.reserve(size, alert, timeout, interrupt))?
+            .map(Outgoing::new))
     }
 
     /// Takes the next message as `get` does, to be read where it is, as an Incoming. None when `timeout` seconds are up.
@@ -252,7 +250,7 @@ impl Queue {
     #[pyo3(signature = (timeout=None))]
     fn take(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Incoming>> {
         let end = inner(slf);
-        Ok(in_time(slf.py(), timeout, |timeout, interrupt| end.take_message(timeout, interrupt))?.map(Incoming::new))
+        Ok(in_time(slf.py(), time::timeout(timeout)?, |timeout, interrupt| end.take_message(timeout, interrupt))?.map(Incoming::new))
     }
 
     /// Puts a message without blocking the thread; as `put`. A cancelled one is not sent.
@@ -270,8 +268,7 @@ impl Queue {
     ) -> PyResult<Coroutine> {
         let moving = Moving::Put { data: bytes(data)?.as_bytes().to_vec().into(), alert };
         let timeout = time::timeout(timeout)?;
-        let end = slf.get().writer.as_ref().map_or_else(|| slf.clone(), |writer| writer.bind(slf.py()).clone());
-        Ok(Coroutine::new("Queue.put_async", Request::message(end.as_super(), moving, timeout), Answer::Flag))
+        Ok(Coroutine::new("Queue.put_async", Request::message(writer(slf).as_super(), moving, timeout), Answer::Flag))
     }
 
     /// Gets the next message without blocking the thread; as `get`. A cancelled one takes no message.
@@ -298,13 +295,50 @@ impl Queue {
         Ok(Coroutine::new("Queue.get_message_async", request, Answer::Message))
     }
 
+    /// Takes room for a message as `reserve` does, without blocking the thread: an Outgoing, or None. A cancelled one takes none.
+    ///
+    /// >>> import asyncio, byname
+    /// >>> queue = byname.Queue(max_messages=1, max_size=8)
+    /// >>> async def send():
+    /// ...     with await queue.reserve_async(5) as frame:
+    /// ...         frame[:] = b"hello"
+    /// >>> asyncio.run(send()), queue.get()
+    /// (None, b'hello')
+    #[pyo3(signature = (size, timeout=None, alert=false))]
+    fn reserve_async(
+        slf: &Bound<'_, Self>,
+        #[pyo3(from_py_with = args::size)] size: u64,
+        timeout: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = args::alert)] alert: bool,
+    ) -> PyResult<Coroutine> {
+        let moving = Moving::Reserve { size: usize::try_from(size).unwrap_or(usize::MAX), alert };
+        let request = Request::message(writer(slf).as_super(), moving, time::timeout(timeout)?);
+        Ok(Coroutine::new("Queue.reserve_async", request, Answer::Place))
+    }
+
+    /// Takes the next message as `take` does, without blocking the thread: an Incoming, or None. A cancelled one takes no message.
+    ///
+    /// >>> import asyncio, byname
+    /// >>> queue = byname.Queue(max_messages=1, max_size=8)
+    /// >>> async def receive():
+    /// ...     with await queue.take_async() as message:
+    /// ...         return bytes(message)
+    /// >>> queue.put(b"hello"), asyncio.run(receive())
+    /// (True, b'hello')
+    #[pyo3(signature = (timeout=None))]
+    fn take_async(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Coroutine> {
+        let request = Request::message(slf.as_super(), Moving::Take, time::timeout(timeout)?);
+        Ok(Coroutine::new("Queue.take_async", request, Answer::Place))
+    }
+
     /// The queue's numbers at one instant, as a QueueInfo. Raises DisconnectedError where it is broken.
     ///
     /// >>> import byname
     /// >>> byname.Queue(max_messages=2, max_size=8).info().max_messages
     /// 2
     fn info(slf: &Bound<'_, Self>) -> PyResult<QueueInfo> {
-        let info = inner(slf).queue_info().or_raise()?;
+        let end = inner(slf);
+        let info = slf.py().detach(|| end.queue_info()).or_raise()?;
         Ok(QueueInfo {
             max_messages: info.max_messages,
             max_size: info.max_size,
@@ -370,6 +404,11 @@ fn inner(slf: &Bound<'_, Queue>) -> HandleRef {
     slf.as_super().get().inner()
 }
 
+/// The object that writes.
+fn writer<'py>(slf: &Bound<'py, Queue>) -> Bound<'py, Queue> {
+    slf.get().writer.as_ref().map_or_else(|| slf.clone(), |writer| writer.bind(slf.py()).clone())
+}
+
 fn writing(slf: &Bound<'_, Queue>) -> HandleRef {
     slf.get().writer.as_ref().map_or_else(|| inner(slf), |writer| inner(writer.bind(slf.py())))
 }
@@ -393,20 +432,19 @@ fn has_buffer(data: &Bound<'_, PyAny>) -> bool {
 fn receive(slf: &Bound<'_, Queue>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<(Vec<u8>, bool)>> {
     let end = inner(slf);
     let mut data = Vec::new();
-    let received = in_time(slf.py(), timeout, |timeout, interrupt| end.receive_vec(&mut data, timeout, interrupt))?;
+    let received = in_time(slf.py(), time::timeout(timeout)?, |timeout, interrupt| end.receive_vec(&mut data, timeout, interrupt))?;
     Ok(received.map(|received| (data, received.alert)))
 }
 
-/// Tries with the interpreter held, and lets go of it only to wait.
+/// Tries with the interpreter held, and lets go of it to wait: for a message or room, or for somebody who is in the middle of a change.
 fn in_time<T: Send>(
     py: Python<'_>,
-    timeout: Option<&Bound<'_, PyAny>>,
+    timeout: Timeout,
     mut call: impl FnMut(Timeout, Interrupt<'_>) -> byname::Result<Outcome<T>> + Send,
 ) -> PyResult<Option<T>> {
-    let timeout = time::timeout(timeout)?;
-    match call(Timeout::ZERO, None).or_raise()? {
+    match call(Timeout::ZERO, Some(&mut || true)).or_raise()? {
         Outcome::Got(got) => Ok(Some(got)),
-        _ if timeout.is_zero() => Ok(None),
+        Outcome::TimedOut if timeout.is_zero() => Ok(None),
         _ => block::until(py, |interrupt| call(timeout, interrupt)),
     }
 }

@@ -47,7 +47,7 @@ pub use namespace::{Namespace, Profile, leave_sigbus_alone};
 pub use pending::{PendingWait, start_signal_and_wait, start_wait};
 pub use queue::{
     Message, Notify as MessageNotify, PendingMessage, QueueEnd, QueueInfo, Received, Reservation, Taken as TakenMessage, start_receive,
-    start_send,
+    start_reserve, start_send, start_take,
 };
 pub use timer::{Due, Period, TimerState};
 pub use waits::{signal_and_wait, wait};

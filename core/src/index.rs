@@ -268,6 +268,17 @@ fn others_hold(cx: Cx, object: u32) -> Result<bool> {
     Ok(false)
 }
 
+/// Whether a process has the object that is not dead.
+pub(crate) fn is_held_by_the_living(space: &Space, object: u32) -> Result<bool> {
+    for slot in 0..space.arena.high_water(Table::Processes) {
+        let process = ProcessRef { slot, generation: (space.arena.process(slot)?.seats[0].load() >> 32) as u32 };
+        if refs::is_held(space, object, Some(process))? && !live::is_dead(space, process)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Our process leaves the holder set; the private count is 0 and locked.
 fn leave_set(cx: Cx, at: ObjectRef) -> Result<()> {
     let target = ops::target_at(cx.space, at)?;

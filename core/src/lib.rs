@@ -73,9 +73,9 @@ mod watch;
 pub use api::{
     AcquireFuture, ByGrant, ByThread, Change, Event, EventFuture, EventOptions, Guard, Incoming, Job, JobFuture, JobOptions, LockFuture,
     Mapping, MappingOptions, Mutex, MutexGrant, MutexGuard, MutexOptions, Outgoing, Permit, Pollable, Process, ProcessFuture, Queue,
-    QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, Semaphore, SemaphoreOptions, SendFuture, Timer, TimerFuture,
-    TimerOptions, Wait, WaitFuture, Waitable, Watchdog, WatchdogFuture, WatchdogOptions, Won, signal_and_wait, signal_and_wait_async,
-    wait_all, wait_all_async, wait_any, wait_any_async,
+    QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, ReserveFuture, Semaphore, SemaphoreOptions, SendFuture, TakeFuture,
+    Timer, TimerFuture, TimerOptions, Wait, WaitFuture, Waitable, Watchdog, WatchdogFuture, WatchdogOptions, Won, signal_and_wait,
+    signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async,
 };
 #[cfg(not(loom))]
 pub use engine::{

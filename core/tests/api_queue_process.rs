@@ -18,11 +18,14 @@ fn the_child() {
     let held: Box<dyn std::any::Any> = match role.as_str() {
         "filling" => Box::new(queue().reserve(100_000).unwrap()),
         "reading" => Box::new(queue().take().unwrap()),
-        "writer of two" => {
+        "writer of two" | "writer of two, one truncated" => {
             let lost = QueueOptions::new(1, 8).create("lost").unwrap();
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
             let memory = maps.lines().find_map(|line| Some(&line[line.find('/')?..]).filter(|path| path.contains("byname.v1.memory")));
-            std::fs::remove_file(memory.unwrap()).unwrap();
+            match role.as_str() {
+                "writer of two" => std::fs::remove_file(memory.unwrap()).unwrap(),
+                _ => std::fs::OpenOptions::new().write(true).open(memory.unwrap()).unwrap().set_len(4096).unwrap(),
+            }
             let other = any.writer_only().create(&name).unwrap(); // after the first: it is settled later
             Box::new((lost, other))
         }
@@ -126,9 +129,9 @@ fn a_message_that_a_dead_receiver_was_told_of_goes_to_another() {
             let reader = queue.reader().unwrap();
             let got = scope.spawn(move || reader.recv_for(LONG).unwrap().is_some());
             signal(&child, Signal::STOP);
-            queue.send(b"message").unwrap();
+            queue.send_for(b"message", SHORT).unwrap(); // it may have the queue locked
             child.kill();
-            queue.send(b"message").unwrap(); // the child may have had the first
+            queue.send(b"message").unwrap(); // it may have had the first
             assert!(got.join().unwrap());
         });
         while queue.try_recv().unwrap().is_some() {}
@@ -151,14 +154,20 @@ fn the_death_of_the_last_writer_breaks_the_queue() {
     assert!(QueueOptions::new(3, 8).namespace(&session()).create("breaks").unwrap().created(), "its name is free");
 }
 
-/// A cleaner of /dev/shm took the queue's memory, and nobody alive has it open: that keeps nothing else of the dead.
+/// A cleaner of /dev/shm took the queue's memory, and nobody alive has it open: that keeps nothing else of the dead, and the queue ends with them.
 #[test]
 fn who_dies_with_a_queue_whose_memory_is_gone_gives_up_the_rest() {
     let _watchdog = watchdog();
-    let child = Actor::start("writer of two", "after the lost queue");
-    let other = QueueOptions::new(0, 1).namespace(&session()).reader_only().open("after the lost queue").unwrap();
-    child.kill();
-    assert_eq!(other.recv_for(LONG).unwrap_err().win32(), 233, "its writer is gone");
+    for role in ["writer of two", "writer of two, one truncated"] {
+        let child = Actor::start(role, "after the lost queue");
+        let other = QueueOptions::new(0, 1).namespace(&session()).reader_only().open("after the lost queue").unwrap();
+        child.kill();
+        assert_eq!(other.recv_for(LONG).unwrap_err().win32(), 233, "{role}: its writer is gone");
+        let again = QueueOptions::new(1, 8).namespace(&session());
+        while !again.create("lost").is_ok_and(|queue| queue.created() && queue.send(b"x").is_ok()) {
+            std::thread::yield_now(); // until somebody has ended it
+        }
+    }
 }
 
 /// Whatever is killed, each message comes once, those of one writer in order; each consumer that is killed may have had those that are missing.

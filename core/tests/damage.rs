@@ -2,8 +2,8 @@
 
 mod api_support;
 
-use api_support::watchdog;
-use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore};
+use api_support::{Count, poll_with, watchdog};
+use byname::{ErrorKind, Event, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout};
 use rustix::event::epoll;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -167,6 +167,76 @@ fn a_close_does_not_wait_for_a_stopped_locker_and_is_done_later() {
     while !mutexes.open("a mutex that is locked").is_err_and(gone) || !semaphores.open("a semaphore that is locked").is_err_and(gone) {
         std::thread::yield_now(); // the keeper comes by itself; the watchdog ends the test if not
     }
+}
+
+#[test]
+fn calls_on_a_queue_that_a_stopped_locker_has_keep_their_time_outs() {
+    const LONG: usize = 100_000;
+    const NAME: &str = "a queue that is locked";
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("stopped-queue-{}", std::process::id())).unwrap();
+    let queue = QueueOptions::new(4, LONG as u32).namespace(&namespace).create(NAME).unwrap();
+    let (reader, writer) = (queue.reader().unwrap(), queue.writer().unwrap());
+    queue.send(b"taken").unwrap();
+    queue.send(b"waits").unwrap();
+    let (taken, room) = (queue.take().unwrap(), queue.reserve(LONG).unwrap());
+    let (mut send, mut receive) = (Box::pin(writer.send_async(b"sent")), Box::pin(reader.recv_async()));
+    let (mut reserve, mut take) = (Box::pin(writer.reserve_async(LONG)), Box::pin(reader.take_async()));
+    let woken = Count::new();
+    while_locked(&namespace, [NAME], || {
+        let moment = Duration::from_millis(1);
+        for message in [b"short".as_slice(), &[7; LONG]] {
+            assert!(!writer.try_send(message).unwrap() && !writer.send_for(message, moment).unwrap());
+        }
+        assert!(reader.try_recv().unwrap().is_none() && reader.recv_for(moment).unwrap().is_none());
+        assert!(writer.reserve_for(5, moment).unwrap().is_none() && reader.take_for(moment).unwrap().is_none());
+        assert!(poll_with(&mut send, &woken).is_pending() && poll_with(&mut receive, &woken).is_pending());
+        assert!(poll_with(&mut reserve, &woken).is_pending() && poll_with(&mut take, &woken).is_pending());
+        drop((taken, room)); // the keeper gives the places back
+        woken.await_calls(4); // each looks again
+    });
+    std::thread::scope(|s| {
+        let received = s.spawn(|| pollster::block_on(receive).unwrap().to_vec());
+        let took = s.spawn(|| pollster::block_on(take).unwrap().to_vec());
+        s.spawn(|| drop(pollster::block_on(reserve).unwrap()));
+        pollster::block_on(send).unwrap();
+        let mut got = [received.join().unwrap(), took.join().unwrap()];
+        got.sort();
+        assert_eq!(got, [b"sent".to_vec(), b"waits".to_vec()], "nothing is lost");
+    });
+    (0..4).for_each(|_| writer.send(b"full").unwrap()); // when all places have come back
+    assert!(!writer.try_send(b"one more").unwrap());
+}
+
+#[test]
+fn a_call_without_a_time_out_on_a_queue_that_a_stopped_locker_has_can_be_interrupted_or_closed() {
+    use byname::engine::{Access, Outcome, QueueEnd, Spec};
+    const NAME: &str = "another queue that is locked";
+    let _watchdog = watchdog();
+    let namespace = Namespace::session(&format!("stopped-call-{}", std::process::id())).unwrap();
+    let spec = Spec::Queue { end: QueueEnd::Read, max_messages: 4, max_size: 100, allow_broken: true, no_precommit: false };
+    let handle = namespace.create(Some(NAME), spec, Access::ALL).unwrap();
+    let reader = handle.by_ref();
+    let mut message = Vec::new();
+    while_locked(&namespace, [NAME], || {
+        let mut asked = 0;
+        let mut third_time = || {
+            asked += 1;
+            asked == 3
+        };
+        let ended = reader.receive_vec(&mut message, Timeout::INFINITE, Some(&mut third_time)).unwrap();
+        assert!(matches!(ended, Outcome::Interrupted));
+        std::thread::scope(|s| {
+            let (begins, begun) = mpsc::channel();
+            let blocked = s.spawn(move || {
+                begins.send(()).unwrap();
+                reader.receive_vec(&mut Vec::new(), Timeout::INFINITE, None).map(drop)
+            });
+            begun.recv().unwrap();
+            drop(handle);
+            assert_eq!(blocked.join().unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        });
+    });
 }
 
 // Tables and fields (docs/arena-format.md).

@@ -6,11 +6,12 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 
 import byname
 import pytest
-from helpers import Thread, until_waiting
+from helpers import Thread, locked, until_waiting
 
 
 def queue(max_messages=4, max_size=100, **options):
@@ -157,6 +158,89 @@ def test_asyncio():
         for i in range(20):
             await q.put_async(bytes([i]))
         assert sorted(await asyncio.gather(*getters)) == [bytes([i]) for i in range(20)]
+
+    asyncio.run(main())
+
+
+def test_asyncio_in_place():
+    async def main():
+        q = queue(max_messages=1, max_size=1 << 20)
+        assert await q.take_async(timeout=0.01) is None
+        taker = asyncio.ensure_future(q.take_async())
+        await asyncio.sleep(0.01)
+        with await q.reserve_async(1 << 20) as frame:
+            assert await q.reserve_async(5, timeout=0.01) is None, "its place is in use"
+            frame[:5] = b"hello"
+        with await taker as message:
+            assert (len(message), message[:6], message.alert) == (1 << 20, b"hello\0", False)
+            reserver = asyncio.ensure_future(q.reserve_async(5, alert=False))
+            await asyncio.sleep(0.01)
+            assert not reserver.done()
+        (await reserver).release()
+        with await q.reserve_async(4, alert=True) as frame:
+            frame[:] = b"stop"
+        with await q.take_async() as message:
+            assert (bytes(message), message.alert) == (b"stop", True)
+        cancelled = asyncio.ensure_future(q.take_async())
+        await asyncio.sleep(0.01)
+        cancelled.cancel()
+        q.put(b"not for the cancelled one")
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        assert q.get(timeout=0) == b"not for the cancelled one"
+        with pytest.raises(byname.MessageTooLongError):
+            await q.reserve_async((1 << 20) + 1)
+        with pytest.raises(byname.InvalidArgumentError):
+            await q.reserve_async(0)
+
+    asyncio.run(main())
+
+
+def test_the_other_threads_run_while_somebody_who_is_stopped_has_the_queue():
+    q = queue(name="locked by a stopped one")
+    q.put(b"taken")
+    q.put(b"next")
+    taken, room = q.take(), q.reserve(4)
+    room[:] = b"sent"
+    ticks, ended = [], threading.Event()
+    ticker = Thread(lambda: [ticks.append(1) for _ in iter(lambda: ended.wait(0.001), True)])
+    tries = [lambda: q.put(b"x", timeout=0), lambda: q.get(timeout=0), lambda: q.reserve(1, timeout=0), lambda: q.take(timeout=0)]
+    with locked("locked by a stopped one"):
+        for call in tries:
+            before = len(ticks)
+            assert not call()
+            assert len(ticks) - before >= 2
+    for call in (q.info, room.commit, taken.release):
+        with locked("locked by a stopped one") as unlock:
+            unlocks = Thread(lambda unlock=unlock: (time.sleep(0.01), unlock()))
+            call()
+            unlocks.result()
+    assert [q.get(), q.get(), q.info().messages] == [b"next", b"sent", 0]
+    ended.set()
+    ticker.result()
+
+
+def test_ctrl_c_ends_a_call_that_waits_for_somebody_who_is_stopped():
+    q = queue(name="locked by another stopped one")
+    for call in (q.get, lambda: q.put(b"x")):
+        with locked("locked by another stopped one"), pytest.raises(KeyboardInterrupt):
+            Thread(lambda: (time.sleep(0.01), signal.raise_signal(signal.SIGINT)))
+            call()
+
+
+def test_a_loop_goes_on_while_somebody_who_is_stopped_has_the_queue():
+    async def main():
+        q = queue(name="locked by a third")
+        with locked("locked by a third") as unlock:
+            calls = [q.put_async(b"x"), q.reserve_async(1)]
+            calls = [asyncio.ensure_future(call) for call in calls]
+            timed = [q.get_async(timeout=0.01), q.take_async(timeout=0.01)]
+            assert await asyncio.gather(*timed) == [None, None]
+            assert not any(call.done() for call in calls)
+            unlock()
+            put, frame = await asyncio.gather(*calls)
+        assert put is True and len(frame) == 1
+        assert q.get() == b"x"
 
     asyncio.run(main())
 

@@ -1373,6 +1373,34 @@ class Queue(Handle):
         >>> queue.put(b"stop", alert=True), asyncio.run(asyncio.wait_for(queue.get_message_async(), timeout=5))
         (True, (b'stop', True))
         """
+    @overload
+    def reserve_async(self, size: SupportsIndex, timeout: None = None, alert: bool = False) -> Coroutine[Any, Any, Outgoing]:
+        """Takes room for a message as `reserve` does, without blocking the thread: an Outgoing, or None. A cancelled one takes none.
+
+        >>> import asyncio, byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> async def send():
+        ...     with await queue.reserve_async(5) as frame:
+        ...         frame[:] = b"hello"
+        >>> asyncio.run(send()), queue.get()
+        (None, b'hello')
+        """
+    @overload
+    def reserve_async(self, size: SupportsIndex, timeout: _Timeout, alert: bool = False) -> Coroutine[Any, Any, Outgoing | None]: ...
+    @overload
+    def take_async(self, timeout: None = None) -> Coroutine[Any, Any, Incoming]:
+        """Takes the next message as `take` does, without blocking the thread: an Incoming, or None. A cancelled one takes no message.
+
+        >>> import asyncio, byname
+        >>> queue = byname.Queue(max_messages=1, max_size=8)
+        >>> async def receive():
+        ...     with await queue.take_async() as message:
+        ...         return bytes(message)
+        >>> queue.put(b"hello"), asyncio.run(receive())
+        (True, b'hello')
+        """
+    @overload
+    def take_async(self, timeout: _Timeout) -> Coroutine[Any, Any, Incoming | None]: ...
     def info(self) -> QueueInfo:
         """The queue's numbers at one instant, as a QueueInfo. Raises DisconnectedError where it is broken.
 

@@ -30,7 +30,9 @@ pub use mapping::{Change, Mapping, MappingOptions};
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
 pub use options::{EventOptions, JobOptions, MutexOptions, SemaphoreOptions, TimerOptions, WatchdogOptions};
 pub use process::{Process, ProcessFuture};
-pub use queue::{Incoming, Outgoing, Queue, QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, SendFuture};
+pub use queue::{
+    Incoming, Outgoing, Queue, QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, ReserveFuture, SendFuture, TakeFuture,
+};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};
 pub use timer::{Timer, TimerFuture};
 pub use waits::{

@@ -771,7 +771,7 @@ impl QueueWriter {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn send_async(&self, message: &[u8]) -> SendFuture {
-        SendFuture { moving: Moving::new(self.handle.by_ref(), Some(message.to_vec())) }
+        SendFuture { moving: Moving::new(self.handle.by_ref(), Errand::Send(message.to_vec())) }
     }
 
     /// Takes room for a message of `len` bytes, which the caller writes in place and then commits: nothing is copied. The room counts as taken; nobody
@@ -808,6 +808,25 @@ impl QueueWriter {
     /// ```
     pub fn reserve_for(&self, len: usize, timeout: impl Into<Timeout>) -> Result<Option<Outgoing>> {
         Ok(in_time(self.handle.reserve(len, false, timeout.into(), None)?).map(Outgoing))
+    }
+
+    /// Takes room for a message of `len` bytes without a thread that waits; see [`reserve`](Self::reserve). It begins with the first poll; a future that is
+    /// dropped takes none.
+    ///
+    /// # Errors
+    /// The future's: as [`send`](Self::send), and Closed (6) if the handle was closed meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = byname::QueueOptions::new(1, 1 << 20).unnamed()?;
+    /// let mut frame = pollster::block_on(queue.writer()?.reserve_async(1 << 20))?;
+    /// frame.fill(7);
+    /// frame.commit()?;
+    /// assert_eq!(queue.recv()?[99], 7);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn reserve_async(&self, len: usize) -> ReserveFuture {
+        ReserveFuture { moving: Moving::new(self.handle.by_ref(), Errand::Reserve(len)) }
     }
 }
 
@@ -905,7 +924,7 @@ impl QueueReader {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn recv_async(&self) -> RecvFuture {
-        RecvFuture { moving: Moving::new(self.handle.by_ref(), None) }
+        RecvFuture { moving: Moving::new(self.handle.by_ref(), Errand::Receive) }
     }
 
     /// Receives the next message where it is: nothing is copied. It is out of the queue; its place counts as taken until this is dropped.
@@ -941,6 +960,24 @@ impl QueueReader {
     /// ```
     pub fn take_for(&self, timeout: impl Into<Timeout>) -> Result<Option<Incoming>> {
         Ok(in_time(self.handle.take_message(timeout.into(), None)?).map(Incoming))
+    }
+
+    /// Takes the next message where it is without a thread that waits; see [`take`](Self::take). It begins with the first poll. A message leaves the queue only
+    /// in the poll that gives it: a future that is dropped takes none, and one that it was told of goes to the next reader.
+    ///
+    /// # Errors
+    /// The future's: as [`recv`](Self::recv), and Closed (6) if the handle was closed meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+    /// queue.send(b"hello")?;
+    /// let message = pollster::block_on(queue.reader()?.take_async())?;
+    /// assert_eq!(&message[..], b"hello");
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn take_async(&self) -> TakeFuture {
+        TakeFuture { moving: Moving::new(self.handle.by_ref(), Errand::Take) }
     }
 }
 
@@ -1110,19 +1147,25 @@ impl Deref for Incoming {
 
 // --- futures
 
+enum Errand {
+    Send(Vec<u8>),
+    Receive,
+    Reserve(usize),
+    Take,
+}
+
 /// A message on its way, driven by polls.
 struct Moving {
     handle: HandleRef,
-    /// What is to be sent, until the first poll.
-    data: Option<Vec<u8>>,
-    sends: bool,
+    /// What is to be done, until the first poll.
+    errand: Option<Errand>,
     waker: Arc<Mutex<Option<Waker>>>,
     pending: Option<PendingMessage>,
 }
 
 impl Moving {
-    fn new(handle: HandleRef, data: Option<Vec<u8>>) -> Moving {
-        Moving { handle, sends: data.is_some(), data, waker: Arc::default(), pending: None }
+    fn new(handle: HandleRef, errand: Errand) -> Moving {
+        Moving { handle, errand: Some(errand), waker: Arc::default(), pending: None }
     }
 
     fn begin(&mut self) -> Result<PendingMessage> {
@@ -1132,14 +1175,16 @@ impl Moving {
             waker.iter().for_each(Waker::wake_by_ref);
         };
         let notify = MessageNotify::new(Box::new(wake));
-        match self.data.take() {
-            Some(data) => engine::start_send(self.handle, data, false, Timeout::INFINITE, notify),
-            None if self.sends => Err(Error::closed()),
-            None => engine::start_receive(self.handle, Timeout::INFINITE, notify),
+        match self.errand.take().ok_or_else(Error::closed)? {
+            Errand::Send(data) => engine::start_send(self.handle, data, false, Timeout::INFINITE, notify),
+            Errand::Receive => engine::start_receive(self.handle, Timeout::INFINITE, notify),
+            Errand::Reserve(len) => engine::start_reserve(self.handle, len, false, Timeout::INFINITE, notify),
+            Errand::Take => engine::start_take(self.handle, Timeout::INFINITE, notify),
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
+    /// `is` picks what the errand comes to.
+    fn poll<T>(&mut self, cx: &mut Context<'_>, is: impl FnOnce(Message) -> Option<T>) -> Poll<Result<T>> {
         *self.waker.lock() = Some(cx.waker().clone()); // before the question: an outcome that comes after it calls the waker
         if self.pending.is_none() {
             self.pending = match self.begin() {
@@ -1149,7 +1194,7 @@ impl Moving {
         }
         match self.pending.as_ref().and_then(PendingMessage::poll) {
             None => Poll::Pending,
-            Some(outcome) => Poll::Ready(outcome.map(for_ever)),
+            Some(outcome) => Poll::Ready(outcome.map(for_ever).and_then(|message| is(message).ok_or_else(Error::closed))),
         }
     }
 }
@@ -1180,7 +1225,7 @@ impl Future for SendFuture {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.moving.poll(cx).map_ok(|_| ())
+        self.moving.poll(cx, |message| matches!(message, Message::Sent).then_some(()))
     }
 }
 
@@ -1205,6 +1250,65 @@ impl Future for RecvFuture {
     type Output = Result<QueueMessage>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.moving.poll(cx).map_ok(|Message { data, alert }| QueueMessage { data, alert })
+        self.moving.poll(cx, |message| match message {
+            Message::Received { data, alert } => Some(QueueMessage { data, alert }),
+            _ => None,
+        })
+    }
+}
+
+/// The future of [`QueueWriter::reserve_async`]: an [`Outgoing`].
+///
+/// # Examples
+/// ```
+/// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+/// let writer = queue.writer()?;
+/// let reserve: byname::ReserveFuture = writer.reserve_async(8);
+/// let room = pollster::block_on(reserve)?;
+/// assert_eq!(room.len(), 8);
+/// # Ok::<(), byname::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a future takes room only when it is polled"]
+pub struct ReserveFuture {
+    moving: Moving,
+}
+
+impl Future for ReserveFuture {
+    type Output = Result<Outgoing>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.moving.poll(cx, |message| match message {
+            Message::Reserved(room) => Some(Outgoing(room)),
+            _ => None,
+        })
+    }
+}
+
+/// The future of [`QueueReader::take_async`]: an [`Incoming`].
+///
+/// # Examples
+/// ```
+/// let queue = byname::QueueOptions::new(1, 8).unnamed()?;
+/// let take: byname::TakeFuture = queue.reader()?.take_async();
+/// queue.send(b"hello")?;
+/// drop(take); // never polled: nothing taken
+/// assert_eq!(queue.info()?.messages, 1);
+/// # Ok::<(), byname::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a future takes a message only when it is polled"]
+pub struct TakeFuture {
+    moving: Moving,
+}
+
+impl Future for TakeFuture {
+    type Output = Result<Incoming>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.moving.poll(cx, |message| match message {
+            Message::Taken(taken) => Some(Incoming(taken)),
+            _ => None,
+        })
     }
 }

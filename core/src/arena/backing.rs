@@ -87,6 +87,11 @@ pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
     Ok(file)
 }
 
+/// Whether an error of [`open`] says that nobody will ever open the file.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NamespaceLost | ErrorKind::Corrupted)
+}
+
 /// Puts memory behind a part of an object's file.
 pub(crate) fn reserve(arena: &Arena, at: ObjectRef, file: &File, offset: u64, len: u64) -> Result<()> {
     file.reserve(offset, len).map_err(|errno| cannot("make room in", &path(arena, at), errno))
@@ -137,6 +142,11 @@ fn cannot(what: &str, path: &Path, errno: i32) -> Error {
             Error::new(ErrorKind::LimitReached, "the limit RLIMIT_FSIZE is below the size that was asked for; raise it with `ulimit -f`")
                 .with_errno(errno)
         }
+        code::ENOENT => Error::new(
+            ErrorKind::NamespaceLost,
+            format!("the file {} was deleted under its users; close the object, and keep cleaners away from it", path.display()),
+        )
+        .with_errno(errno),
         _ => Error::system(&format!("cannot {what} {}", path.display()), errno),
     }
 }

@@ -92,7 +92,7 @@ impl Request<'_> {
         match self.deadline.nanos() {
             None => cx,
             Some(_) if self.poll => cx.hurried(TRY_NS),
-            Some(at) => Cx { patience: Deadline::at(at.max(clock::now() + BLINK_NS)), ..cx },
+            Some(at) => Cx { patience: cx.patience.min(Deadline::at(at.max(clock::now() + BLINK_NS))), ..cx },
         }
     }
 }

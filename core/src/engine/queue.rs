@@ -58,8 +58,14 @@ impl QueueEnd {
 const BELT_NS: u64 = 1_000_000_000;
 /// Likewise a wait without a thread.
 const ASYNC_BELT_NS: u64 = 10_000_000_000;
-/// A call that only tries waits this long for somebody who is in the middle of a change.
+/// A call that only tries waits this long for somebody who is in the middle of a change, and a call with a time-out at least so long.
 const TRY_NS: u64 = 100_000_000;
+const BLINK_NS: u64 = 5_000_000;
+/// While it does, it asks this often whether it is to be interrupted.
+const SLICE_NS: u64 = 50_000_000;
+/// A poll waits this long, and the next comes so much later.
+const GLANCE_NS: u64 = 1_000_000;
+const AGAIN_NS: u64 = 5_000_000;
 
 // --- ends
 
@@ -212,19 +218,16 @@ impl HandleRef {
     /// Takes room for a message of up to `len` bytes, to be written where it will be read. Errors: as [`Self::send`].
     pub fn reserve(self, len: usize, alert: bool, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Reservation>> {
         check_length(len)?;
-        self.until(QueueEnd::Write, timeout, interrupt, |cx, target| {
-            Ok(queue::claim_to_send(cx, target, len, alert)?.map(|claimed| Reservation(Claim::new(cx, target, claimed))))
-        })
+        self.until(QueueEnd::Write, timeout, interrupt, |cx, target| reserve(cx, target, len, alert))
     }
 
     /// Takes the next message, to be read where it is. Errors: as [`Self::receive`].
     pub fn take_message(self, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Taken>> {
-        self.until(QueueEnd::Read, timeout, interrupt, |cx, target| {
-            Ok(queue::claim_to_receive(cx, target)?.map(|claimed| Taken(Claim::new(cx, target, claimed))))
-        })
+        self.until(QueueEnd::Read, timeout, interrupt, take)
     }
 
-    /// Attempts until one succeeds or the time is up. Each begins with the handle: it may be closed meanwhile (Q12).
+    /// Attempts until one succeeds or the time is up. Each begins with the handle: it may be closed meanwhile (Q12). Before it waits for somebody who is in the
+    /// middle of a change, who may be stopped, it asks whether it is to be interrupted.
     fn until<T>(
         self,
         end: QueueEnd,
@@ -233,14 +236,24 @@ impl HandleRef {
         mut attempt: impl FnMut(Cx, Target) -> Result<Option<T>>,
     ) -> Result<Outcome<T>> {
         let deadline = Deadline::after(timeout);
+        let patience = patience(timeout, deadline);
+        let mut slice = if interrupt.is_some() { None } else { Some(BELT_NS) };
         let mut yields = Yields::default();
         loop {
             let opened = self.end(end)?;
             let cx = owner::current(opened.space)?;
             let _pin = opened.pin(cx)?;
-            match attempt(patient(cx, timeout, deadline), opened.target) {
+            let turn = Deadline::at(slice.map_or(0, |ns| clock::now() + ns));
+            match attempt(Cx { patience: patience.min(turn), ..cx }, opened.target) {
                 Ok(Some(got)) => return Ok(Outcome::Got(got)),
                 Ok(None) => {}
+                Err(error) if lock::is_busy(&error) && !patience.passed() => {
+                    if interrupt.as_mut().is_some_and(|ask| ask()) {
+                        return Ok(Outcome::Interrupted);
+                    }
+                    slice = slice.or(Some(SLICE_NS));
+                    continue;
+                }
                 Err(error) if lock::is_busy(&error) => {}
                 Err(error) => return Err(opened.about(error)),
             }
@@ -311,12 +324,12 @@ fn check_length(len: usize) -> Result<()> {
     if len == 0 { Err(Error::invalid_argument("a message has 1 byte at least; pass some")) } else { Ok(()) }
 }
 
-/// The caller, with as much patience for locks as his time-out allows.
-fn patient(cx: Cx, timeout: Timeout, deadline: Deadline) -> Cx {
+/// How long a call waits for locks.
+fn patience(timeout: Timeout, deadline: Deadline) -> Deadline {
     match deadline.nanos() {
-        None => cx,
-        Some(_) if timeout.is_zero() => cx.hurried(TRY_NS),
-        Some(_) => Cx { patience: deadline, ..cx },
+        None => deadline,
+        Some(_) if timeout.is_zero() => Deadline::at(clock::now() + TRY_NS),
+        Some(at) => Deadline::at(at.max(clock::now() + BLINK_NS)),
     }
 }
 
@@ -343,7 +356,10 @@ fn send(cx: Cx, target: Target, data: &[u8], alert: bool) -> Result<Option<()>> 
     if !claimed.write(data) {
         return Err(cx.space.arena.corrupted("a message beyond the end"));
     }
-    queue::commit(Cx::new(cx.space, cx.op), target, claimed, data.len()).map(Some)
+    match queue::commit(cx, target, &claimed, data.len()) {
+        Err(error) if lock::is_busy(&error) => queue::leave_behind(cx, target, &claimed).and(Err(error)), // nothing was sent
+        committed => committed.map(Some),
+    }
 }
 
 fn receive(cx: Cx, target: Target, into: &mut Into<'_>) -> Result<Option<Received>> {
@@ -354,7 +370,7 @@ fn receive(cx: Cx, target: Target, into: &mut Into<'_>) -> Result<Option<Receive
     }
     let Some(claimed) = queue::claim_to_receive(cx, target)? else { return Ok(None) };
     let received = claimed.read(into);
-    queue::release(Cx::new(cx.space, cx.op), target, claimed)?;
+    queue::release_or_leave(cx, target, &claimed)?;
     received.map(Some).ok_or_else(|| cx.space.arena.corrupted("a message beyond the end"))
 }
 
@@ -377,6 +393,14 @@ impl Received {
 
 // --- messages in place
 
+fn reserve(cx: Cx, target: Target, len: usize, alert: bool) -> Result<Option<Reservation>> {
+    Ok(queue::claim_to_send(cx, target, len, alert)?.map(|claimed| Reservation(Claim::new(cx, target, claimed))))
+}
+
+fn take(cx: Cx, target: Target) -> Result<Option<Taken>> {
+    Ok(queue::claim_to_receive(cx, target)?.map(|claimed| Taken(Claim::new(cx, target, claimed))))
+}
+
 /// A slot of a queue that is the caller's until he gives it back. It keeps the queue.
 #[derive(Debug)]
 struct Claim {
@@ -393,16 +417,32 @@ impl Claim {
         Claim { space: cx.space, born: cx.space.me(), target, claimed: Some(claimed) }
     }
 
-    fn end(&mut self, how: impl FnOnce(Cx, Target, Claimed) -> Result<()>) -> Result<()> {
-        let Some(claimed) = self.claimed.take() else { return Err(Error::closed()) };
-        if !self.is_ours() {
-            claimed.forget(self.space);
-            return Err(Error::closed());
-        }
+    /// Busy: it has not ended.
+    fn end(&mut self, how: impl FnOnce(Cx, Target, &Claimed) -> Result<()>) -> Result<()> {
+        let is_ours = self.is_ours();
+        let Some(claimed) = self.claimed.take_if(|_| !is_ours) else { return self.end_ours(how) };
+        claimed.forget(self.space);
+        Err(Error::closed())
+    }
+
+    fn end_ours(&mut self, how: impl FnOnce(Cx, Target, &Claimed) -> Result<()>) -> Result<()> {
+        let claimed = self.claimed.as_ref().ok_or_else(Error::closed)?;
         let cx = owner::current(self.space)?;
         let done = self.space.check().and_then(|()| how(cx, self.target, claimed));
+        if done.as_ref().is_err_and(lock::is_busy) {
+            return done;
+        }
+        self.claimed = None;
         let left = index::leave(cx, self.target.at);
         done.and(left).map_err(|error| error.about(&index::describe(self.space, self.target)))
+    }
+
+    /// Ends it unless somebody has the queue locked now; false if so.
+    fn try_end(&mut self, how: impl FnOnce(Cx, Target, &Claimed) -> Result<()>) -> Result<bool> {
+        match self.end(|cx, target, claimed| how(Cx { patience: Deadline::at(0), ..cx }, target, claimed)) {
+            Err(error) if lock::is_busy(&error) => Ok(false),
+            ended => ended.map(|()| true),
+        }
     }
 
     fn is_ours(&self) -> bool {
@@ -418,7 +458,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.claimed.is_some() {
-            let _ = self.end(queue::release);
+            let _ = self.end(queue::release_or_leave);
         }
     }
 }
@@ -445,12 +485,24 @@ impl Reservation {
     }
 
     /// Sends the first `len` bytes: from here they are a message. InvalidArgument (87) for none or more than were reserved; Disconnected (233), and then it is gone.
+    /// As every call without a time-out it waits for one who is stopped in the middle of a change.
     pub fn commit(mut self, len: usize) -> Result<()> {
+        self.check(len)?;
+        self.0.end(|cx, target, claimed| queue::commit(cx, target, claimed, len))
+    }
+
+    /// The same, waiting for nobody: false if somebody is in the middle of a change, and nothing was sent yet.
+    pub fn try_commit(&mut self, len: usize) -> Result<bool> {
+        self.check(len)?;
+        self.0.try_end(|cx, target, claimed| queue::commit(cx, target, claimed, len))
+    }
+
+    fn check(&self, len: usize) -> Result<()> {
         let room = self.0.bytes().1;
         if len == 0 || len > room {
             return Err(Error::invalid_argument(format!("{len} bytes cannot be sent of {room} that were reserved; send 1 to all of them")));
         }
-        self.0.end(|cx, target, claimed| queue::commit(cx, target, claimed, len))
+        Ok(())
     }
 }
 
@@ -476,7 +528,12 @@ impl Taken {
 
     /// Gives the place back, as dropping does, and reports a failure.
     pub fn release(mut self) -> Result<()> {
-        self.0.end(queue::release)
+        self.0.end(queue::release_or_leave)
+    }
+
+    /// The same, waiting for nobody: false if somebody is in the middle of a change, and the message is still there.
+    pub fn try_release(&mut self) -> Result<bool> {
+        self.0.try_end(queue::release)
     }
 }
 
@@ -508,15 +565,26 @@ impl Notify {
 enum Work {
     Send { data: Vec<u8>, alert: bool },
     Receive,
+    Reserve { len: usize, alert: bool },
+    Take,
 }
 
 /// What a [`PendingMessage`] comes to.
 #[derive(Debug)]
-pub struct Message {
-    /// What was received; empty for one that was sent.
-    pub data: Vec<u8>,
-    /// Whether it was received as an alert.
-    pub alert: bool,
+pub enum Message {
+    /// It was sent.
+    Sent,
+    /// It was received.
+    Received {
+        /// Its bytes.
+        data: Vec<u8>,
+        /// Whether it came as an alert.
+        alert: bool,
+    },
+    /// There is room for one.
+    Reserved(Reservation),
+    /// It is read where it is.
+    Taken(Taken),
 }
 
 /// A message on its way, without a thread. Dropping it cancels.
@@ -549,6 +617,19 @@ pub fn start_send(handle: HandleRef, data: Vec<u8>, alert: bool, timeout: Timeou
 pub fn start_receive(handle: HandleRef, timeout: Timeout, notify: Notify) -> Result<PendingMessage> {
     handle.end(QueueEnd::Read)?;
     Ok(PendingMessage::new(handle, QueueEnd::Read, Work::Receive, timeout, notify))
+}
+
+/// Takes room for a message without a thread; as [`start_send`].
+pub fn start_reserve(handle: HandleRef, len: usize, alert: bool, timeout: Timeout, notify: Notify) -> Result<PendingMessage> {
+    handle.end(QueueEnd::Write)?;
+    check_length(len)?;
+    Ok(PendingMessage::new(handle, QueueEnd::Write, Work::Reserve { len, alert }, timeout, notify))
+}
+
+/// Takes the next message, to be read where it is, without a thread; as [`start_send`].
+pub fn start_take(handle: HandleRef, timeout: Timeout, notify: Notify) -> Result<PendingMessage> {
+    handle.end(QueueEnd::Read)?;
+    Ok(PendingMessage::new(handle, QueueEnd::Read, Work::Take, timeout, notify))
 }
 
 impl PendingMessage {
@@ -590,32 +671,41 @@ impl PendingMessage {
             let opened = self.handle.end(self.end)?;
             let cx = owner::current(opened.space)?;
             let _pin = opened.pin(cx)?;
-            match self.attempt(cx.hurried(TRY_NS), opened.target) {
+            let attempted = self.attempt(cx.hurried(GLANCE_NS), opened.target);
+            let is_busy = attempted.as_ref().is_err_and(lock::is_busy);
+            match attempted {
                 Ok(Some(message)) => return Ok(Some(Outcome::Got(message))),
                 Ok(None) => {}
-                Err(error) if lock::is_busy(&error) => {}
+                Err(_) if is_busy => {}
                 Err(error) => return Err(opened.about(error)),
             }
             if self.deadline.passed() {
                 cx.space.watches.calm(cx, opened.target);
                 return Ok(Some(Outcome::TimedOut));
             }
-            let now = clock::now();
-            let left = self.deadline.nanos().map_or(ASYNC_BELT_NS, |at| at.saturating_sub(now).clamp(1, ASYNC_BELT_NS));
+            // Who would enter the queue would wait for the lock.
+            let (targets, belt) = if is_busy {
+                (Vec::new(), AGAIN_NS)
+            } else {
+                (vec![Target { machine: self.end.caller(), ..opened.target }], ASYNC_BELT_NS)
+            };
+            let left = self.deadline.nanos().map_or(belt, |at| at.saturating_sub(clock::now()).clamp(1, belt));
             let notify = self.notify.clone();
-            let targets = vec![Target { machine: self.end.caller(), ..opened.target }];
-            *wait = Some(begin(cx, targets, Mode::Any, false, Timeout::saturating(left), Box::new(move || (notify.0.lock())()))?);
+            let hurried = cx.hurried(GLANCE_NS);
+            *wait = Some(begin(hurried, targets, Mode::Any, false, Timeout::saturating(left), Box::new(move || (notify.0.lock())()))?);
         }
     }
 
     fn attempt(&self, cx: Cx, target: Target) -> Result<Option<Message>> {
-        match &mut *self.work.lock() {
-            Work::Send { data, alert } => Ok(send(cx, target, data, *alert)?.map(|()| Message { data: Vec::new(), alert: false })),
+        match &*self.work.lock() {
+            Work::Send { data, alert } => Ok(send(cx, target, data, *alert)?.map(|()| Message::Sent)),
             Work::Receive => {
                 let mut data = Vec::new();
                 let received = receive(cx, target, &mut Into::Vec(&mut data))?;
-                Ok(received.map(|received| Message { data, alert: received.alert }))
+                Ok(received.map(|received| Message::Received { data, alert: received.alert }))
             }
+            Work::Reserve { len, alert } => Ok(reserve(cx, target, *len, *alert)?.map(Message::Reserved)),
+            Work::Take => Ok(take(cx, target)?.map(Message::Taken)),
         }
     }
 

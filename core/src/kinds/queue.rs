@@ -14,6 +14,9 @@
 //!           FREE ──reserve──▶ FILLING(process) ──commit──▶ READY(ticket) ──take──▶ READING(process) ──release──▶ FREE
 //!                                                                └─────────── take of a short message ───────────┘
 //! ```
+//! LEFT is what was FILLING or READING and could not be given back, since somebody who is stopped had the lock: its process says so without the lock, and whoever
+//! derives frees it, the keeper of that process as soon as it gets the lock.
+//!
 //! *The truth* is in the slots, the accounts and the flags. A send is the store of READY, a receive the store of READING or FREE, an end more or less the
 //! store of an account. Everything else, the lists, the counts and the bits of the object's word, follows from these ([`Messages::derive`]).
 //!
@@ -35,6 +38,9 @@
 //!
 //! *Death.* With the lock: [`mend`] derives everything anew. In the middle of a message: [`settle`] frees the slot; a message that the dead was
 //! reading is lost, one that it was writing never was.
+//!
+//! *A file that is gone.* Who has it mapped goes on, but for what needs it opened. The dead are settled by who has it mapped; where the dead alone had it, nothing is left to
+//! settle, and the queue ends with them.
 
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, PROCESSES, Slot, Table};
@@ -109,6 +115,7 @@ mod state {
     pub(super) const FILLING: u64 = 1;
     pub(super) const READY: u64 = 2;
     pub(super) const READING: u64 = 3;
+    pub(super) const LEFT: u64 = 4;
     const TAG: u64 = 7;
 
     pub(super) fn tag(state: u64) -> u64 {
@@ -741,6 +748,7 @@ impl<'a> Messages<'a> {
         let broken = self.flags() & BROKEN != 0;
         let is_over = |state: u64| match state::tag(state) {
             state::FREE => false,
+            state::LEFT => true,
             state::READY => broken,
             tag @ (state::FILLING | state::READING) => dead.is_some_and(|dead| state == state::by(tag, dead)),
             _ => true,
@@ -793,12 +801,7 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// Does `act` under the object's lock, then serves those who wait, wait-alls included.
-fn under_lock<R>(cx: Cx, target: Target, memory: &Memory, act: impl FnOnce(&Messages<'_>) -> Result<R>) -> Result<R> {
-    let entered = ops::lock_with_all(cx, target)?;
-    within_lock(cx, target, entered, memory, act)
-}
-
+/// Does `act` under the object's lock, which the caller has, then serves those who wait, wait-alls included.
 fn within_lock<R>(
     cx: Cx,
     target: Target,
@@ -812,7 +815,10 @@ fn within_lock<R>(
     locked.state = state;
     ops::serve(locked, all, false)?;
     if state.is_broken_queue() {
-        index::release_name(cx, target.at)?;
+        match index::release_name(cx, target.at) {
+            Err(error) if lock::is_busy(&error) => {} // who finds it by its name does it
+            released => released?,
+        }
     }
     done
 }
@@ -831,7 +837,13 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
 
 pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     let (all, locked) = ops::lock_with_all(cx, target)?; // first: else our last handle may be closed meanwhile, and the memory unmapped
-    let memory = memory_for(cx.space, target)?;
+    let (_, words) = annex(cx.space, target)?;
+    shape(cx.space, words)?;
+    let memory = match memory_for(cx.space, target) {
+        // Only who has it mapped can settle it. Where that is none but the dead it ends with them.
+        Err(error) if backing::is_gone(&error) && !index::is_held_by_the_living(cx.space, target.at.index)? => return Ok(()),
+        memory => memory?,
+    };
     within_lock(cx, target, (all, locked), &memory, |messages| messages.derive(Some(dead)))
 }
 
@@ -979,7 +991,15 @@ pub(crate) fn catch_up(cx: Cx, target: Target) -> Result<()> {
         return Ok(());
     }
     account_for_us(cx, target)?;
+    give_back_the_left(cx, target)?;
     wake_ours(cx, target)
+}
+
+/// Frees what [`leave_behind`] left.
+fn give_back_the_left(cx: Cx, target: Target) -> Result<()> {
+    let (all, locked) = ops::lock_with_all(cx, target)?;
+    let memory = memory_of(cx.space, target)?;
+    within_lock(cx, target, (all, locked), memory, |messages| messages.derive(None))
 }
 
 /// The op that [`expect_child`] locks with must be there before everything private is locked.
@@ -1192,8 +1212,7 @@ pub(crate) fn claim_to_send(cx: Cx, target: Target, len: usize, alert: bool) -> 
     match messages.back(index, len).and_then(|()| messages.check()) {
         Ok(()) => Ok(Some(claimed)),
         Err(error) => {
-            // However long that takes: nobody else gives the slot back while we live.
-            let _ = release(Cx::new(cx.space, cx.op), target, claimed);
+            let _ = release_or_leave(cx, target, &claimed); // nobody else gives the slot back while we live
             Err(error)
         }
     }
@@ -1217,8 +1236,8 @@ pub(crate) fn claim_to_receive(cx: Cx, target: Target) -> Result<Option<Claimed>
     Ok(Some(claimed))
 }
 
-/// What was filled is a message from here on; of `len` bytes, no more than were claimed.
-pub(crate) fn commit(cx: Cx, target: Target, claimed: Claimed, len: usize) -> Result<()> {
+/// What was filled is a message from here on; of `len` bytes, no more than were claimed. Busy: it is still the caller's, as before.
+pub(crate) fn commit(cx: Cx, target: Target, claimed: &Claimed, len: usize) -> Result<()> {
     give_up(cx, target, claimed, |messages, index, slot| {
         let usable = messages.check_end(Machine::QueueWriter).and_then(|()| messages.check());
         match usable {
@@ -1231,8 +1250,8 @@ pub(crate) fn commit(cx: Cx, target: Target, claimed: Claimed, len: usize) -> Re
     })
 }
 
-/// A claimed slot is free again: its message was read, or will not be sent.
-pub(crate) fn release(cx: Cx, target: Target, claimed: Claimed) -> Result<()> {
+/// A claimed slot is free again: its message was read, or will not be sent. Busy: as [`commit`].
+pub(crate) fn release(cx: Cx, target: Target, claimed: &Claimed) -> Result<()> {
     let messages = Messages::new(cx.space, target, claimed.memory)?;
     messages.unback(claimed.index, messages.slot(claimed.index)?);
     give_up(cx, target, claimed, |messages, index, slot| {
@@ -1241,12 +1260,35 @@ pub(crate) fn release(cx: Cx, target: Target, claimed: Claimed) -> Result<()> {
     })
 }
 
-fn give_up(cx: Cx, target: Target, claimed: Claimed, act: impl FnOnce(&Messages<'_>, u32, &Slot) -> Result<()>) -> Result<()> {
-    let Claimed { memory, index, .. } = claimed;
-    let done = under_lock(cx, target, memory, |messages| {
-        let slot = messages.slot(index)?;
-        let ours = [state::FILLING, state::READING].map(|tag| state::by(tag, cx.space.me()));
-        if ours.contains(&slot.state.load()) { act(messages, index, slot) } else { Err(messages.damaged("a slot that was ours")) }
+/// The same, waiting for nobody who is stopped: the keeper does it then.
+pub(crate) fn release_or_leave(cx: Cx, target: Target, claimed: &Claimed) -> Result<()> {
+    match release(cx.hurried(CLOSING_NS), target, claimed) {
+        Err(error) if lock::is_busy(&error) => leave_behind(cx, target, claimed),
+        other => other,
+    }
+}
+
+/// A claimed slot is no longer the caller's, and will be free.
+pub(crate) fn leave_behind(cx: Cx, target: Target, claimed: &Claimed) -> Result<()> {
+    let slot = Messages::new(cx.space, target, claimed.memory)?.slot(claimed.index)?;
+    slot.state.store(state::LEFT);
+    cx.space.asyncs.serve_later(cx, target.at);
+    cx.space.memories.end_use(claimed.memory);
+    Ok(())
+}
+
+fn give_up(cx: Cx, target: Target, claimed: &Claimed, act: impl FnOnce(&Messages<'_>, u32, &Slot) -> Result<()>) -> Result<()> {
+    let Claimed { memory, index, .. } = *claimed;
+    let entered = match ops::lock_with_all(cx, target) {
+        Err(error) if lock::is_busy(&error) => return Err(error),
+        entered => entered,
+    };
+    let done = entered.and_then(|entered| {
+        within_lock(cx, target, entered, memory, |messages| {
+            let slot = messages.slot(index)?;
+            let ours = [state::FILLING, state::READING].map(|tag| state::by(tag, cx.space.me()));
+            if ours.contains(&slot.state.load()) { act(messages, index, slot) } else { Err(messages.damaged("a slot that was ours")) }
+        })
     });
     cx.space.memories.end_use(memory);
     done
