@@ -5,7 +5,9 @@
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
 use byname::inspect::{Inspection, ProcessState};
-use byname::{Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Reset, Semaphore, Watchdog};
+use byname::{
+    Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Watchdog,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -167,7 +169,7 @@ fn full_later() {
 #[ignore = "run as a child by the other tests"]
 fn child_maps_too_much() {
     let dir = PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap());
-    let memory = || std::fs::read_dir(&dir).unwrap().flatten().filter(|e| e.file_name().to_str().unwrap().contains(".memory.")).count();
+    let memory = memories;
     let first = Mapping::create("first", 1 << 20).unwrap();
     for size in [64 << 20, 16 << 20, 1 << 40] {
         let error = Mapping::create("large", size).unwrap_err();
@@ -198,6 +200,127 @@ fn mappings_that_do_not_fit() {
         assert_eq!(in_child("child_maps_too_much", &dir.0), "ok");
         assert!(dir.is_empty());
     }
+}
+
+/// How many files of objects' memory there are.
+fn memories() -> usize {
+    let dir = std::env::var_os("BYNAME_DIR").unwrap();
+    std::fs::read_dir(dir).unwrap().flatten().filter(|e| e.file_name().to_str().unwrap().contains(".memory.")).count()
+}
+
+fn is_out_of_memory(error: &Error) {
+    assert_eq!((error.kind(), error.win32()), (ErrorKind::NoSpace, 14), "{error}");
+}
+
+/// Child: makes queues that the file system has no room for, and fills those that grow.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_queues_too_much() {
+    let dir = PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap());
+    let first = QueueOptions::new(4, 8).create("first").unwrap();
+    for (max_messages, max_size) in [(1000, 64 << 10), (1 << 20, 8)] {
+        is_out_of_memory(&QueueOptions::new(max_messages, max_size).create("large").unwrap_err());
+        assert_eq!(Queue::open("large").unwrap_err().kind(), ErrorKind::NotFound, "9.1: the name is free");
+        assert_eq!(memories(), 1, "and nothing is left of it");
+    }
+    assert!(QueueOptions::new(4, 64 << 10).create("large").unwrap().created());
+    let fill = |size: usize| {
+        let queue = QueueOptions::new(0, size as u32).unnamed().unwrap();
+        let (reader, writer) = (queue.reader().unwrap(), queue.writer().unwrap());
+        let message = |i: u32| [&i.to_le_bytes()[..], &vec![i as u8; size - 4]].concat();
+        let mut sent = 0;
+        let error = loop {
+            match queue.send(&message(sent)) {
+                Ok(()) => sent += 1,
+                Err(error) => break error,
+            }
+        };
+        is_out_of_memory(&error); // Q10
+        let nothing_more = |error: Error| {
+            is_out_of_memory(&error);
+            assert_eq!(queue.info().unwrap().messages, sent, "nothing is queued");
+        };
+        nothing_more(writer.send_for(&message(0), Duration::from_secs(1)).unwrap_err());
+        nothing_more(queue.reserve(size).map(drop).unwrap_err());
+        nothing_more(pollster::block_on(writer.send_async(&message(0))).unwrap_err());
+        nothing_more(pollster::block_on(writer.reserve_async(size)).map(drop).unwrap_err());
+        assert!(sent > 3, "there was room for some");
+        let is_next = |i: u32| assert!(reader.recv_for(Duration::ZERO).unwrap().unwrap()[..] == message(i), "message {i} of {size} bytes");
+        is_next(0); // readers go on
+        queue.send(&message(sent)).unwrap(); // in its place
+        (1..=sent).for_each(is_next);
+        assert!(reader.try_recv().unwrap().is_none());
+    };
+    [100, 5000, 64 << 10, 1 << 20].into_iter().for_each(fill);
+    // Somebody else's file takes the room, and gives it back.
+    let queue = QueueOptions::new(0, 1 << 20).unnamed().unwrap();
+    let path = dir.join("somebody else's");
+    let full = std::fs::write(&path, vec![7; 64 << 20]).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    is_out_of_memory(&queue.send(&[1; 1 << 20]).unwrap_err());
+    first.send(b"reserved").unwrap(); // 9.1: what was reserved is there
+    std::fs::remove_file(&path).unwrap();
+    queue.send(&[1; 1 << 20]).unwrap();
+    assert_eq!((queue.recv().unwrap().len(), &first.recv().unwrap()[..]), (1 << 20, &b"reserved"[..]));
+    println!("\nsaid ok");
+}
+
+#[test]
+fn queues_that_do_not_fit() {
+    let dir = Dir::new("queues");
+    if dir.mount("size=12m") {
+        assert_eq!(in_child("child_queues_too_much", &dir.0), "ok");
+        assert!(dir.is_empty());
+    }
+}
+
+/// Child: makes and opens queues without what that takes.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_queues_without_means() {
+    let there = QueueOptions::new(4, 1 << 20).create("there").unwrap();
+    let large = QueueOptions::new(0, 1 << 20); // 64 GiB of addresses
+    let kept = memories();
+    for (options, limit) in [(QueueOptions::new(64, 1 << 20), 1 << 20), (large, 1 << 30)] {
+        let error = under(Resource::Fsize, limit, || options.create("new")).unwrap_err();
+        names_the_limit(&error, ErrorKind::LimitReached, "RLIMIT_FSIZE");
+        assert_eq!(memories(), kept);
+    }
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+    let error = under(Resource::As, pages * 4096 + (100 << 20), || large.create("new")).unwrap_err();
+    names_the_limit(&error, ErrorKind::NoSpace, "RLIMIT_AS");
+    assert_eq!((error.win32(), memories()), (14, kept));
+    let error = under(Resource::Nofile, 0, || large.create("new")).unwrap_err();
+    names_the_limit(&error, ErrorKind::LimitReached, "RLIMIT_NOFILE");
+    assert_eq!(memories(), kept);
+    assert_eq!(Queue::open("new").unwrap_err().kind(), ErrorKind::NotFound, "the name is free");
+    // Another process has it: then an end is opened of what is not mapped yet.
+    println!("\nsaid {}", in_child("child_opens_ends_without_means", &PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap())));
+    assert_eq!(&there.recv().unwrap()[..], b"from the child");
+    let info = there.info().unwrap();
+    assert_eq!((info.readers, info.writers, info.messages), (1, 1, 0), "and no end is left of what failed");
+}
+
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_opens_ends_without_means() {
+    drop(Event::unnamed(Reset::Auto).unwrap()); // attached
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+    let error = under(Resource::As, pages * 4096 + (1 << 20), || Queue::open("there")).unwrap_err();
+    names_the_limit(&error, ErrorKind::NoSpace, "RLIMIT_AS");
+    let error = under(Resource::Nofile, 0, || Queue::open("there")).unwrap_err();
+    names_the_limit(&error, ErrorKind::LimitReached, "RLIMIT_NOFILE");
+    let queue = Queue::open("there").unwrap();
+    let another = under(Resource::Nofile, 0, || queue.writer()).unwrap(); // of what is mapped
+    another.send(b"from the child").unwrap();
+    println!("\nsaid ok");
+}
+
+#[test]
+fn queues_without_addresses_descriptors_or_file_sizes() {
+    let dir = Dir::new("queue means");
+    assert_eq!(in_child("child_queues_without_means", &dir.0), "ok");
+    assert!(dir.is_empty());
 }
 
 /// Child: maps views until there are no addresses for one more.
@@ -380,7 +503,7 @@ fn child_with_few_descriptors() {
 #[ignore = "run as a child by the other tests"]
 fn child_receives_without_descriptors() {
     const LONG: usize = 8 << 20;
-    let queue = byname::QueueOptions::new(4, LONG as u32).no_precommit().unnamed().unwrap();
+    let queue = QueueOptions::new(4, LONG as u32).no_precommit().unnamed().unwrap();
     for round in 0..3 {
         (0..4).for_each(|i| queue.send(&vec![i; LONG]).unwrap());
         under(Resource::Nofile, 0, || {

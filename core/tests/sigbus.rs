@@ -3,7 +3,7 @@
 mod api_support;
 
 use api_support::watchdog;
-use byname::{Error, ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout};
+use byname::{Error, ErrorKind, Event, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::Barrier;
@@ -433,5 +433,79 @@ fn a_namespace_that_is_guarded_stays_so() {
         truncate(0);
         let _ = event.set();
         is_lost(event.set());
+    }));
+}
+
+// --- the memory of one object
+
+/// The file of a queue that somebody shortens under its ends: each says so, nobody dies or hangs, and everything else goes on.
+fn shortens_a_queue(len: u64) {
+    let event = attach();
+    let queue = QueueOptions::new(4, 100_000).create("to be shortened").unwrap();
+    let growing = QueueOptions::new(0, 100_000).create("to be shortened, too").unwrap();
+    let reader = QueueOptions::new(1, 8).allow_broken().create("nobody sends here").unwrap();
+    let dir = std::env::var_os("BYNAME_DIR").unwrap();
+    for queue in [&queue, &growing] {
+        queue.send(&[1; 50_000]).unwrap();
+        queue.send(&[2; 100]).unwrap();
+    }
+    let (mut room, mut more) = (queue.reserve(100_000).unwrap(), growing.reserve(100_000).unwrap());
+    let (taken, taken_too) = (queue.take().unwrap(), growing.take().unwrap());
+    let blocked = std::thread::spawn(move || reader.recv().map(drop));
+    let (writer, writer_too) = (queue.writer().unwrap(), growing.writer().unwrap());
+    for file in std::fs::read_dir(dir).unwrap().flatten().filter(|e| e.file_name().to_str().unwrap().contains(".memory.")) {
+        std::fs::OpenOptions::new().write(true).open(file.path()).unwrap().set_len(len).unwrap();
+    }
+    room.fill(7);
+    more.fill(7);
+    assert!(taken.iter().chain(&taken_too[..]).all(|&byte| byte <= 1)); // zeros where nothing is
+    for (queue, writer, room) in [(&queue, writer, room), (&growing, writer_too, more)] {
+        is_lost(room.commit());
+        is_lost(queue.send(&[3; 50_000]));
+        is_lost(queue.send(b"short"));
+        is_lost(queue.send_alert(b"alert"));
+        is_lost(queue.reserve(8).map(drop));
+        is_lost(queue.recv().map(drop));
+        is_lost(queue.try_recv().map(drop));
+        is_lost(queue.take().map(drop));
+        is_lost(pollster::block_on(writer.send_async(b"x")));
+    }
+    is_lost(blocked.join().unwrap());
+    event.set().unwrap();
+    assert!(event.wait_for(Timeout::ZERO).unwrap().is_some(), "other objects are whole");
+    drop((taken, taken_too));
+    let _ = (queue.close(), growing.close());
+    let again = QueueOptions::new(4, 8).create("to be shortened").unwrap();
+    assert!(again.created(), "and its name is free");
+    again.send(b"again").unwrap();
+    assert_eq!(&again.recv().unwrap()[..], b"again");
+}
+
+#[test]
+fn a_queue_whose_file_is_empty_says_so() {
+    is_well(played(|| shortens_a_queue(0)));
+}
+
+#[test]
+fn a_queue_whose_file_has_no_messages_says_so() {
+    is_well(played(|| shortens_a_queue(4096)));
+}
+
+/// The place of each message is there, and its bytes are not.
+#[test]
+fn a_message_whose_bytes_are_gone_is_none() {
+    is_well(played(|| {
+        attach();
+        for first in [50_000, 100] {
+            let queue = QueueOptions::new(4, 100 << 10).unnamed().unwrap();
+            queue.send(&vec![1; first]).unwrap();
+            let dir = std::env::var_os("BYNAME_DIR").unwrap();
+            let is_memory = |e: &std::fs::DirEntry| e.file_name().to_str().unwrap().contains(".memory.");
+            let path = std::fs::read_dir(dir).unwrap().flatten().find(is_memory).unwrap().path();
+            let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(file.metadata().unwrap().len() - 5 * (100 << 10)).unwrap();
+            is_lost(queue.recv().map(drop));
+            is_lost(queue.recv().map(drop));
+        }
     }));
 }

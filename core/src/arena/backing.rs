@@ -78,7 +78,11 @@ pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
     let path = path(arena, at);
     let file = File::open(&path).map_err(|errno| cannot("open", &path, errno))?;
     let stat = file.stat().map_err(|errno| cannot("look at", &path, errno))?;
-    if !stat.is_regular() || stat.uid != beside(arena).uid || stat.permissions() & 0o077 != 0 || stat.links != 1 || stat.size < size {
+    let is_ours = stat.is_regular() && stat.uid == beside(arena).uid && stat.permissions() & 0o077 == 0 && stat.links == 1;
+    if is_ours && stat.size < size {
+        return Err(lost("truncated", &path));
+    }
+    if !is_ours {
         return Err(Error::new(
             ErrorKind::Corrupted,
             format!("{} is not the file that byname made there; end the users of the namespace and delete it", path.display()),
@@ -135,6 +139,12 @@ fn files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
     entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix))).map(|entry| entry.path()).collect()
 }
 
+/// Somebody did that to an object's file.
+pub(crate) fn lost(how: &str, path: &Path) -> Error {
+    let what = format!("the file {} was {how} under its users; close the object, and keep cleaners away from it", path.display());
+    Error::new(ErrorKind::NamespaceLost, what)
+}
+
 fn cannot(what: &str, path: &Path, errno: i32) -> Error {
     match errno {
         code::ENOSPC | code::EDQUOT => no_space(path.parent().unwrap_or(path), errno),
@@ -142,11 +152,7 @@ fn cannot(what: &str, path: &Path, errno: i32) -> Error {
             Error::new(ErrorKind::LimitReached, "the limit RLIMIT_FSIZE is below the size that was asked for; raise it with `ulimit -f`")
                 .with_errno(errno)
         }
-        code::ENOENT => Error::new(
-            ErrorKind::NamespaceLost,
-            format!("the file {} was deleted under its users; close the object, and keep cleaners away from it", path.display()),
-        )
-        .with_errno(errno),
+        code::ENOENT => lost("deleted", path).with_errno(errno),
         _ => Error::system(&format!("cannot {what} {}", path.display()), errno),
     }
 }

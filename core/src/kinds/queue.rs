@@ -409,13 +409,7 @@ impl<'a> Messages<'a> {
     #[cold]
     fn damaged(&self, what: &str) -> Error {
         if self.memory.is_lost() {
-            return Error::new(
-                ErrorKind::NamespaceLost,
-                format!(
-                    "the file {} was truncated under its users; close the queue, and keep cleaners away from it",
-                    backing::path(&self.space.arena, self.at).display()
-                ),
-            );
+            return backing::lost("truncated", &backing::path(&self.space.arena, self.at));
         }
         self.space.arena.corrupted(what)
     }
@@ -492,7 +486,8 @@ impl<'a> Messages<'a> {
             return Ok(Some(self.alert()));
         }
         if self.places() == 0 {
-            return Ok(None);
+            self.has_alert()?; // touches the file
+            return self.check().map(|()| None);
         }
         let (free, fresh) = (low(&self.words[FREE]), high(&self.words[FREE]));
         let index = match free.checked_sub(1) {
