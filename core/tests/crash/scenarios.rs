@@ -1640,6 +1640,33 @@ pub const SCENARIOS: &[Scenario] = &[
             whole_queue(s, reader);
         });
     }),
+    scene("reserve", "and drop while somebody who is stopped has the queue", 0, |s| {
+        let reader = s.object("q", QUEUE);
+        s.act(Scope::Thread, || {
+            let writer = reader.open_end(QueueEnd::Write).unwrap();
+            let Ok(Outcome::Got(room)) = writer.reserve(9000, false, Timeout::ZERO, None) else { panic!("there is room") };
+            let ((tell, told), (end, ended)) = (mpsc::channel(), mpsc::channel::<()>());
+            std::thread::scope(|scope| {
+                scope.spawn(move || crash::while_locked(reader, || drop((tell.send(()), ended.recv()))).unwrap());
+                told.recv().unwrap();
+                drop(room);
+                drop(end);
+            });
+        });
+        s.check(|| {
+            s.settle();
+            let writer = reader.open_end(QueueEnd::Write).unwrap();
+            let mut sent = 0;
+            let mut fill = || {
+                sent += got(writer.send(&[9; 16], false, Timeout::ZERO, None).unwrap());
+                sent == 4
+            };
+            assert!(s.poll(&mut fill), "the keeper, or the reaper, gives the place back");
+            assert_eq!(drain(reader), [16; 4]);
+            writer.close().unwrap();
+            whole_queue(s, reader);
+        });
+    }),
     scene("break", "a queue that loses its only writer", 0, |s| {
         let spec = Spec::Queue { end: QueueEnd::Read, max_messages: 4, max_size: 64, allow_broken: false, no_precommit: false };
         let reader = s.object("q", spec);
