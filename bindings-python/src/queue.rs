@@ -78,6 +78,9 @@ impl QueueInfo {
     }
 }
 
+/// Copying more takes so long that other threads shall run meanwhile.
+const LARGE: usize = 65_536;
+
 /// Which ends.
 #[derive(Clone, Copy)]
 struct Mode {
@@ -187,7 +190,9 @@ impl Queue {
         let end = writing(slf);
         let data = bytes(data)?;
         let data = data.as_bytes();
-        Ok(in_time(py, timeout, |timeout, interrupt| end.send(data, alert, timeout, interrupt))?.is_some())
+        let send = |timeout, interrupt: Interrupt<'_>| end.send(data, alert, timeout, interrupt);
+        let sent = if data.len() > LARGE { block::until(py, |interrupt| send(timeout, interrupt)) } else { in_time(py, timeout, send) };
+        Ok(sent?.is_some())
     }
 
     /// Gets the next message, a pending alert or the oldest, as bytes; waits for one. None when `timeout` seconds are up.

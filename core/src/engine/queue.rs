@@ -356,6 +356,7 @@ fn send(cx: Cx, target: Target, data: &[u8], alert: bool) -> Result<Option<()>> 
     if !claimed.write(data) {
         return Err(cx.space.arena.corrupted("a message beyond the end"));
     }
+    let cx = if cx.patience.passed() { cx.hurried(BLINK_NS) } else { cx }; // it is copied
     match queue::commit(cx, target, &claimed, data.len()) {
         Err(error) if lock::is_busy(&error) => queue::leave_behind(cx, target, &claimed).and(Err(error)), // nothing was sent
         committed => committed.map(Some),

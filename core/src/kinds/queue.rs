@@ -1266,10 +1266,17 @@ pub(crate) fn release_or_leave(cx: Cx, target: Target, claimed: &Claimed) -> Res
 /// A claimed slot is no longer the caller's, and will be free.
 pub(crate) fn leave_behind(cx: Cx, target: Target, claimed: &Claimed) -> Result<()> {
     let slot = Messages::new(cx.space, target, claimed.memory)?.slot(claimed.index)?;
-    slot.state.store(state::LEFT);
+    let now = slot.state.load();
+    if is_claimed_by_us(cx.space, now) {
+        let _ = slot.state.cas(now, state::LEFT);
+    }
     cx.space.asyncs.serve_later(cx, target.at);
     cx.space.memories.end_use(claimed.memory);
     Ok(())
+}
+
+fn is_claimed_by_us(space: &Space, state: u64) -> bool {
+    [state::FILLING, state::READING].into_iter().any(|tag| state == state::by(tag, space.me()))
 }
 
 fn give_up(cx: Cx, target: Target, claimed: &Claimed, act: impl FnOnce(&Messages<'_>, u32, &Slot) -> Result<()>) -> Result<()> {
@@ -1281,8 +1288,11 @@ fn give_up(cx: Cx, target: Target, claimed: &Claimed, act: impl FnOnce(&Messages
     let done = entered.and_then(|entered| {
         within_lock(cx, target, entered, memory, |messages| {
             let slot = messages.slot(index)?;
-            let ours = [state::FILLING, state::READING].map(|tag| state::by(tag, cx.space.me()));
-            if ours.contains(&slot.state.load()) { act(messages, index, slot) } else { Err(messages.damaged("a slot that was ours")) }
+            if is_claimed_by_us(cx.space, slot.state.load()) {
+                act(messages, index, slot)
+            } else {
+                Err(messages.damaged("a slot that was ours"))
+            }
         })
     });
     cx.space.memories.end_use(memory);

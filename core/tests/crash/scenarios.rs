@@ -1647,7 +1647,7 @@ pub const SCENARIOS: &[Scenario] = &[
             let Ok(Outcome::Got(room)) = writer.reserve(9000, false, Timeout::ZERO, None) else { panic!("there is room") };
             let ((tell, told), (end, ended)) = (mpsc::channel(), mpsc::channel::<()>());
             std::thread::scope(|scope| {
-                scope.spawn(move || crash::while_locked(reader, || drop((tell.send(()), ended.recv()))).unwrap());
+                scope.spawn(move || crash::while_locked(reader, || assert!(tell.send(()).is_ok() && ended.recv().is_err())).unwrap());
                 told.recv().unwrap();
                 drop(room);
                 drop(end);
