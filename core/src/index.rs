@@ -222,11 +222,11 @@ pub(crate) fn held_by_us(space: &Space) -> Vec<ObjectRef> {
         .collect()
 }
 
-/// A mutex that we closed while one of ours owns it. For a grant, which may yet release it, we stay in the holder set. For a thread only where
-/// others hold it too: its death must be noticed and its exit must abandon.
+/// A mutex that we closed while one of ours owns it, or a mapping in the middle of a change. For a grant, which may yet release it, we stay in the holder
+/// set. For a thread only where others hold it too: its death must be noticed and its exit must abandon.
 fn keeps_for_owner(cx: Cx, at: ObjectRef) -> Result<bool> {
     let target = ops::target_at(cx.space, at)?;
-    if target.machine != Machine::Mutex {
+    if !matches!(target.machine, Machine::Mutex | Machine::Mapping) {
         return Ok(false);
     }
     cx.space.keeps.fetch_add(1, Ordering::AcqRel);
@@ -239,7 +239,11 @@ fn keeps_for_owner(cx: Cx, at: ObjectRef) -> Result<bool> {
 }
 
 fn is_needed_by_owner(cx: Cx, at: ObjectRef, target: Target) -> Result<bool> {
-    let Some(owner) = ops::state(cx, target)?.owner_index() else { return Ok(false) };
+    let owner = match target.machine {
+        Machine::Mapping => kinds::mapping::writer(cx.space, target)?.map(|writer| writer.index),
+        _ => ops::state(cx, target)?.owner_index(),
+    };
+    let Some(owner) = owner else { return Ok(false) };
     if live::process_of_owner(cx.space, owner) != Some(cx.space.me()) {
         return Ok(false);
     }

@@ -247,6 +247,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
         }
         space.asyncs.look_at_all(cx, true);
         expire_children(space)?;
+        kinds::mapping::look_after_writers(cx);
         let wall = clock::offset();
         if wall.abs_diff(std::mem::replace(&mut round.wall, wall)) > STEP_NS {
             wait::rouse_own(space)?; // who sleeps until an instant of the wall clock

@@ -483,6 +483,7 @@ pub(crate) fn abandon_all(cx: Cx) {
     for at in index::held_by_us(cx.space) {
         if let Ok(target) = target_at(cx.space, at)
             && abandon_of(cx, target, cx.op).is_ok()
+            && kinds::abandon(cx, target).is_ok()
         {
             let _ = index::leave_if_unused(cx, at);
         }

@@ -35,7 +35,7 @@ struct Current {
     /// The namespace used last (its address), and this thread's record in it.
     space: usize,
     op: OwnerRef,
-    /// How many mutexes this thread owns, in all namespaces.
+    /// How many mutexes this thread owns and changes of mappings it makes, in all namespaces.
     held: u32,
     /// A grant's record of that namespace that this thread gave back last, or 0: the next grant of the thread takes it without a lock.
     spare: u32,
@@ -232,14 +232,14 @@ fn retire(space: &'static Space, owner: OwnerRef) {
     }
 }
 
-/// The calling thread owns one mutex more.
+/// The calling thread owns one mutex more, or has begun a change.
 #[inline]
 pub(crate) fn note_taken() {
     let current = Current::get();
     Current { held: current.held + 1, ..current }.set();
 }
 
-/// The calling thread owns one mutex less.
+/// The calling thread owns one mutex less, or has ended a change.
 #[inline]
 pub(crate) fn note_released() {
     let current = Current::get();

@@ -450,7 +450,7 @@ fn the_child() {
     let Some((role, path)) = actor::role() else { return };
     let mapping = match role.as_str() {
         "maker" => Mapping::create(&role, 65536).unwrap(),
-        "half writer" => Mapping::open(&role).unwrap(),
+        "half writer" | "half closer" => Mapping::open(&role).unwrap(),
         "unnamed file" => {
             let file = File::options().read(true).write(true).open(&path).unwrap();
             std::fs::remove_file(&path).unwrap();
@@ -459,10 +459,11 @@ fn the_child() {
         _ => Mapping::of_file(&role, &File::options().read(true).write(true).open(&path).unwrap(), 0).unwrap(),
     };
     let view = mapping.view(.., WRITE).unwrap();
-    if role == "half writer" {
+    if role.starts_with("half") {
         std::mem::forget(mapping.change().unwrap());
     }
     view.write(0, b"by the child").unwrap();
+    let _mapping = (role != "half closer").then_some(mapping);
     actor::ready();
     actor::stay();
 }
@@ -486,17 +487,20 @@ fn what_the_killed_wrote_stays_and_the_mapping_goes_with_its_last_holder() {
 #[test]
 fn a_writer_killed_in_the_middle_is_told_to_readers_and_to_the_next_writer() {
     let _watchdog = watchdog();
-    let mapping = options().create("half writer", 65536).unwrap();
-    let (view, changed) = (mapping.view(.., WRITE).unwrap(), mapping.changed().unwrap());
-    let writer = Actor::start("half writer", "");
-    assert!(changed.wait_for(Duration::ZERO).unwrap().is_none());
-    writer.kill();
-    assert!(changed.wait_for(LONG).unwrap().is_some(), "a bell for the death");
-    assert_eq!(numbers(mapping.read_whole(&view, 0, &mut [0; 12])), (ErrorKind::Disconnected, 109));
-    let change = mapping.change().unwrap();
-    assert!(change.abandoned());
-    change.publish().unwrap();
-    assert_eq!(mapping.read_whole(&view, 0, &mut [0; 12]).unwrap(), 1);
+    // One that has closed its handle as well: it stays a holder for as long as its thread makes the change.
+    for role in ["half writer", "half closer"] {
+        let mapping = options().create(role, 65536).unwrap();
+        let (view, changed) = (mapping.view(.., WRITE).unwrap(), mapping.changed().unwrap());
+        let writer = Actor::start(role, "");
+        assert!(changed.wait_for(Duration::ZERO).unwrap().is_none());
+        writer.kill();
+        assert!(changed.wait_for(LONG).unwrap().is_some(), "a bell for the death");
+        assert_eq!(numbers(mapping.read_whole(&view, 0, &mut [0; 12])), (ErrorKind::Disconnected, 109));
+        let change = mapping.change().unwrap();
+        assert!(change.abandoned());
+        change.publish().unwrap();
+        assert_eq!(mapping.read_whole(&view, 0, &mut [0; 12]).unwrap(), 1);
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Threads that end without a word: the system call `exit` runs no destructor, so only the kernel tells. And threads whose owner
 //! record has been damaged when they end: its links stand in the C library's list of robust mutexes.
 
-use byname::{Mutex, Namespace};
+use byname::{Access, ErrorKind, Event, Mapping, Mutex, Namespace, View};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(100);
@@ -66,7 +67,7 @@ fn a_foreign_thread_that_returns_abandons_at_once() {
 #[test]
 fn who_was_blocked_before_is_told_too() {
     let held = mutex("told");
-    let (ready, go) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+    let (ready, go) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             held.lock().unwrap().keep();
@@ -78,6 +79,70 @@ fn who_was_blocked_before_is_told_too() {
         go.wait();
         assert!(waiter.join().unwrap());
     });
+}
+
+// --- in the middle of a change
+
+/// A mapping as its readers have it: a view, and the bell.
+fn board(name: &str) -> (Mapping, View, Event) {
+    let namespace = Namespace::session(&format!("thread-end-{}", std::process::id())).unwrap();
+    let board = Mapping::options().namespace(&namespace).create(name, 4096).unwrap();
+    let (view, changed) = (board.view(.., Access::MAP_WRITE).unwrap(), board.changed().unwrap());
+    (board, view, changed)
+}
+
+/// The thread that began a change is gone: readers are told, the next writer is told, and after him the bytes are whole.
+fn half_made_then_whole(board: &Mapping, view: &View, version: u64) {
+    assert_eq!(board.read_whole(view, 0, &mut [0; 8]).unwrap_err().kind(), ErrorKind::Disconnected);
+    let change = board.change().unwrap();
+    assert!(change.abandoned());
+    change.publish().unwrap();
+    assert_eq!(board.read_whole(view, 0, &mut [0; 8]).unwrap(), version);
+    assert!(!board.change().unwrap().abandoned());
+}
+
+#[test]
+fn a_thread_that_returns_in_the_middle_of_a_change_tells_at_once() {
+    let (board, view, changed) = board("returns");
+    on_a_raw_thread(|| std::mem::forget(self::board("returns").0.change().unwrap()));
+    assert!(changed.wait_for(Duration::ZERO).unwrap().is_some(), "its destructors ring");
+    half_made_then_whole(&board, &view, 1);
+}
+
+#[test]
+fn a_thread_that_vanishes_in_the_middle_of_a_change_is_noticed() {
+    let (board, view, changed) = board("vanishes");
+    let vanish_in_a_change = || {
+        std::mem::forget(self::board("vanishes").0.change().unwrap());
+        vanish();
+    };
+    on_a_raw_thread(vanish_in_a_change);
+    half_made_then_whole(&board, &view, 1); // a reader finds out
+    on_a_raw_thread(vanish_in_a_change);
+    assert!(board.change().unwrap().abandoned(), "a writer finds out");
+    while changed.wait_for(Duration::ZERO).unwrap().is_some() {}
+    on_a_raw_thread(vanish_in_a_change);
+    assert!(changed.wait_for(LONG).unwrap().is_some(), "the keeper rings");
+    half_made_then_whole(&board, &view, 4);
+}
+
+#[test]
+fn who_reads_while_the_writer_vanishes_gets_on() {
+    let (board, view, _) = board("read meanwhile");
+    let begun = Arc::new(Barrier::new(2));
+    let reader = std::thread::spawn({
+        let begun = begun.clone();
+        move || {
+            begun.wait();
+            board.read_whole(&view, 0, &mut [0; 8]).unwrap_err().kind()
+        }
+    });
+    on_a_raw_thread(move || {
+        std::mem::forget(self::board("read meanwhile").0.change().unwrap());
+        begun.wait();
+        vanish();
+    });
+    assert_eq!(reader.join().unwrap(), ErrorKind::Disconnected);
 }
 
 // --- damaged records

@@ -7,11 +7,12 @@
 //! and number plus one, in its maker); 7 and 8 are the version and its writer:
 //! ```text
 //! version   2 n: n changes were published      2 n + 1: the next one is being made
-//! writer    the thread (owner reference) that makes it; 0: nobody
+//! writer    the thread (owner reference) that makes it; 0: nobody, and with an odd version: its maker is gone, and everybody has been told
 //! ```
 //!
-//! *Who may write what.* `writer`: from 0, or from a thread that is gone, to himself: anyone, by swap; back to 0: itself, or for the dead whoever reaps. `version`: the
-//! writer alone. Order of a change: writer, odd version, the bytes, even version, bells, writer 0.
+//! *Who may write what.* `writer`: from 0, or from a thread that is gone, to himself: anyone, by swap; back to 0: itself, or for the dead whoever has rung. `version`: the
+//! writer alone. Order of a change: writer, odd version, the bytes, even version, bells, writer 0. As a mutex its owner, so a mapping keeps in its holder set the
+//! process whose thread is the writer.
 //!
 //! *Bells.* Who waits for changes has an auto-reset event, one for each process, of a name that no program can pass: `changed\<mapping>\<process>`. A change
 //! sets those of all processes that hold the mapping. So nobody needs to be entered anywhere: an event ends with its only holder.
@@ -19,10 +20,13 @@
 //! *Reading.* Version even, copy, version unchanged: SYNC(version). Odd, and the writer is gone: the bytes are half made, and the reader is told so.
 //!
 //! *Death.* In [`build`]: `bury` removes the file by the object's number. A writer's, before the odd version: nothing happened. Odd: readers are told, and
-//! the next writer, who leaves the version odd until he has finished. After the even version: the change is whole, and the reaper rings the bells again.
+//! the next writer, who leaves the version odd until he has finished. After the even version: the change is whole, and the bells are rung again.
 //!
-//! *Not promised.* That bytes written outside of a change are noticed. That a thread which ends in the middle of a change, while its process lives, is
-//! noticed by those who only wait for a bell.
+//! *Who tells of it.* Readers and writers look at the thread's word ([`live`]). Bells are rung ([`let_go`]) by the thread itself, if it returns in the middle of a change;
+//! by the keeper of its process within a second, if it vanished; by the reaper, if the process died. Then the writer is 0, so that nobody does it again; who dies between the
+//! two is followed by another who does both.
+//!
+//! *Not promised.* That bytes written outside of a change are noticed.
 
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, Annex, Table};
@@ -34,6 +38,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::{self, Blueprint};
 use crate::live::{self, Vitals};
 use crate::ops;
+use crate::owner;
 use crate::refs;
 use crate::space::{Cx, Space};
 use crate::sys::clock;
@@ -281,6 +286,7 @@ pub(crate) fn begin(cx: Cx, target: Target) -> Result<bool> {
             break;
         }
     }
+    owner::note_taken();
     let version = words[VERSION].load();
     let died = version % 2 == 1;
     words[VERSION].store(version | 1);
@@ -294,6 +300,7 @@ pub(crate) fn end(cx: Cx, target: Target) -> Result<()> {
     if words[WRITER].load() != cx.op.pack() {
         return Err(Error::new(ErrorKind::NotOwner, "this thread is not in the middle of a change; begin one first"));
     }
+    owner::note_released();
     fence(); // SYNC(version): every byte before the even version
     words[VERSION].store(words[VERSION].load().wrapping_add(1) & !1);
     let rung = ring(cx, target.at);
@@ -341,19 +348,47 @@ pub(crate) fn read(
 /// How often a reader looks before it naps.
 const READ_AT_ONCE: u32 = 100;
 
+/// The thread that is making a change, or died of it untold.
+pub(crate) fn writer(space: &Space, target: Target) -> Result<Option<OwnerRef>> {
+    Ok(OwnerRef::unpack(annex(space, target)?.words[WRITER].load()))
+}
+
+/// The writer is gone, or ends now: everybody is told, and then it is nobody.
+fn let_go(cx: Cx, target: Target, writer: OwnerRef) -> Result<()> {
+    ring(cx, target.at)?;
+    let _ = annex(cx.space, target)?.words[WRITER].cas(writer.pack(), 0);
+    Ok(())
+}
+
+/// The calling thread ends.
+pub(crate) fn abandon(cx: Cx, target: Target) -> Result<()> {
+    match writer(cx.space, target)? {
+        Some(writer) if writer == cx.op => let_go(cx, target, writer),
+        _ => Ok(()),
+    }
+}
+
+/// The keeper's: lets go of what threads of this process were changing that vanished without a word.
+pub(crate) fn look_after_writers(cx: Cx) {
+    for at in index::held_by_us(cx.space) {
+        if let Ok(target) = ops::target_at(cx.space, at)
+            && target.machine == Machine::Mapping
+            && let Ok(Some(writer)) = writer(cx.space, target)
+            && live::process_of_owner(cx.space, writer.index) == Some(cx.space.me())
+            && is_gone(cx.space, writer.pack()) == Ok(true)
+            && let_go(cx, target, writer).is_ok()
+        {
+            let _ = index::leave_if_unused(cx, at);
+        }
+    }
+}
+
 /// A writer's process died.
 pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
-    let words = &annex(cx.space, target)?.words;
-    let writer = words[WRITER].load();
-    let Some(owner) = OwnerRef::unpack(writer) else { return Ok(()) };
-    if live::process_of_owner(cx.space, owner.index) != Some(dead) {
-        return Ok(());
+    match writer(cx.space, target)? {
+        Some(writer) if live::process_of_owner(cx.space, writer.index) == Some(dead) => let_go(cx, target, writer),
+        _ => Ok(()),
     }
-    ring(cx, target.at)?; // of an odd version, too: who reads is told
-    if words[VERSION].load() % 2 == 0 {
-        let _ = words[WRITER].cas(writer, 0);
-    }
-    Ok(())
 }
 
 // --- bells

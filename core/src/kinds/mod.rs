@@ -70,6 +70,14 @@ pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     }
 }
 
+/// The calling thread ends: what it was doing with the object is told as its death would be.
+pub(crate) fn abandon(cx: Cx, target: Target) -> Result<()> {
+    match target.machine.family() {
+        Family::Mapping => mapping::abandon(cx, target),
+        _ => Ok(()),
+    }
+}
+
 /// An object that is signalled by the clock, or by the kernel, is, if its time has come. When it is to be looked at next; `None`: when somebody is told.
 #[inline]
 pub(crate) fn tick(cx: Cx, target: Target) -> Result<Option<Due>> {
