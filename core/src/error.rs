@@ -222,6 +222,11 @@ impl Error {
         self.0.errno
     }
 
+    /// Whether descriptors or memory were short: what failed may succeed later.
+    pub(crate) fn is_shortage(&self) -> bool {
+        matches!(self.errno(), Some(code::EMFILE | code::ENFILE | code::ENOMEM))
+    }
+
     /// The message alone, without the kind.
     ///
     /// # Examples

@@ -198,6 +198,13 @@ pub(crate) fn leave_the_unleft(cx: Cx) -> bool {
     !cx.space.references.unleft.lock().is_empty()
 }
 
+/// The keeper's part of [`finish_destroying`]; true if something is left to do.
+pub(crate) fn bury_the_unburied(cx: Cx) -> bool {
+    let unburied = std::mem::take(&mut *cx.space.references.unburied.lock());
+    unburied.into_iter().for_each(|at| drop(destroy_if_unheld(cx, at)));
+    !cx.space.references.unburied.lock().is_empty()
+}
+
 fn leave_quietly(cx: Cx, at: ObjectRef) {
     let _ = leave(cx, at);
 }
@@ -336,8 +343,17 @@ fn finish_destroying(cx: Cx, at: ObjectRef, record: &'static Object) -> Result<(
         if !retire_word(cx, at, record)? {
             return Ok(());
         }
-        // First: who finds the record DYING does it again.
-        kinds::bury(cx.space, at, record)?;
+        // First: who finds the record DYING does it again; for want of a descriptor or of memory that is our keeper.
+        match kinds::bury(cx.space, at, record) {
+            Err(error) if error.is_shortage() => {
+                let mut unburied = cx.space.references.unburied.lock();
+                if !unburied.contains(&at) {
+                    unburied.push(at);
+                }
+                return Ok(());
+            }
+            buried => buried?,
+        }
         free_extras(cx.space, at, record)?;
         if record.life.cas(life.0, life.free().0).is_ok() {
             cx.space.arena.header().live_objects.add(u64::MAX);

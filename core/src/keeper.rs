@@ -235,7 +235,7 @@ fn turn(cx: Cx, round: &mut Round) -> Result<bool> {
     let bell = record.doorbell.low();
     let rung = bell.load();
     let mut until = space.asyncs.turn(cx)?;
-    if index::leave_the_unleft(cx) {
+    if index::leave_the_unleft(cx) | index::bury_the_unburied(cx) {
         until = until.min(Deadline::at(clock::now() + TROUBLE_NS));
     }
     let is_belt = clock::now() >= round.belt;

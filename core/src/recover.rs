@@ -77,6 +77,7 @@ pub(crate) fn reap(cx: Cx, dead: ProcessRef) -> Result<bool> {
         step(end_waiter(cx.hurried(PATIENCE_NS), dead, index))?;
     }
     let owes_grants = busy.get();
+    step(refs::reach_row(space, dead))?;
     for index in refs::objects_of(space, dead) {
         let hurried = cx.hurried(PATIENCE_NS);
         step(space.arena.object(index).and_then(|record| {

@@ -28,6 +28,8 @@ pub(crate) struct References {
     stripes: [Lock<Vec<Count>>; STRIPES as usize],
     /// Objects that we have closed and could not leave, since somebody who is stopped has them locked: the keeper's to try again.
     pub(crate) unleft: Lock<Vec<ObjectRef>>,
+    /// Objects that end and could not be buried, since descriptors or memory were short: the same.
+    pub(crate) unburied: Lock<Vec<ObjectRef>>,
 }
 
 const STRIPES: u32 = 16;
@@ -61,6 +63,7 @@ impl References {
     pub(crate) fn lock_all(&'static self, guards: &mut Guards) {
         self.stripes.iter().for_each(|stripe| guards.take(stripe));
         guards.take(&self.unleft);
+        guards.take(&self.unburied);
     }
 }
 
@@ -121,7 +124,15 @@ pub(crate) fn is_held(space: &Space, object: u32, by: Option<ProcessRef>) -> Res
     Ok(false)
 }
 
-/// Every object in a process's row.
+/// Maps a process's row, so that [`objects_of`] leaves nothing out.
+pub(crate) fn reach_row(space: &Space, process: ProcessRef) -> Result<()> {
+    match space.arena.process(process.slot)?.row_words.load().min(ROW_WORDS).checked_sub(1) {
+        Some(last) => space.arena.row_word(process.slot, last).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Every object in a process's row, as far as that can be read.
 pub(crate) fn objects_of(space: &Space, process: ProcessRef) -> Vec<u32> {
     let mut found = Vec::new();
     let words = space.arena.process(process.slot).map_or(0, |p| p.row_words.load().min(ROW_WORDS));

@@ -5,11 +5,12 @@
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
 use byname::inspect::{Inspection, ProcessState};
+use byname::engine;
 use byname::{
     Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Watchdog,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -634,6 +635,91 @@ fn child_has_a_child_that_hangs() {
 fn who_hangs_without_descriptors_among_such_is_killed() {
     let dir = Dir::new("dog");
     in_child("child_has_a_child_that_hangs", &dir.0);
+}
+
+/// Child: has a queue and all permits, until it is killed.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_stays_with_a_queue() {
+    let _queue = QueueOptions::new(4, 64).allow_broken().create("queue").unwrap();
+    let semaphore = Semaphore::options().robust().create("permits", 1, 1).unwrap();
+    let _permit = semaphore.try_acquire().unwrap();
+    println!("\nready");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Child: buries one who had a queue that it has not open itself, and has no descriptor for that. The queue's other user is stopped.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_buries_without_descriptors() {
+    let permits = Semaphore::options().robust().create("permits", 1, 1).unwrap();
+    let start = || {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["child_stays_with_a_queue", "--exact", "--ignored", "--nocapture"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while lines.next().expect("it says so").unwrap() != "ready" {}
+        child
+    };
+    let (mut dies, mut stays) = (start(), start());
+    let stopped = stays.id() as i32;
+    // SAFETY: stops our child, and waits for that; the status is not asked for.
+    unsafe {
+        libc::kill(stopped, libc::SIGSTOP);
+        assert_eq!(libc::waitpid(stopped, std::ptr::null_mut(), libc::WUNTRACED), stopped);
+    }
+    let inspection = Inspection::local().unwrap();
+    let writers = || inspection.look().unwrap().objects.iter().find_map(|object| object.messages).unwrap().writers;
+    under(Resource::Nofile, 0, || {
+        dies.kill().unwrap();
+        assert!(permits.acquire().unwrap().abandoned(), "the burial has come to what was made after the queue");
+        assert_eq!(writers(), 2, "the dead one's end, too");
+    });
+    while writers() != 1 {
+        std::thread::yield_now(); // by nothing but the keeper
+    }
+    stays.kill().unwrap();
+    (dies.wait().unwrap(), stays.wait().unwrap());
+    while inspection.look().unwrap().objects.iter().any(|object| object.messages.is_some()) {
+        std::thread::yield_now();
+    }
+    assert!(inspection.check().unwrap().is_empty());
+}
+
+#[test]
+fn who_has_no_descriptors_left_buries_when_there_are_some() {
+    let dir = Dir::new("burial");
+    in_child("child_buries_without_descriptors", &dir.0);
+    assert!(dir.is_empty());
+}
+
+/// Child: ends a job, whose file and control group it must open for that.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_ends_a_job_without_descriptors() {
+    let local = engine::Namespace::local().unwrap();
+    let job = match local.create(None, engine::Spec::Job { kill_on_close: false }, engine::Access::ALL) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
+        made => made.unwrap(),
+    };
+    let _others = Event::create("e", Reset::Auto).unwrap();
+    let groups: Vec<_> = job.job_doors().unwrap().iter().map(|door| door.parent().unwrap().to_owned()).collect();
+    assert!(groups.iter().all(|group| group.is_dir()));
+    under(Resource::Nofile, 0, || job.close().unwrap());
+    while groups.iter().any(|group| group.is_dir()) {
+        std::thread::yield_now(); // by nothing but the keeper
+    }
+}
+
+#[test]
+fn a_job_that_ends_without_descriptors_is_removed_when_there_are_some() {
+    let dir = Dir::new("job");
+    in_child("child_ends_a_job_without_descriptors", &dir.0);
+    assert!(dir.is_empty());
 }
 
 /// Child: has a namespace that one joins who has no /proc.

@@ -10,8 +10,9 @@
 //! waiters, and a lock that leaves its front waiter poked has told them all.
 //!
 //! *Death.* Whoever meets a lock whose locker is really gone swaps the locker for himself and recovers: the intent says whether
-//! the last grant happened, the queue is rebuilt from the nodes, and what is signalled is handed out. SYNC(lock): the
-//! unlocking store (Release) pairs with the locking swap (Acquire).
+//! the last grant happened, the queue is rebuilt from the nodes, and what is signalled is handed out. If he lacks a descriptor or memory for
+//! that, he puts the dead locker back, and whoever comes next begins anew: nobody uses what is half done. SYNC(lock): the unlocking store
+//! (Release) pairs with the locking swap (Acquire).
 //!
 //! *Stopped is not dead.* A locker stopped in here delays users of this one object until it continues. Waiters for the lock spin
 //! briefly, then sleep, and look at the locker's life each time.
@@ -225,10 +226,20 @@ fn recover(cx: Cx, target: Target, word: Word) -> Result<()> {
         return Ok(());
     }
     let mut locked = Locked { cx, target, state: word.state(), poked: false };
-    Intent::resolve(&mut locked)?;
-    kinds::mend(&mut locked)?;
-    locked.rebuild()?;
-    locked.finish(None)
+    match bring_to_order(&mut locked) {
+        Ok(()) => locked.finish(None),
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::NamespaceLost) => Err(error),
+        Err(error) => {
+            locked.give_back_to_the_dead(word);
+            Err(error)
+        }
+    }
+}
+
+fn bring_to_order(locked: &mut Locked) -> Result<()> {
+    Intent::resolve(locked)?;
+    kinds::mend(locked)?;
+    locked.rebuild()
 }
 
 impl Drop for Locked {
@@ -256,6 +267,12 @@ impl Locked {
     /// Unlocks, and wakes nobody.
     pub(crate) fn unlock_quietly(self) {
         drop(self);
+    }
+
+    /// The lock is again that of the dead one from whom it was taken, at the state reached.
+    fn give_back_to_the_dead(self, word: Word) {
+        self.target.record.word.store(word.with_state(self.state).0); // SYNC(lock)
+        std::mem::forget(self);
     }
 
     /// What unlocking does; a pulse ends here.

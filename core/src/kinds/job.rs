@@ -338,12 +338,15 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
     if ObjectRef::unpack(annex.owner.load()) != Some(at) {
         return Ok(());
     }
-    let Ok(hold) = Hold::open(&backing::path(&space.arena, at)) else { return Ok(()) };
-    let place = hold.read().ok().and_then(|bytes| Place::parse(&bytes));
-    if let Some(place) = place {
+    let short = |errno| Some(Error::system("cannot end a job", errno)).filter(Error::is_shortage);
+    let bytes = match Hold::open(&backing::path(&space.arena, at)).and_then(|hold| hold.read()) {
+        Ok(bytes) => bytes,
+        Err(errno) => return short(errno).map_or(Ok(()), Err),
+    };
+    if let Some(place) = Place::parse(&bytes) {
         let kills = (annex.words[FLAGS].load() & KILL_ON_CLOSE != 0 || is_ending(&annex.words)) && place.is_seen(&annex.words);
-        if kills {
-            let _ = place.kill(|_| {});
+        if kills && let Some(error) = place.kill(|_| {}).err().and_then(short) {
+            return Err(error);
         }
         for _ in 0..if kills { MOMENTS } else { 1 } {
             match place.group().map(cgroup::remove) {

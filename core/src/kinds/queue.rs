@@ -1374,3 +1374,45 @@ impl<'a> Messages<'a> {
         Ok(Claimed { memory, index, len, is_alert: index == self.alert() })
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::{Access, Namespace, QueueEnd, Spec};
+
+    /// What keeps the file from being opened is here that it has another name; elsewhere it is want of a descriptor.
+    #[test]
+    fn a_lock_of_the_dead_stays_theirs_until_somebody_can_bring_the_queue_to_order() {
+        let session = Namespace::session(&format!("queues-{}", std::process::id())).unwrap();
+        let spec = Spec::Queue { max_messages: 4, max_size: 64, no_precommit: false, allow_broken: true, end: QueueEnd::Write };
+        let handle = session.create(None, spec, Access::ALL).unwrap();
+        let (space, target) = handle.by_ref().place().unwrap();
+        let cx = owner::current(space).unwrap();
+        assert!(matches!(handle.send(b"message", false, crate::Timeout::ZERO, None), Ok(crate::engine::Outcome::Got(()))));
+        let (index, words) = annex(space, target).unwrap();
+        std::thread::spawn(move || {
+            std::mem::forget(lock::lock(owner::current(space).unwrap(), target).unwrap());
+            words[COUNT].store(3); // half of a change
+        })
+        .join()
+        .unwrap();
+        let ours = memory_of(space, target).unwrap();
+        let handles = ours.notes[HANDLES].load(Ordering::Acquire);
+        space.memories.unmap(ours); // as in a process that has not opened it
+        let (file, aside) = (backing::path(&space.arena, target.at), space.arena.path.with_extension("aside"));
+        std::fs::rename(&file, &aside).unwrap();
+        for _ in 0..2 {
+            assert!(lock::lock(cx, target).is_err());
+            assert!(target.word().is_locked() && low(&words[COUNT]) == 3, "nobody may use what is half done");
+        }
+        std::fs::rename(&aside, &file).unwrap();
+        lock::lock(cx, target).unwrap().unlock_quietly();
+        assert_eq!(low(&words[COUNT]), 1, "derived anew");
+        let shape = shape(space, words).unwrap();
+        let note = |memory: &Memory| {
+            shape.note(memory);
+            memory.notes[HANDLES].store(handles, Ordering::Release);
+        };
+        space.memories.map(&space.arena, index, target.at, shape.size(), note).unwrap();
+    }
+}

@@ -137,6 +137,7 @@ pub(crate) fn kill(group: &Path) -> Result<(), i32> {
 const ROUNDS: u32 = 100;
 
 fn kill_each(group: &Path) -> Result<(), i32> {
+    fs::File::open(group.join("cgroup.procs")).map_err(code)?; // else nobody would seem to be in it
     let frozen = write(group, "cgroup.freeze", "1").is_ok();
     for _ in 0..ROUNDS {
         let members = processes(group);
@@ -216,8 +217,11 @@ impl Hold {
         }
     }
 
+    /// All of it, by the descriptor that there is.
     pub(crate) fn read(&self) -> Result<Vec<u8>, i32> {
-        fs::read(format!("/proc/self/fd/{}", self.0.as_raw_fd())).map_err(code)
+        let mut bytes = vec![0; self.0.metadata().map_err(code)?.len().min(1 << 16) as usize];
+        std::os::unix::fs::FileExt::read_exact_at(&self.0, &mut bytes, 0).map_err(code)?;
+        Ok(bytes)
     }
 
     /// Writes at an offset.
