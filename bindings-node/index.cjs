@@ -5,7 +5,7 @@ const { addon } = require('./lib/addon.cjs')
 const { ByNameError } = require('./lib/errors.cjs')
 const { Grant } = require('./lib/grant.cjs')
 const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
-const { Mapping } = require('./lib/mapping.cjs')
+const { Mapping, Protect } = require('./lib/mapping.cjs')
 const { Namespace, leaveSigbusAlone, usage } = require('./lib/namespace.cjs')
 const { Job } = require('./lib/job.cjs')
 const { Process } = require('./lib/process.cjs')
@@ -24,6 +24,7 @@ module.exports = {
   Mutex,
   Namespace,
   Process,
+  Protect,
   Queue,
   Semaphore,
   Timer,

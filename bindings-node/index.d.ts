@@ -297,6 +297,46 @@ export interface MappingOptions {
 }
 
 /**
+ * What a mapping's views may do, one of the first six, plus how its memory comes; with the numbers of Windows (contract 7.1). Combinations that are none throw
+ * `ERR_BYNAME_INVALID_ARGUMENT` (87; with `IMAGE` 193), `COMMIT` with `LARGE_PAGES` `ERR_BYNAME_ACCESS_DENIED` (1314).
+ *
+ * ```js
+ * import { Mapping, Protect } from 'byname'
+ *
+ * const lazy = new Mapping(null, { size: 2 ** 30, protect: Protect.READWRITE | Protect.RESERVE })
+ * new Uint8Array(lazy.view(65536, 1))[0] = 1
+ * ```
+ */
+export const Protect: {
+  /** Views read, or copy on write. */
+  readonly READONLY: 0x02
+  /** Views write, too. */
+  readonly READWRITE: 0x04
+  /** As `READONLY`. */
+  readonly WRITECOPY: 0x08
+  /** As `READONLY`, and views may be executed. */
+  readonly EXECUTE_READ: 0x20
+  /** As `READWRITE`, and views may be executed. */
+  readonly EXECUTE_READWRITE: 0x40
+  /** As `WRITECOPY`, and views may be executed. */
+  readonly EXECUTE_WRITECOPY: 0x80
+  /** Always refused. */
+  readonly FILE: 0x00800000
+  /** No program can be mapped as one here. */
+  readonly IMAGE: 0x01000000
+  /** Memory comes when a page is touched; if there is none left then, the process gets SIGBUS. */
+  readonly RESERVE: 0x04000000
+  /** All of the memory is there at once, as without it. */
+  readonly COMMIT: 0x08000000
+  /** With `RESERVE` or `COMMIT`: no effect. */
+  readonly NOCACHE: 0x10000000
+  /** Likewise. */
+  readonly WRITECOMBINE: 0x40000000
+  /** Needs a privilege that does not exist here. */
+  readonly LARGE_PAGES: 0x80000000
+}
+
+/**
  * Memory, or a file's bytes, that processes share by name (contract 7). It cannot be waited for: who writes publishes by {@link write} or
  * {@link change}, who reads waits for {@link changed}.
  *
@@ -319,8 +359,9 @@ export class Mapping extends Handle {
    *
    * @param options.size bytes, rounded up to whole pages of 4096; of a file 0, the default, is all that it has, and more lengthens it
    * @param options.file a path, a file URL, a descriptor or a FileHandle; without one it is memory, zeros at first
+   * @param options.protect what views may do, and how memory comes: a sum of {@link Protect}; it follows from `access` otherwise
    */
-  constructor(name?: string | null, options?: MappingOptions & { size?: number | undefined; file?: string | URL | number | { readonly fd: number } | null | undefined })
+  constructor(name?: string | null, options?: MappingOptions & { size?: number | undefined; protect?: number | undefined; file?: string | URL | number | { readonly fd: number } | null | undefined })
   /** Opens an existing mapping; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: MappingOptions): Mapping
   /** How many bytes it has. */

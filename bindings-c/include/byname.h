@@ -188,6 +188,31 @@ enum {
 
 
 /**
+ * With RESERVE or COMMIT: accepted, without effect (SEC_NOCACHE).
+ */
+#define BYNAME_PROTECT_NOCACHE 268435456
+
+/**
+ * Likewise (SEC_WRITECOMBINE).
+ */
+#define BYNAME_PROTECT_WRITECOMBINE 1073741824
+
+/**
+ * Needs a privilege that does not exist here (SEC_LARGE_PAGES).
+ */
+#define BYNAME_PROTECT_LARGE_PAGES 2147483648
+
+/**
+ * No program can be mapped as one here (SEC_IMAGE).
+ */
+#define BYNAME_PROTECT_IMAGE 16777216
+
+/**
+ * Always refused (SEC_FILE).
+ */
+#define BYNAME_PROTECT_FILE 8388608
+
+/**
  * One name space for all kinds (contract 0.3), the default.
  */
 #define BYNAME_PROFILE_DESKTOP 0

@@ -46,6 +46,16 @@ pub const BYNAME_PROTECT_EXECUTE_WRITECOPY: u32 = 0x80;
 pub const BYNAME_PROTECT_RESERVE: u32 = 0x0400_0000;
 /// Or-ed to a protection: all of the memory is there at once, the default (SEC_COMMIT).
 pub const BYNAME_PROTECT_COMMIT: u32 = 0x0800_0000;
+/// With RESERVE or COMMIT: accepted, without effect (SEC_NOCACHE).
+pub const BYNAME_PROTECT_NOCACHE: u32 = 0x1000_0000;
+/// Likewise (SEC_WRITECOMBINE).
+pub const BYNAME_PROTECT_WRITECOMBINE: u32 = 0x4000_0000;
+/// Needs a privilege that does not exist here (SEC_LARGE_PAGES).
+pub const BYNAME_PROTECT_LARGE_PAGES: u32 = 0x8000_0000;
+/// No program can be mapped as one here (SEC_IMAGE).
+pub const BYNAME_PROTECT_IMAGE: u32 = 0x0100_0000;
+/// Always refused (SEC_FILE).
+pub const BYNAME_PROTECT_FILE: u32 = 0x0080_0000;
 
 /// One name space for all kinds (contract 0.3), the default.
 pub const BYNAME_PROFILE_DESKTOP: u32 = 0;
@@ -66,6 +76,9 @@ const _: () = {
     assert!(BYNAME_PROTECT_READWRITE == Protect::READWRITE.0 && BYNAME_PROTECT_EXECUTE_READWRITE == Protect::EXECUTE_READWRITE.0);
     assert!(BYNAME_PROTECT_WRITECOPY == Protect::WRITECOPY.0 && BYNAME_PROTECT_EXECUTE_WRITECOPY == Protect::EXECUTE_WRITECOPY.0);
     assert!(BYNAME_PROTECT_RESERVE == Protect::RESERVE.0 && BYNAME_PROTECT_COMMIT == Protect::COMMIT.0);
+    assert!(BYNAME_PROTECT_NOCACHE == Protect::NOCACHE.0 && BYNAME_PROTECT_WRITECOMBINE == Protect::WRITECOMBINE.0);
+    assert!(BYNAME_PROTECT_LARGE_PAGES == Protect::LARGE_PAGES.0 && BYNAME_PROTECT_IMAGE == Protect::IMAGE.0);
+    assert!(BYNAME_PROTECT_FILE == Protect::FILE.0);
     assert!(BYNAME_NAME_SIZE == 3 * MAX_NAME_UTF16 + 1);
 };
 

@@ -9,6 +9,23 @@ const { Event } = require('./kinds.cjs')
 const { placeOf } = require('./namespace.cjs')
 const { fileURLToPath } = require('node:url')
 
+/** What views may do, and how memory comes, as in Windows. */
+const Protect = Object.freeze({
+  READONLY: 0x02,
+  READWRITE: 0x04,
+  WRITECOPY: 0x08,
+  EXECUTE_READ: 0x20,
+  EXECUTE_READWRITE: 0x40,
+  EXECUTE_WRITECOPY: 0x80,
+  FILE: 0x0080_0000,
+  IMAGE: 0x0100_0000,
+  RESERVE: 0x0400_0000,
+  COMMIT: 0x0800_0000,
+  NOCACHE: 0x1000_0000,
+  WRITECOMBINE: 0x4000_0000,
+  LARGE_PAGES: 0x8000_0000,
+})
+
 /** A word for an access mask, or the mask. */
 function maskOf(access, argument) {
   if (typeof access === 'string') return addon.shareOf(access)
@@ -45,9 +62,10 @@ class Mapping extends Handle {
       this.#access = options
       return
     }
-    const { namespace, access = 'rw', size = 0, file } = optionsOf(options)
+    const { namespace, access = 'rw', size = 0, protect, file } = optionsOf(options)
     const mask = maskOf(access, 'options.access')
-    super(addon.createMapping(placeOf(namespace), nameOf(name), mask, numberOf(size, 'options.size'), ...fileOf(file)))
+    if (protect !== undefined) numberOf(protect, 'options.protect')
+    super(addon.createMapping(placeOf(namespace), nameOf(name), mask, numberOf(size, 'options.size'), protect, ...fileOf(file)))
     this.#access = mask
   }
 
@@ -124,4 +142,4 @@ class Mapping extends Handle {
   }
 }
 
-module.exports = { Mapping }
+module.exports = { Mapping, Protect }

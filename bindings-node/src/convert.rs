@@ -44,6 +44,14 @@ pub(crate) fn bytes<'s>(js: Js<'s>, value: Value<'s>, what: &str) -> Result<u64,
 /// `Number.MAX_SAFE_INTEGER`
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
+/// A sum of flags, or what JavaScript makes of them by `|`, which has a sign.
+pub(crate) fn flags<'s>(js: Js<'s>, value: Value<'s>, what: &str) -> Result<u32, Fault> {
+    let flags = count(js, value, what)?;
+    u32::try_from(flags)
+        .or_else(|_| i32::try_from(flags).map(i32::cast_unsigned))
+        .map_err(|_| Error::invalid_argument(format!("{what} is {flags}; it must be flags of 32 bits")).into())
+}
+
 /// An access mask.
 pub(crate) fn access<'s>(js: Js<'s>, value: Value<'s>) -> Result<Access, Fault> {
     let mask = count(js, value, "access")?;

@@ -9,7 +9,7 @@ use crate::handles::handle;
 use crate::js::{Js, Reply, Value};
 use crate::namespaces::chosen;
 use crate::state::State;
-use byname::engine::{Backing, MappingSpec, Outcome, Share};
+use byname::engine::{Backing, MappingSpec, Outcome, Protect, Share};
 use byname::{Error, Timeout};
 use std::path::Path;
 
@@ -18,8 +18,9 @@ pub(crate) fn share_of<'s>(js: Js<'s>, _: &State, [word]: [Value<'s>; 1]) -> Rep
     js.make_number(Share::word(&js.text(word, "access")?)?.0.into())
 }
 
-/// `createMapping(namespace, name, access, size, path, descriptor) -> slot`; a path or a descriptor that is undefined is none.
-pub(crate) fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access, size, path, fd]: [Value<'s>; 6]) -> Reply<'s> {
+/// `createMapping(namespace, name, access, size, protect, path, descriptor) -> slot`; a path or a descriptor that is undefined is none, a protection follows from the
+/// access.
+pub(crate) fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access, size, protect, path, fd]: [Value<'s>; 7]) -> Reply<'s> {
     let (name, access, size) = (convert::name(js, name)?, convert::access(js, access)?, convert::bytes(js, size, "size")?);
     let path = if js.is_undefined(path)? { None } else { Some(js.text(path, "file")?) };
     let fd = if js.is_undefined(fd)? { None } else { Some(convert::count(js, fd, "file")?) };
@@ -28,7 +29,9 @@ pub(crate) fn create<'s>(js: Js<'s>, state: &State, [namespace, name, access, si
         (None, Some(fd)) => Backing::Descriptor(i32::try_from(fd).unwrap_or(-1)),
         (None, None) => Backing::Memory,
     };
-    let spec = MappingSpec { size, protect: Share::of(access).protect(backing), backing };
+    let protect =
+        if js.is_undefined(protect)? { Share::of(access).protect(backing) } else { Protect(convert::flags(js, protect, "protect")?) };
+    let spec = MappingSpec { size, protect, backing };
     let made = chosen(js, state, namespace)?.create_mapping(name.as_deref(), &spec, access)?;
     js.make_int(state.adopt(made))
 }

@@ -3,7 +3,7 @@
 use crate::error::OrRaise;
 use crate::time::type_name;
 use byname::Error;
-use byname::engine::{Access, Action};
+use byname::engine::{Access, Action, Protect};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
@@ -48,6 +48,7 @@ parameters! {
     max_messages: "max_messages" = number -> u32;
     max_size: "max_size" = number -> u32;
     access: "access" = mask -> Access;
+    protect: "protect" = protection -> Option<Protect>;
     systemd: "systemd" = flag -> bool;
     action: "action" = deed -> Action;
     size: "size" = bytes -> u64;
@@ -97,10 +98,19 @@ fn integer(what: &str, value: &Bound<'_, PyAny>, range: &str) -> PyResult<i64> {
 
 /// An access mask: an int, as byname.Access is. What it may ask for is the core's to say.
 fn mask(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Access> {
+    bits(what, value).map(Access)
+}
+
+/// Likewise what byname.Protect has; `None` for what follows from the access.
+fn protection(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Protect>> {
+    if value.is_none() { Ok(None) } else { bits(what, value).map(|bits| Some(Protect(bits))) }
+}
+
+fn bits(what: &str, value: &Bound<'_, PyAny>) -> PyResult<u32> {
     if value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(format!("{what} must be an int, not bool")));
     }
-    value.extract::<u32>().map(Access).or_else(|error| {
+    value.extract::<u32>().or_else(|error| {
         let py = value.py();
         if error.is_instance_of::<PyOverflowError>(py) {
             Err(Error::invalid_argument(format!("{what} is {}; it must be a mask of 32 bits", value.str()?))).or_raise()

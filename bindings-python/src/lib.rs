@@ -79,7 +79,7 @@ mod _byname {
         let py = module.py();
         process::check_interpreter(py)?;
         error::add_classes(module)?;
-        state::add_access(module)?;
+        state::add_flags(module)?;
         fast::install::<Mutex>(py, mutex::METHODS)?;
         fast::install::<Semaphore>(py, semaphore::METHODS)?;
         buffer::install::<Mapping>(py)?;

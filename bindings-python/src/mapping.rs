@@ -9,7 +9,7 @@ use crate::state::MappingState;
 use crate::time::type_name;
 use crate::{args, block, time};
 use byname::Error;
-use byname::engine::{self, Access, Backing, HandleRef, Kind, MappingSpec, Share};
+use byname::engine::{self, Access, Backing, HandleRef, Kind, MappingSpec, Protect, Share};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
@@ -20,7 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// `Mapping(name, size)` makes memory of whole pages, zeros, or opens the mapping if it exists, with the size that it has: `created`
 /// tells. There is room for all of it, or NoSpaceError. With `file`, a path or an open file, it shows that file's bytes; a `size` beyond
-/// its end lengthens it, 0 is all that it has. `access` is "rw", "r" or "copy", where what is written stays one's own.
+/// its end lengthens it, 0 is all that it has. `access` is "rw", "r" or "copy", where what is written stays one's own. `protect` is what
+/// views may do at all, and how memory comes, a Protect; it follows from `access` otherwise.
 ///
 /// A mapping is a buffer: memoryview and numpy see its bytes without a copy. While they do, close() raises BufferError. The name is gone
 /// with the last handle, the bytes with the last handle, view or buffer. It cannot be waited for: who writes publishes by
@@ -34,7 +35,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// ...         same.created, len(same), same.read(0, 5)
 /// (False, 65536, b'hello')
 ///
-/// Raises InvalidArgumentError for a size of 0 without a file, or a file that is empty; AccessDeniedError for one that is not open for that.
+/// Raises InvalidArgumentError for a size of 0 without a file, or a file that is empty, or a `protect` that is none; AccessDeniedError for a file
+/// that is not open for that.
 #[pyclass(frozen, extends = Handle, module = "byname")]
 pub(crate) struct Mapping {
     exports: Exports<Arc<engine::View>>,
@@ -80,13 +82,15 @@ fn source(value: Option<&Bound<'_, PyAny>>) -> PyResult<Source> {
 #[pymethods]
 impl Mapping {
     #[new]
-    #[pyo3(signature = (name=None, size=0, file=None, access=shared(), *, namespace=None))]
+    #[pyo3(signature = (name=None, size=0, file=None, access=shared(), *, protect=None, namespace=None))]
+    #[allow(clippy::too_many_arguments, reason = "the parameters of one call of Python")]
     fn new(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = args::size)] size: u64,
         file: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = wanted)] access: Access,
+        #[pyo3(from_py_with = args::protect)] protect: Option<Protect>,
         namespace: Option<&Bound<'_, Namespace>>,
     ) -> PyResult<PyClassInitializer<Mapping>> {
         let (name, source) = (args::name(name)?, source(file)?);
@@ -96,7 +100,7 @@ impl Mapping {
                 Source::Descriptor(fd) => Backing::Descriptor(*fd),
                 Source::Path(path) => Backing::Path(path),
             };
-            let spec = MappingSpec { size, protect: Share::of(access).protect(backing), backing };
+            let spec = MappingSpec { size, protect: protect.unwrap_or_else(|| Share::of(access).protect(backing)), backing };
             namespace.create_mapping(name.as_deref(), &spec, access)
         })?;
         Ok(made.add_subclass(Mapping { exports: Exports::default(), access, changed: Mutex::default() }))

@@ -1,6 +1,6 @@
 //! Looking without taking: what `state` gives, and the masks that allow it.
 
-use byname::engine::{self, Access, Reset};
+use byname::engine::{self, Access, Protect, Reset};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -249,10 +249,26 @@ waiting and acquiring. MAP_READ, MAP_WRITE, MAP_COPY, MAP_EXECUTE: views of a ma
 5
 ";
 
-/// The flags `byname.Access`, with the core's numbers.
-pub(crate) fn add_access(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
-    let members = [
+const PROTECT: &str = "What a mapping's views may do, one of the first six, and with `|` how its memory comes; the numbers of Windows. Pass it as `protect`.
+
+READONLY, WRITECOPY: read, or copy on write. READWRITE: write, too. EXECUTE_...: the same, and views may be executed. COMMIT, as without it: all of
+the memory is there at once. RESERVE: it comes when a page is touched; if there is none left then, the process gets SIGBUS. NOCACHE, WRITECOMBINE, with one of these: no
+effect. FILE, IMAGE, LARGE_PAGES are refused, as are other combinations: InvalidArgumentError (87; IMAGE 193), AccessDeniedError (1314) for COMMIT | LARGE_PAGES (contract 7.1).
+
+>>> import byname
+>>> lazy = byname.Mapping(size=1 << 30, protect=byname.Protect.READWRITE | byname.Protect.RESERVE)
+>>> byname.Protect(lazy.state.protect) & byname.Protect.RESERVE == byname.Protect.RESERVE
+True
+>>> try:
+...     byname.Mapping(size=4096, protect=byname.Protect.READWRITE | byname.Protect.NOCACHE)
+... except byname.InvalidArgumentError as error:
+...     error.win32
+87
+";
+
+/// The flags `byname.Access` and `byname.Protect`, with the core's numbers.
+pub(crate) fn add_flags(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let access = [
         ("QUERY_STATE", Access::QUERY_STATE.0),
         ("MODIFY_STATE", Access::MODIFY_STATE.0),
         ("SYNCHRONIZE", Access::SYNCHRONIZE.0),
@@ -262,9 +278,29 @@ pub(crate) fn add_access(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("MAP_EXECUTE", Access::MAP_EXECUTE.0),
         ("ALL", Access::ALL.0),
     ];
-    let keywords = PyDict::new(py);
+    let protect = [
+        ("READONLY", Protect::READONLY.0),
+        ("READWRITE", Protect::READWRITE.0),
+        ("WRITECOPY", Protect::WRITECOPY.0),
+        ("EXECUTE_READ", Protect::EXECUTE_READ.0),
+        ("EXECUTE_READWRITE", Protect::EXECUTE_READWRITE.0),
+        ("EXECUTE_WRITECOPY", Protect::EXECUTE_WRITECOPY.0),
+        ("FILE", Protect::FILE.0),
+        ("IMAGE", Protect::IMAGE.0),
+        ("RESERVE", Protect::RESERVE.0),
+        ("COMMIT", Protect::COMMIT.0),
+        ("NOCACHE", Protect::NOCACHE.0),
+        ("WRITECOMBINE", Protect::WRITECOMBINE.0),
+        ("LARGE_PAGES", Protect::LARGE_PAGES.0),
+    ];
+    add(module, "Access", ACCESS, &access)?;
+    add(module, "Protect", PROTECT, &protect)
+}
+
+fn add(module: &Bound<'_, PyModule>, name: &str, doc: &str, members: &[(&str, u32)]) -> PyResult<()> {
+    let keywords = PyDict::new(module.py());
     keywords.set_item("module", "byname")?;
-    let class = py.import("enum")?.getattr("IntFlag")?.call(("Access", members.to_vec()), Some(&keywords))?;
-    class.setattr("__doc__", ACCESS)?;
-    module.add("Access", class)
+    let class = module.py().import("enum")?.getattr("IntFlag")?.call((name, members.to_vec()), Some(&keywords))?;
+    class.setattr("__doc__", doc)?;
+    module.add(name, class)
 }

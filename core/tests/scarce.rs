@@ -4,7 +4,7 @@
 //! The directory of a process is chosen once, so every case runs in a child: this binary again, with `BYNAME_DIR` set. File systems of a given size
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
-use byname::inspect::{Inspection, ProcessState};
+use byname::engine;
 use byname::engine;
 use byname::{
     Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Watchdog,

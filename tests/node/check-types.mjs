@@ -98,7 +98,7 @@ if (!existsSync(join(work, 'node_modules', '@types', 'node'))) {
 rmSync(join(work, 'node_modules', 'byname'), { force: true })
 symlinkSync(bindings, join(work, 'node_modules', 'byname'))
 
-const names = 'Access, ByNameError, Event, Mapping, Mutex, Namespace, Process, Queue, Semaphore, Timer, Watchdog, waitAll, waitAnySync'
+const names = 'Access, ByNameError, Event, Mapping, Mutex, Namespace, Process, Protect, Queue, Semaphore, Timer, Watchdog, waitAll, waitAnySync'
 const types = 'ErrorCode, Job, WaitResult'
 writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
 writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event\ntype Process = byname.Process\ntype Queue = byname.Queue`))

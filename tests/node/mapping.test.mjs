@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { Event, Mapping, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
+import { Event, Mapping, Protect, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
 
 const text = (bytes) => Buffer.from(bytes).toString('latin1')
 /** How many mappings of memory of objects this process has. */
@@ -30,6 +30,26 @@ test('buffers are the memory itself', () => {
   assert.deepEqual(one.state(), { size: 131072, protect: 4, hasFile: false, version: 0n })
   one.close()
   other.close()
+})
+
+test('protection and attributes go together as the contract says', () => {
+  const { COMMIT, FILE, IMAGE, LARGE_PAGES, NOCACHE, READONLY, READWRITE, RESERVE, WRITECOMBINE } = Protect
+  const made = (protect) => new Mapping(null, { size: 65536, protect })
+  for (const attributes of [COMMIT, RESERVE, COMMIT + NOCACHE, RESERVE + WRITECOMBINE]) {
+    const mapping = made(READWRITE + attributes)
+    assert.equal(mapping.state().protect, READWRITE + attributes)
+    new Uint8Array(mapping.view())[0] = 1
+    mapping.close()
+  }
+  for (const wrong of [0, RESERVE, READONLY + READWRITE, READWRITE + COMMIT + RESERVE, READWRITE + NOCACHE, READWRITE + FILE, 2 ** 32, -1]) {
+    assert.throws(() => made(wrong), refusal('INVALID_ARGUMENT', 87), String(wrong))
+  }
+  assert.throws(() => made(READWRITE + IMAGE), refusal('INVALID_ARGUMENT', 193))
+  assert.throws(() => made(READWRITE | COMMIT | LARGE_PAGES), refusal('ACCESS_DENIED', 1314))
+  const readonly = made(READONLY)
+  assert.throws(() => readonly.view(), refusal('ACCESS_DENIED', 5))
+  readonly.close()
+  assert.throws(() => made('rw'), wrongType(/options\.protect must be a number/))
 })
 
 test('closing detaches every buffer of the mapping, and no other', () => {

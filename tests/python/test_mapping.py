@@ -52,6 +52,50 @@ def test_every_export_is_counted():
         mapping.read()
 
 
+P = byname.Protect
+
+
+@pytest.mark.parametrize("protect", [P.COMMIT, P.RESERVE, P.COMMIT | P.NOCACHE, P.RESERVE | P.WRITECOMBINE])
+def test_attributes_that_go_together(protect):
+    with byname.Mapping(size=1 << 20, protect=P.READWRITE | protect) as mapping:
+        assert mapping.state.protect == P.READWRITE | protect
+        mapping.write(b"x")
+
+
+@pytest.mark.parametrize(
+    ("protect", "error", "win32"),
+    [
+        (P.READWRITE | P.COMMIT | P.RESERVE, byname.InvalidArgumentError, 87),
+        (P.READWRITE | P.NOCACHE, byname.InvalidArgumentError, 87),
+        (P.READWRITE | P.FILE, byname.InvalidArgumentError, 87),
+        (P.READWRITE | P.IMAGE, byname.InvalidArgumentError, 193),
+        (P.READWRITE | P.COMMIT | P.LARGE_PAGES, byname.AccessDeniedError, 1314),
+        (P.RESERVE, byname.InvalidArgumentError, 87),
+        (P.READONLY | P.READWRITE, byname.InvalidArgumentError, 87),
+        (0, byname.InvalidArgumentError, 87),
+        (1 << 32, byname.InvalidArgumentError, 87),
+    ],
+)
+def test_attributes_that_do_not(protect, error, win32):
+    with pytest.raises(error) as refused:
+        byname.Mapping("refused", 4096, protect=protect)
+    assert refused.value.win32 == win32
+    with pytest.raises(byname.NotFoundError):
+        byname.Mapping.open("refused")
+
+
+def test_protection_is_more_than_access():
+    with byname.Mapping("protected so", 4096, protect=P.READONLY) as mapping:
+        with pytest.raises(byname.AccessDeniedError):
+            memoryview(mapping)
+        with mapping.view(access="copy") as own, memoryview(own) as bytes:
+            bytes[0] = 1
+        with byname.Mapping("protected so", 4096, protect=P.READWRITE) as same:
+            assert (same.created, same.state.protect) == (False, P.READONLY)
+    with pytest.raises(TypeError, match="protect must be an int, not str"):
+        byname.Mapping(size=1, protect="rw")
+
+
 def test_a_with_block_that_ends_with_exports_out_says_so():
     with pytest.raises(BufferError):
         with byname.Mapping(size=4096) as mapping:

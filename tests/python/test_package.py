@@ -19,7 +19,7 @@ ERRORS = [value for value in vars(byname).values() if isinstance(value, type) an
 def test_names():
     kinds = {"Mutex", "Event", "Semaphore", "Timer", "Watchdog", "Process", "Job", "Mapping", "Queue"}
     waits = {"wait_any", "wait_all", "signal_and_wait"}
-    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "View", "Change", "JobAccounting", "JobLimits", "QueueInfo", "Incoming", "Outgoing"}
+    others = {"Handle", "Grant", "WaitResult", "Namespace", "Access", "Protect", "View", "Change", "JobAccounting", "JobLimits", "QueueInfo", "Incoming", "Outgoing"}
     others |= {"MutexState", "EventState", "SemaphoreState", "TimerState", "MappingState", "WatchdogState"}
     expected = kinds | waits | {"leave_sigbus_alone"} | {f"{wait}_async" for wait in waits} | others | {error.__name__ for error in ERRORS}
     assert set(byname.__all__) == expected

@@ -66,6 +66,7 @@ __all__ = [
     "UnsupportedError",
     "SystemCallError",
     "Access",
+    "Protect",
 ]
 
 __version__: str
@@ -103,6 +104,37 @@ class Access(IntFlag):
     MAP_COPY = 0x0001
     MAP_EXECUTE = 0x0020
     ALL = 0x0200_0000
+
+class Protect(IntFlag):
+    """What a mapping's views may do, one of the first six, and with `|` how its memory comes; the numbers of Windows. Pass it as `protect`.
+
+    READONLY, WRITECOPY: read, or copy on write. READWRITE: write, too. EXECUTE_...: the same, and views may be executed. COMMIT, as without it: all of
+    the memory is there at once. RESERVE: it comes when a page is touched; if there is none left then, the process gets SIGBUS. NOCACHE, WRITECOMBINE, with one of these: no
+    effect. FILE, IMAGE, LARGE_PAGES are refused, as are other combinations: InvalidArgumentError (87; IMAGE 193), AccessDeniedError (1314) for COMMIT | LARGE_PAGES (contract 7.1).
+
+    >>> import byname
+    >>> lazy = byname.Mapping(size=1 << 30, protect=byname.Protect.READWRITE | byname.Protect.RESERVE)
+    >>> byname.Protect(lazy.state.protect) & byname.Protect.RESERVE == byname.Protect.RESERVE
+    True
+    >>> try:
+    ...     byname.Mapping(size=4096, protect=byname.Protect.READWRITE | byname.Protect.NOCACHE)
+    ... except byname.InvalidArgumentError as error:
+    ...     error.win32
+    87
+    """
+    READONLY = 0x02
+    READWRITE = 0x04
+    WRITECOPY = 0x08
+    EXECUTE_READ = 0x20
+    EXECUTE_READWRITE = 0x40
+    EXECUTE_WRITECOPY = 0x80
+    FILE = 0x0080_0000
+    IMAGE = 0x0100_0000
+    RESERVE = 0x0400_0000
+    COMMIT = 0x0800_0000
+    NOCACHE = 0x1000_0000
+    WRITECOMBINE = 0x4000_0000
+    LARGE_PAGES = 0x8000_0000
 
 @disjoint_base
 class Handle:
@@ -987,7 +1019,8 @@ class Mapping(Handle):
 
     `Mapping(name, size)` makes memory of whole pages, zeros, or opens the mapping if it exists, with the size that it has: `created`
     tells. There is room for all of it, or NoSpaceError. With `file`, a path or an open file, it shows that file's bytes; a `size` beyond
-    its end lengthens it, 0 is all that it has. `access` is "rw", "r" or "copy", where what is written stays one's own.
+    its end lengthens it, 0 is all that it has. `access` is "rw", "r" or "copy", where what is written stays one's own. `protect` is what
+    views may do at all, and how memory comes, a Protect; it follows from `access` otherwise.
 
     A mapping is a buffer: memoryview and numpy see its bytes without a copy. While they do, close() raises BufferError. The name is gone
     with the last handle, the bytes with the last handle, view or buffer. It cannot be waited for: who writes publishes by
@@ -1001,7 +1034,8 @@ class Mapping(Handle):
     ...         same.created, len(same), same.read(0, 5)
     (False, 65536, b'hello')
 
-    Raises InvalidArgumentError for a size of 0 without a file, or a file that is empty; AccessDeniedError for one that is not open for that.
+    Raises InvalidArgumentError for a size of 0 without a file, or a file that is empty, or a `protect` that is none; AccessDeniedError for a file
+    that is not open for that.
     """
     def __new__(
         cls,
@@ -1010,6 +1044,7 @@ class Mapping(Handle):
         file: str | bytes | PathLike[str] | PathLike[bytes] | SupportsIndex | _HasFileno | None = None,
         access: _Share = ...,
         *,
+        protect: SupportsIndex | None = None,
         namespace: Namespace | None = None,
     ) -> Self: ...
     @staticmethod
