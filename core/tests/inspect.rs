@@ -4,7 +4,10 @@ mod api_support;
 
 use api_support::watchdog;
 use byname::inspect::{Inspection, Kind, ProcessState, Violation};
-use byname::{Action, ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout, Timer, Waitable, Watchdog, wait_all, wait_any};
+use byname::{
+    Access, Action, ErrorKind, Event, Job, JobLimits, Mapping, Mutex, Namespace, Process, Protect, QueueOptions, Reset, Semaphore, Timeout,
+    Timer, Waitable, Watchdog, wait_all, wait_any,
+};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -645,4 +648,95 @@ fn a_picture_shows_when_timers_and_watchdogs_are_due() {
     assert!(!after.1.signalled && after.1.due.is_some_and(|due| due <= 60.0) && after.1.watched == Some(std::process::id()));
     assert!(Inspection::session(namespace.session_name().unwrap()).unwrap().check().unwrap().is_empty());
     dog.stop().unwrap();
+}
+
+/// What mappings, queues, watchdogs and jobs keep besides their record.
+#[test]
+fn a_picture_shows_what_the_kinds_keep() {
+    let _watchdog = watchdog();
+    let namespace = session("kinds");
+    let path = std::env::temp_dir().join(format!("byname-inspect-{}", std::process::id()));
+    std::fs::write(&path, [7; 5000]).unwrap();
+    let mappings = Mapping::options().namespace(&namespace);
+    let board = mappings.protect(Protect::READWRITE | Protect::RESERVE).create("board", 65536).unwrap();
+    let of_file = mappings.file(&File::open(&path).unwrap()).protect(Protect::READONLY).create("of a file", 0).unwrap();
+    let queue = QueueOptions::new(4, 64).namespace(&namespace).allow_broken().create("queue").unwrap();
+    let (period, grace) = (Duration::from_millis(1), Duration::from_secs(60));
+    let dog = Watchdog::options().namespace(&namespace).create("dog", period, grace, Action::None).unwrap();
+    let myself = Process::open_in(&namespace, std::process::id(), Access::ALL).unwrap();
+    let seen = |name: Option<&str>, kind: Kind| {
+        let picture = Inspection::session(namespace.session_name().unwrap()).unwrap().look().unwrap();
+        picture.objects.into_iter().find(|object| object.id.name.as_deref() == name && object.id.kind == kind).unwrap()
+    };
+    let memory = |name: &str| seen(Some(name), Kind::Mapping).memory.unwrap();
+
+    board.publish().unwrap();
+    let quiet = memory("board");
+    assert_eq!((quiet.size, quiet.protect, quiet.has_file, quiet.file), (65536, (Protect::READWRITE | Protect::RESERVE).0, false, None));
+    assert_eq!((quiet.version, quiet.changed_by, quiet.half_made), (1, None, false));
+    let change = board.change().unwrap();
+    let changing = memory("board");
+    // SAFETY: asks for the thread's id.
+    let tid = unsafe { libc::gettid() } as u32;
+    assert_eq!(changing.changed_by.map(|party| (party.pid, party.tid)), Some((std::process::id(), Some(tid))));
+    assert!(!changing.half_made);
+    change.publish().unwrap();
+    std::thread::scope(|scope| scope.spawn(|| std::mem::forget(board.change().unwrap())).join().unwrap());
+    let half = memory("board");
+    assert_eq!((half.version, half.changed_by, half.half_made), (2, None, true));
+    let shown = memory("of a file");
+    assert_eq!((shown.size, shown.has_file, shown.file.as_deref()), (5000, true, path.to_str()));
+
+    [b"1", b"2"].iter().for_each(|message| queue.send(*message).unwrap());
+    queue.recv().unwrap();
+    let messages = seen(Some("queue"), Kind::Queue).messages.unwrap();
+    assert_eq!((messages.waiting, messages.most, messages.most_ever, messages.max_size, messages.allow_broken), (1, 4, 2, 64, true));
+    dog.start().unwrap();
+    let late = std::iter::repeat_with(|| seen(Some("dog"), Kind::Watchdog)).find(|dog| dog.stage == Some("grace")).unwrap();
+    assert!(late.due.is_some_and(|due| due > 0.0 && due <= 60.0) && late.action == Some("none") && late.grace == Some(60.0));
+    assert_eq!(seen(None, Kind::Process).process, Some(std::process::id()));
+
+    match Job::options().namespace(&namespace).kill_on_close().create("job") {
+        Err(error) if error.kind() == ErrorKind::Unsupported => eprintln!("skipped: {error}"),
+        job => {
+            let job = job.unwrap();
+            job.set_limits(JobLimits { active_processes: Some(5), kill_on_close: true, ..JobLimits::default() }).unwrap();
+            let mut child = job.spawn(std::process::Command::new("sleep").arg("1000")).unwrap();
+            let members = seen(Some("job"), Kind::Job).members.unwrap();
+            assert_eq!((members.active, members.active_limit, members.put_in, members.kill_on_close), (Some(1), Some(5), 1, true));
+            assert!(!members.groups.is_empty() && members.groups.iter().all(|group| Path::new(group).is_dir()));
+            job.terminate(7).unwrap();
+            child.wait().unwrap();
+            assert_eq!(seen(Some("job"), Kind::Job).members.unwrap().code, Some(7));
+        }
+    }
+    #[cfg(feature = "cli")]
+    says_the_same(&namespace, &path);
+    dog.stop().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    drop((of_file, myself));
+}
+
+/// The command, of the namespace of the test above.
+#[cfg(feature = "cli")]
+fn says_the_same(namespace: &Namespace, path: &Path) {
+    let said = |what: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_byname"));
+        let output = command.args(what).env("BYNAME_SESSION", namespace.session_name().unwrap()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let has = |text: &str, lines: &[&str]| lines.iter().for_each(|line| assert!(text.contains(line), "{line}: {text}"));
+    has(
+        &said(&["ls"]),
+        &["64 KiB of memory, version 2, half made: its writer died", "5000 B of a file, version 0", "1 of 4 messages, 1 readers"],
+    );
+    assert!(!said(&["ls"]).contains("changed"), "bells are the library's own");
+    has(&said(&["ls", "--all"]), &[&format!("{} running", std::process::id())]);
+    has(&said(&["who", "board", "of a file"]), &["protection READWRITE RESERVE\n", "protection READONLY\n", path.to_str().unwrap()]);
+    has(
+        &said(&["who", "queue", "dog"]),
+        &["messages   of 64 B at most, 2 at a time", "grace, watches", "none in", "refreshed every 1 ms: none, 60.0 s later"],
+    );
+    has(&said(&["who", "--json", "of a file"]), &["\"size\":5000", "\"has_file\":true"]);
 }

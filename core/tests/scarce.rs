@@ -5,7 +5,7 @@
 //! take a mount, which only root may make; elsewhere those cases say that they were skipped.
 
 use byname::engine;
-use byname::engine;
+use byname::inspect::{Inspection, ProcessState};
 use byname::{
     Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Watchdog,
 };
@@ -683,7 +683,8 @@ fn child_buries_without_descriptors() {
         std::thread::yield_now(); // by nothing but the keeper
     }
     stays.kill().unwrap();
-    (dies.wait().unwrap(), stays.wait().unwrap());
+    dies.wait().unwrap();
+    stays.wait().unwrap();
     while inspection.look().unwrap().objects.iter().any(|object| object.messages.is_some()) {
         std::thread::yield_now();
     }

@@ -30,21 +30,37 @@ pub(crate) struct Beside {
     uid: u32,
 }
 
+impl Beside {
+    /// That of the arena in this file, which has that number.
+    pub(crate) fn of(arena: &Path, uid: u32, number: u64) -> Beside {
+        Beside { prefix: arena.with_file_name(prefix_of(uid, number)), uid }
+    }
+
+    fn path(&self, at: ObjectRef) -> PathBuf {
+        use std::fmt::Write;
+        let prefix = self.prefix.as_os_str();
+        let mut path = OsString::with_capacity(prefix.len() + 17);
+        path.push(prefix);
+        let _ = write!(path, "{:x}.{:x}", at.index, at.generation);
+        path.into()
+    }
+
+    /// What an object's file says, if it says little; for who only looks.
+    pub(crate) fn read(&self, at: ObjectRef) -> Option<Vec<u8>> {
+        let file = File::open_to_read(&self.path(at)).ok()?;
+        let stat = file.stat().ok().filter(|stat| stat.is_regular() && stat.uid == self.uid && stat.size <= 1 << 16)?;
+        let mut bytes = vec![0; stat.size as usize];
+        file.read_at(&mut bytes, 0).ok()?.then_some(bytes)
+    }
+}
+
 fn beside(arena: &Arena) -> &Beside {
-    arena.beside.get_or_init(|| {
-        let uid = process::euid();
-        Beside { prefix: arena.path.with_file_name(prefix_of(uid, arena.number())), uid }
-    })
+    arena.beside.get_or_init(|| Beside::of(&arena.path, process::euid(), arena.number()))
 }
 
 /// Where an object's memory is.
 pub(crate) fn path(arena: &Arena, at: ObjectRef) -> PathBuf {
-    use std::fmt::Write;
-    let prefix = beside(arena).prefix.as_os_str();
-    let mut path = OsString::with_capacity(prefix.len() + 17);
-    path.push(prefix);
-    let _ = write!(path, "{:x}.{:x}", at.index, at.generation);
-    path.into()
+    beside(arena).path(at)
 }
 
 /// Makes an object's file, of `size` bytes, zeros, of which the first `reserved` have memory behind them. It belongs to a record that is reserved for the caller, so what stands

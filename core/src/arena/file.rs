@@ -134,7 +134,7 @@ pub(crate) fn existing(path: &Path) -> Result<Option<std::result::Result<Arena, 
 }
 
 /// Opens the arena at `path` for looking at it: nothing is created, written or removed.
-pub(crate) fn view(path: &Path) -> Result<(View, Standing)> {
+pub(crate) fn view(path: &Path) -> Result<(View, Standing, Stat)> {
     let file = File::open_to_read(path).map_err(|errno| match errno {
         code::ENOENT | code::ENOTDIR => {
             Error::new(ErrorKind::NotFound, format!("there is no namespace at {}: nobody uses it now", path.display())).with_errno(errno)
@@ -142,7 +142,8 @@ pub(crate) fn view(path: &Path) -> Result<(View, Standing)> {
         _ => cannot_open(path, errno),
     })?;
     let standing = check(path, &file, boot_id()?)?;
-    Ok((View::map(path, &file)?, standing))
+    let stat = file.stat().map_err(|e| Error::system(&format!("cannot stat {}", path.display()), e))?;
+    Ok((View::map(path, &file)?, standing, stat))
 }
 
 /// Whose the file is, where, and of which format; the rest of the header, too. `now` is this boot.

@@ -187,7 +187,7 @@ Examples:
     /// List the objects of the namespace
     ///
     /// One line for each: its name, kind and state, how many processes have it open, and how many threads and asynchronous acquisitions wait for it.
-    /// An object without a name is listed with --all, by its number. Nobody is stopped or held up.
+    /// An object without a name is listed with --all, by its number; so are the events `changed` of mappings. Nobody is stopped or held up.
     #[command(override_usage = "byname ls [OPTIONS]", after_long_help = ["\
 Examples:
   byname ls
@@ -196,7 +196,8 @@ Examples:
     /// Say who has objects open, owns them and waits for them
     ///
     /// For each object: its owner or the holders of its permits, who waits for it, in the order in which they are served, and the processes that
-    /// have it open. A process that is stopped is called so: it may hold others up.
+    /// have it open. A process that is stopped is called so: it may hold others up. Of a mapping also its file and protection, of a queue the size of its messages, of a
+    /// watchdog what it does, of a job its control groups and limits.
     #[command(override_usage = "byname who [OPTIONS] NAME...", after_long_help = ["\
 Examples:
   byname who my-app/deploy", LOOKS, EXIT_STATUS].join("\n\n"))]

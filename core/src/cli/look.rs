@@ -2,7 +2,9 @@
 
 use super::args::{Ls, Who};
 use super::report::{Report, Voice, WRONG};
-use crate::inspect::{Awaited, Inspection, Kind, Object, ObjectName, Party, Picture, ProcessState, Step, Wait};
+use crate::engine::Protect;
+use crate::inspect::{Awaited, Inspection, Kind, Members, Memory, Object, ObjectName, Party, Picture, ProcessState, Step, Wait};
+use crate::kinds::mapping;
 use crate::name::quoted;
 use crate::{Error, ErrorKind, Result};
 use std::fmt::Write;
@@ -21,7 +23,8 @@ pub(super) fn ls(voice: Voice, how: &Ls) -> u8 {
         Ok(picture) => picture.map_or(Vec::new(), |picture| picture.objects),
         Err(error) => return voice.fail(&error),
     };
-    let shown: Vec<&Object> = objects.iter().filter(|object| how.all || object.id.name.is_some()).collect();
+    let is_called = |object: &Object| object.id.name.as_deref().is_some_and(|name| !mapping::is_bell(name));
+    let shown: Vec<&Object> = objects.iter().filter(|object| how.all || is_called(object)).collect();
     shown.iter().for_each(|object| voice.report(&Report::Object(object)));
     if !shown.is_empty() {
         let heads = ["NAME", "KIND", "STATE", "OPEN", "WAITING"].map(str::to_owned);
@@ -137,6 +140,31 @@ fn portrait(object: &Object) -> String {
     if let Some(owner) = &object.owner {
         line("owner", party(owner));
     }
+    if let Some(messages) = &object.messages {
+        let ends = if messages.allow_broken { ", whose ends come and go" } else { "" };
+        line("messages", format!("of {} at most, {} at a time until now{ends}", bytes(messages.max_size.into()), messages.most_ever));
+    }
+    if let (Some(period), Some(grace), Some(action)) = (object.period, object.grace, object.action) {
+        line("unless", format!("refreshed every {}: {action}, {} later", duration(period), duration(grace)));
+    }
+    if let Some(memory) = &object.memory {
+        if let Some(file) = &memory.file {
+            line("file", file.escape_debug().to_string());
+        }
+        line("protection", protection(memory.protect));
+    }
+    if let Some(members) = &object.members {
+        for (place, group) in members.groups.iter().enumerate() {
+            line(if place == 0 { "groups" } else { "" }, group.escape_debug().to_string());
+        }
+        if let Some(limit) = members.memory_limit {
+            line("memory", format!("{} together", bytes(limit)));
+        }
+        line("put in", format!("{} processes, {} killed at the limit", members.put_in, members.refused));
+        if members.kill_on_close {
+            line("on close", "all are killed".to_owned());
+        }
+    }
     for permits in &object.permits {
         line("permits", format!("{} held by {}", permits.held, party(&permits.by)));
     }
@@ -154,6 +182,12 @@ fn portrait(object: &Object) -> String {
     text.trim_end().to_owned()
 }
 
+/// The names of a mapping's protection and attributes.
+fn protection(bits: u32) -> String {
+    let names = Protect::NAMES.iter().filter(|(_, bit)| bits & bit.0 != 0).map(|(name, _)| *name);
+    names.collect::<Vec<_>>().join(" ")
+}
+
 /// The state in a few words.
 fn state(object: &Object) -> String {
     let mut text = match (object.id.kind, &object.owner) {
@@ -163,14 +197,14 @@ fn state(object: &Object) -> String {
         (Kind::ManualTimer | Kind::AutoTimer, _) => timer(object),
         (Kind::Watchdog, _) => watchdog(object),
         (Kind::ManualEvent | Kind::AutoEvent, _) => if object.signalled { "set" } else { "not set" }.to_owned(),
-        (Kind::Process, _) => if object.signalled { "ended" } else { "running" }.to_owned(),
-        (Kind::Job, _) => if object.signalled { "terminated" } else { "open" }.to_owned(),
+        (Kind::Process, _) => format!("{} {}", object.process.unwrap_or(0), if object.signalled { "ended" } else { "running" }),
+        (Kind::Job, _) => object.members.as_ref().map_or_else(String::new, job),
         (Kind::Queue, _) => object.messages.map_or_else(String::new, |m| match m {
             m if m.broken => "broken".to_owned(),
             m if m.most == 0 => format!("{} messages, {} readers, {} writers", m.waiting, m.readers, m.writers),
             m => format!("{} of {} messages, {} readers, {} writers", m.waiting, m.most, m.readers, m.writers),
         }),
-        (Kind::Mapping, _) => "memory".to_owned(),
+        (Kind::Mapping, _) => object.memory.as_ref().map_or_else(String::new, memory),
         _ => format!("{} of {} free", object.available.unwrap_or(0), object.maximum.unwrap_or(0)),
     };
     if object.abandoned {
@@ -197,8 +231,37 @@ fn timer(object: &Object) -> String {
 fn watchdog(object: &Object) -> String {
     let stage = object.stage.unwrap_or("unknown");
     let watched = object.watched.map_or(String::new(), |pid| format!(", watches {pid}"));
-    let due = object.due.map_or(String::new(), |due| format!(", to be refreshed in {}", duration(due)));
+    let what = if stage == "grace" { object.action.unwrap_or("none") } else { "to be refreshed" };
+    let due = object.due.map_or(String::new(), |due| format!(", {what} in {}", duration(due)));
     format!("{stage}{watched}{due}")
+}
+
+fn memory(memory: &Memory) -> String {
+    let mut text = format!("{} of {}, version {}", bytes(memory.size), if memory.has_file { "a file" } else { "memory" }, memory.version);
+    if let Some(writer) = &memory.changed_by {
+        let _ = write!(text, ", changed by {}", writer.pid);
+    }
+    text + if memory.half_made { ", half made: its writer died" } else { "" }
+}
+
+fn job(members: &Members) -> String {
+    let mut text = match (members.active, members.active_limit) {
+        (Some(active), Some(limit)) => format!("{active} of {limit} processes"),
+        (Some(active), None) => format!("{active} processes"),
+        (None, _) => "its processes are not visible".to_owned(),
+    };
+    if let Some(code) = members.code {
+        let _ = write!(text, ", terminated with {code}");
+    }
+    text
+}
+
+/// A size in the largest unit that it has a whole number of.
+fn bytes(size: u64) -> String {
+    match ["B", "KiB", "MiB", "GiB", "TiB"].iter().enumerate().rev().find(|(power, _)| size.is_multiple_of(1 << (10 * power))) {
+        Some((power, unit)) if size > 0 => format!("{} {unit}", size >> (10 * power)),
+        _ => "0 B".to_owned(),
+    }
 }
 
 pub(super) fn party(who: &Party) -> String {

@@ -2,6 +2,7 @@
 
 use super::process::KILL;
 use super::{HandleRef, Kind, Opened};
+use crate::cell::Word64;
 use crate::dispatch::lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::right;
@@ -259,12 +260,8 @@ fn has_room(opened: &Opened, place: &Place) -> Result<()> {
 }
 
 fn job_limits_of(opened: &Opened) -> Result<JobLimits> {
-    let words = &kinds::annex(opened.space, opened.target)?.words;
-    Ok(JobLimits {
-        active_processes: words[ACTIVE_LIMIT].load().checked_sub(1).map(|n| n as u32),
-        memory: words[MEMORY_LIMIT].load().checked_sub(1),
-        kill_on_close: words[FLAGS].load() & KILL_ON_CLOSE != 0,
-    })
+    let seen = job::seen(&kinds::annex(opened.space, opened.target)?.words.each_ref().map(Word64::load));
+    Ok(JobLimits { active_processes: seen.active_limit, memory: seen.memory_limit, kill_on_close: seen.kill_on_close })
 }
 
 /// Whether who was moved was the one that was opened, and not the next of that number.

@@ -66,6 +66,24 @@ impl Protect {
     /// SEC_LARGE_PAGES: needs a privilege that does not exist here.
     pub const LARGE_PAGES: Protect = Protect(0x8000_0000);
 
+    /// All of them, with their names.
+    #[cfg(feature = "cli")]
+    pub(crate) const NAMES: [(&str, Protect); 13] = [
+        ("READONLY", Protect::READONLY),
+        ("READWRITE", Protect::READWRITE),
+        ("WRITECOPY", Protect::WRITECOPY),
+        ("EXECUTE_READ", Protect::EXECUTE_READ),
+        ("EXECUTE_READWRITE", Protect::EXECUTE_READWRITE),
+        ("EXECUTE_WRITECOPY", Protect::EXECUTE_WRITECOPY),
+        ("FILE", Protect::FILE),
+        ("IMAGE", Protect::IMAGE),
+        ("RESERVE", Protect::RESERVE),
+        ("COMMIT", Protect::COMMIT),
+        ("NOCACHE", Protect::NOCACHE),
+        ("WRITECOMBINE", Protect::WRITECOMBINE),
+        ("LARGE_PAGES", Protect::LARGE_PAGES),
+    ];
+
     const PAGES: [Protect; 6] = [
         Protect::READONLY,
         Protect::READWRITE,

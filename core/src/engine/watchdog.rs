@@ -61,7 +61,7 @@ impl Action {
         super::Spec::Watchdog { period, grace, action, parameter }
     }
 
-    fn of(action: watchdog::Action) -> Action {
+    pub(crate) fn of(action: watchdog::Action) -> Action {
         match action {
             watchdog::Action::None => Action::None,
             watchdog::Action::Kill => Action::Kill,

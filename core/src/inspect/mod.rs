@@ -9,12 +9,15 @@
 
 mod check;
 mod image;
+mod parts;
 mod picture;
 mod waits;
 
 pub use check::Violation;
+pub use parts::{Members, Memory};
 pub use picture::{Awaited, Kind, Messages, Object, ObjectName, Party, Permits, Picture, Process, ProcessState, Queued, Step, Wait};
 
+use crate::arena::backing::Beside;
 use crate::arena::file::{self, Standing};
 use crate::arena::mapping::View;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +44,7 @@ pub struct Inspection {
     view: View,
     path: PathBuf,
     standing: Standing,
+    beside: Beside,
 }
 
 impl Inspection {
@@ -65,8 +69,9 @@ impl Inspection {
     /// # Errors
     /// As [`Inspection::local`].
     pub fn at(path: impl AsRef<Path>) -> Result<Inspection> {
-        let (view, standing) = file::view(path.as_ref())?;
-        Ok(Inspection { view, path: path.as_ref().to_owned(), standing })
+        let (view, standing, stat) = file::view(path.as_ref())?;
+        let beside = Beside::of(path.as_ref(), stat.uid, stat.ino);
+        Ok(Inspection { view, path: path.as_ref().to_owned(), standing, beside })
     }
 
     /// Where the file is, or was.
@@ -85,12 +90,12 @@ impl Inspection {
     /// NamespaceLost if the file was truncated meanwhile.
     pub fn look(&self) -> Result<Picture> {
         let image = Image::of(&self.view);
-        let painter = Painter::new(&image);
+        let painter = Painter::new(&image, &self.beside);
         let mut picture = painter.picture();
         if !picture.deadlocks.is_empty() {
             // Two records may have been read at different instants; in a deadlock nothing moves.
             let (image, mut found) = (Image::of(&self.view), waits::rings(&painter).into_iter());
-            let again = waits::rings(&Painter::new(&image));
+            let again = waits::rings(&Painter::new(&image, &self.beside));
             picture.deadlocks.retain(|_| found.next().is_some_and(|ring| again.contains(&ring)));
         }
         self.seen(picture)

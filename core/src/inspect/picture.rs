@@ -1,16 +1,18 @@
 //! What is in a namespace, as people think of it.
 
 use super::image::{Image, ObjectImage, ProcessImage, WaiterImage};
+use super::parts::{Members, Memory, Part};
 use super::waits;
+use crate::arena::backing::Beside;
 use crate::arena::refs::{ObjectRef, OwnerRef, WaiterRef};
 use crate::dispatch::grant::WAITER_ASYNC;
 use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::Machine;
-use crate::engine::WatchdogStage;
-use crate::kinds::{queue, timer, watchdog};
+use crate::engine::{Action, WatchdogStage};
+use crate::kinds::{process, queue, timer, watchdog};
 use crate::live::{owner_kind, process_state};
 use crate::sys::clock::Due;
-use crate::sys::{clock, process};
+use crate::sys::{self, clock};
 use std::collections::HashMap;
 
 /// Everything that is seen in a namespace; [`Inspection::look`](super::Inspection::look) gives it.
@@ -143,7 +145,8 @@ pub struct Object {
     pub depth: u32,
     /// Mutex: the last owner died, and the next one will be told. Robust semaphore: a holder of permits died, and the next one will be told.
     pub abandoned: bool,
-    /// Timer: how many seconds are left until its time comes next; `None` if it does not. Running watchdog: until it must be refreshed.
+    /// Timer: how many seconds are left until its time comes next; `None` if it does not. Running watchdog: until it must be refreshed; in its grace: until its
+    /// action.
     pub due: Option<f64>,
     /// Timer: at which intervals its time comes, in seconds; 0: once. Watchdog: in which it must be refreshed.
     pub period: Option<f64>,
@@ -151,6 +154,12 @@ pub struct Object {
     pub stage: Option<&'static str>,
     /// Watchdog that is not stopped: the pid of the process that started it, as that sees itself.
     pub watched: Option<u32>,
+    /// Watchdog: what is done when it is not refreshed, `none`, `kill` or `reset-device`.
+    pub action: Option<&'static str>,
+    /// Watchdog: how many seconds after that.
+    pub grace: Option<f64>,
+    /// Process: its pid, as whoever opened it sees it.
+    pub process: Option<u32>,
     /// Semaphore: how many permits are free.
     pub available: Option<u32>,
     /// Semaphore: how many there can be.
@@ -159,6 +168,10 @@ pub struct Object {
     pub permits: Vec<Permits>,
     /// Queue: what it holds and who may use it.
     pub messages: Option<Messages>,
+    /// Mapping: what it shows, and its changes.
+    pub memory: Option<Memory>,
+    /// Job: its processes, and what they may.
+    pub members: Option<Members>,
     /// The number of the last acquisition; events count none.
     pub fence: Option<u64>,
     /// The processes that have it open.
@@ -193,6 +206,8 @@ pub struct Messages {
     pub waiting: u32,
     /// How many there can be; 0: as many as memory holds.
     pub most: u32,
+    /// How many there ever were at a time.
+    pub most_ever: u32,
     /// The largest, in bytes.
     pub max_size: u32,
     /// Open reading ends.
@@ -201,6 +216,8 @@ pub struct Messages {
     pub writers: u32,
     /// It has lost an end for good; its name is free.
     pub broken: bool,
+    /// Its ends may come and go: it is never broken.
+    pub allow_broken: bool,
 }
 
 /// One who stands in the queue of an object.
@@ -268,6 +285,7 @@ pub struct Step {
 /// Draws a picture from an image.
 pub(super) struct Painter<'a> {
     pub image: &'a Image,
+    beside: &'a Beside,
     processes: HashMap<u32, Process>,
     now: u64,
 }
@@ -292,9 +310,9 @@ impl std::fmt::Display for Kind {
 }
 
 impl<'a> Painter<'a> {
-    pub fn new(image: &'a Image) -> Painter<'a> {
+    pub fn new(image: &'a Image, beside: &'a Beside) -> Painter<'a> {
         let processes = image.processes.iter().filter(|p| p.is_taken()).map(|p| (p.slot, describe(p))).collect();
-        Painter { image, processes, now: clock::now() }
+        Painter { image, beside, processes, now: clock::now() }
     }
 
     pub fn picture(&self) -> Picture {
@@ -328,7 +346,12 @@ impl<'a> Painter<'a> {
         let timer = timer.map(|words| timer::seen(state, &words));
         let dog = (machine == Machine::Watchdog).then_some(o.annex_words).flatten().map(|words| watchdog::seen(&words, self.now));
         let stage = dog.map(|dog| WatchdogStage::of(dog.stage));
-        let left = dog.filter(|_| stage == Some(WatchdogStage::Running)).map(|dog| dog.deadline.saturating_sub(self.now));
+        let left = dog.and_then(|dog| match stage? {
+            WatchdogStage::Running => Some(dog.deadline.saturating_sub(self.now)),
+            WatchdogStage::Grace => Some(dog.deadline.saturating_add(dog.grace).saturating_sub(self.now)),
+            _ => None,
+        });
+        let part = |of: Machine| Part::of(o).filter(|_| machine == of);
         let signalled = match (timer, stage) {
             (Some((signalled, _)), _) => signalled,
             (_, Some(stage)) => matches!(stage, WatchdogStage::Grace | WatchdogStage::Expired),
@@ -343,6 +366,9 @@ impl<'a> Painter<'a> {
             period: timer.map(|(_, setting)| setting.period).or(dog.map(|dog| dog.period)).map(seconds),
             stage: stage.map(WatchdogStage::name),
             watched: dog.filter(|_| stage != Some(WatchdogStage::Stopped)).map(|dog| dog.pid),
+            action: dog.map(|dog| Action::of(dog.action).name()),
+            grace: dog.map(|dog| seconds(dog.grace)),
+            process: part(Machine::Process).map(|part| part.words[process::PID] as u32),
             owner: owner.map(|owner| self.owner_party(owner)),
             depth: if owner.is_some() { o.depth.max(1) } else { 0 },
             abandoned: (is_mutex || is_semaphore) && state.is_abandoned(),
@@ -353,12 +379,16 @@ impl<'a> Painter<'a> {
                 Messages {
                     waiting: numbers.messages,
                     most: numbers.max_messages,
+                    most_ever: numbers.most_messages,
                     max_size: numbers.max_size,
                     readers: numbers.readers,
                     writers: numbers.writers,
                     broken: state.is_broken_queue(),
+                    allow_broken: numbers.allow_broken,
                 }
             }),
+            memory: part(Machine::Mapping).map(|part| part.memory(self, self.beside)),
+            members: part(Machine::Job).map(|part| part.members(self.beside)),
             fence: (is_mutex || is_semaphore).then_some(o.fence),
             holders: self.image.holders(o.index).map(|p| self.party(p.slot, None)).collect(),
             queue: queue.collect(),
@@ -466,8 +496,8 @@ fn nobody(tid: Option<u32>) -> Party {
 }
 
 fn describe(p: &ProcessImage) -> Process {
-    let is_ours = p.pid_namespace != 0 && Ok(p.pid_namespace) == process::pid_namespace();
-    let seen = process::look(p.pid).filter(|seen| is_ours && seen.start_time == p.start_time);
+    let is_ours = p.pid_namespace != 0 && Ok(p.pid_namespace) == sys::process::pid_namespace();
+    let seen = sys::process::look(p.pid).filter(|seen| is_ours && seen.start_time == p.start_time);
     let state = match p.state() {
         _ if p.is_marked() => ProcessState::Dead,
         process_state::EXPECTED => ProcessState::Expected,

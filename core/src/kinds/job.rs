@@ -74,6 +74,32 @@ pub(crate) const KILL_ON_CLOSE: u64 = 1;
 const SIZE: u64 = 4096;
 pub(crate) const KILLS: u64 = SIZE - 1;
 
+/// A job at one instant.
+pub(crate) struct Seen {
+    pub(crate) kill_on_close: bool,
+    /// The kernel's number of its directory.
+    pub(crate) number: u64,
+    pub(crate) code: Option<u32>,
+    pub(crate) active_limit: Option<u32>,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) put_in: u64,
+    /// Killed by a limit.
+    pub(crate) refused: u64,
+}
+
+/// What the annex says.
+pub(crate) fn seen(words: &[u64; ANNEX_WORDS]) -> Seen {
+    Seen {
+        kill_on_close: words[FLAGS] & KILL_ON_CLOSE != 0,
+        number: words[NUMBER],
+        code: kinds::process::code_in(words[CODE]),
+        active_limit: words[ACTIVE_LIMIT].checked_sub(1).map(|n| n as u32),
+        memory_limit: words[MEMORY_LIMIT].checked_sub(1),
+        put_in: words[TOTAL],
+        refused: words[ENDED_BY_LIMIT],
+    }
+}
+
 /// A job that this process has open.
 struct Held {
     hold: Hold,

@@ -91,7 +91,10 @@ impl Facts {
     }
 
     fn of(annex: &Annex) -> Facts {
-        let word = |i: usize| annex.words[i].load();
+        Facts::of_words(|i| annex.words[i].load())
+    }
+
+    fn of_words(word: impl Fn(usize) -> u64) -> Facts {
         let source = (word(DESCRIPTOR) != 0).then(|| Source {
             device: word(DEVICE),
             inode: word(INODE),
@@ -121,9 +124,30 @@ impl Source {
         Source { device: stat.dev, inode: stat.ino, path_length: 0, pid: process::pid(), fd: file.fd() }
     }
 
+    /// The path that the file had, in what stands beside the arena.
+    pub(crate) fn path(&self, noted: &[u8]) -> Option<PathBuf> {
+        let bytes = noted.get(..self.path_length as usize).filter(|bytes| !bytes.is_empty())?;
+        Some(PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec())))
+    }
+
     fn is(&self, file: &File) -> bool {
         file.stat().is_ok_and(|stat| (stat.dev, stat.ino) == (self.device, self.inode))
     }
+}
+
+/// A mapping at one instant.
+pub(crate) struct Seen {
+    pub(crate) facts: Facts,
+    /// How many changes were published, and whether the next one has been begun, by whom.
+    pub(crate) version: u64,
+    pub(crate) is_changing: bool,
+    pub(crate) writer: Option<OwnerRef>,
+}
+
+/// What the annex says.
+pub(crate) fn seen(words: &[u64; ANNEX_WORDS]) -> Seen {
+    let (facts, version) = (Facts::of_words(|i| words[i]), words[VERSION]);
+    Seen { facts, version: version / 2, is_changing: version % 2 == 1, writer: OwnerRef::unpack(words[WRITER]) }
 }
 
 fn annex(space: &Space, target: Target) -> Result<&'static Annex> {
@@ -393,8 +417,17 @@ pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
 
 // --- bells
 
+/// What the names of all bells begin with.
+const BELL: &str = "changed\\";
+
+/// Whether an object of that name is a bell.
+#[cfg(feature = "cli")]
+pub(crate) fn is_bell(name: &str) -> bool {
+    name.starts_with(BELL)
+}
+
 fn bell(at: ObjectRef, process: ProcessRef) -> String {
-    format!("changed\\{:x}.{:x}\\{:x}.{:x}", at.index, at.generation, process.slot, process.generation)
+    format!("{BELL}{:x}.{:x}\\{:x}.{:x}", at.index, at.generation, process.slot, process.generation)
 }
 
 /// This process's bell, with a reference for the caller.

@@ -87,7 +87,8 @@ impl Place {
         text
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Option<Place> {
+    /// From what stands in the backing file.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Place> {
         let text = std::str::from_utf8(bytes.split(|b| *b == 0).next()?).ok()?;
         let mut lines = text.lines();
         let means = match lines.next()? {
@@ -108,7 +109,7 @@ impl Place {
     // --- by processes
 
     /// The living processes in it, and in those inside it, as the caller's PID namespace numbers them.
-    pub(super) fn members(&self) -> Vec<u32> {
+    pub(crate) fn members(&self) -> Vec<u32> {
         match &self.means {
             Means::Group(group) => cgroup::processes(group),
             Means::Mark(mark) => mark::members(*mark),
@@ -244,9 +245,14 @@ impl Place {
 
     /// Whether this process sees the job's processes: by the group with that number, in the PID namespace with that number.
     pub(super) fn is_seen(&self, words: &[Word64; ANNEX_WORDS]) -> bool {
+        self.is_at(words[NUMBER].load()) && self.mark().is_none_or(|mark| marked(words) == Some(mark))
+    }
+
+    /// Whether this is the place that the job's number is of, as far as that tells.
+    pub(crate) fn is_at(&self, number: u64) -> bool {
         match &self.means {
-            Means::Group(group) => cgroup::number(group) == Some(words[NUMBER].load()),
-            Means::Mark(mark) => marked(words) == Some(*mark) && mark::sees_all() && process::pid_namespace() == Ok(words[NUMBER].load()),
+            Means::Group(group) => cgroup::number(group) == Some(number),
+            Means::Mark(_) => mark::sees_all() && process::pid_namespace() == Ok(number),
         }
     }
 }
