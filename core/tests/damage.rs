@@ -3,7 +3,7 @@
 mod api_support;
 
 use api_support::{Count, poll_with, watchdog};
-use byname::{ErrorKind, Event, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout};
+use byname::{ErrorKind, Event, Job, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout};
 use rustix::event::epoll;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -385,17 +385,22 @@ fn holder(namespace: &Namespace, names: &str) -> std::process::Child {
     child_that("child_makes", namespace, names)
 }
 
-/// A process that has said "made".
-fn child_that(what: &str, namespace: &Namespace, names: &str) -> std::process::Child {
-    use std::io::BufRead;
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+/// A process that does this.
+fn child(what: &str, namespace: &Namespace, names: &str) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
         .args([what, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("DAMAGE_SESSION", namespace.session_name().unwrap())
         .env("DAMAGE_NAMES", names)
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// A process that has said "made".
+fn child_that(what: &str, namespace: &Namespace, names: &str) -> std::process::Child {
+    use std::io::BufRead;
+    let mut child = child(what, namespace, names);
     let said = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(said.map_while(Result::ok).any(|line| line == "made"));
     child
@@ -459,6 +464,107 @@ fn an_open_that_waits_for_a_stopped_locker_holds_nobody_up() {
         child = Some(child_that("child_opens_what_is_locked", &namespace, "a robust one that is locked"));
     });
     assert!(child.unwrap().wait().unwrap().success());
+}
+
+/// Child: opens the job `DAMAGE_NAMES`, says what it is told, and what a terminate is told.
+#[test]
+#[ignore = "run as a child by other tests"]
+fn child_opens_a_job() {
+    let namespace = Namespace::session(&std::env::var("DAMAGE_SESSION").unwrap()).unwrap();
+    let opened = Job::options().namespace(&namespace).open(&std::env::var("DAMAGE_NAMES").unwrap());
+    println!("\nsaid {:?}", opened.and_then(|job| job.terminate(1)).map_err(|error| error.kind()));
+}
+
+/// What a job's file names is not its own: nobody is killed there, and nothing is written or removed.
+#[test]
+fn a_job_touches_no_directory_but_its_own() {
+    let _watchdog = watchdog();
+    let (namespace, arena) = arena("job");
+    let job = match Job::options().namespace(&namespace).create("misled") {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
+        made => made.unwrap(),
+    };
+    let file = file_beside(&namespace);
+    let whole = std::fs::read(&file).unwrap();
+    let own = std::path::PathBuf::from(std::str::from_utf8(&whole).unwrap().lines().next().unwrap());
+    let folder = namespace.path().with_file_name(format!("damage-job-{}", std::process::id()));
+    let decoys = ["decoy", own.file_name().unwrap().to_str().unwrap()].map(|name| folder.join(name));
+    let touched = ["cgroup.procs", "cgroup.kill", "cgroup.freeze"];
+    for decoy in &decoys {
+        std::fs::create_dir_all(decoy).unwrap();
+        touched.iter().for_each(|name| std::fs::write(decoy.join(name), "untouched").unwrap());
+    }
+    let link = folder.join("link").join(own.file_name().unwrap());
+    std::fs::create_dir(link.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(own.parent().unwrap(), &link).unwrap();
+    let said = || {
+        let mut child = child("child_opens_a_job", &namespace, "misled");
+        let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+        child.wait().unwrap();
+        said.lines().find_map(|line| line.strip_prefix("said ")).expect("an answer").to_owned()
+    };
+    let number = 387 * (1 << 20) + 16 + 128 * u64::from(read32(&arena, record_of(&arena, "misled") + 104) - 1);
+    let (at, before) = (OpenOptions::new().write(true).open(&file).unwrap(), read(&arena, number));
+    // It calls the directory its own by its number, too.
+    let mislead = |path: &std::path::Path| {
+        at.write_all_at(format!("{}\n\n\n\0", path.display()).as_bytes(), 0).unwrap();
+        let is = std::fs::metadata(path).unwrap();
+        arena.write_all_at(&std::os::unix::fs::MetadataExt::ino(&is).to_ne_bytes(), number).unwrap();
+    };
+    for (path, answer) in [
+        (decoys[0].clone(), "Err(Corrupted)"),
+        (own.join(".."), "Err(Corrupted)"),
+        (decoys[1].clone(), "Err(Unsupported)"),
+        (link, "Err(Unsupported)"),
+    ] {
+        mislead(&path);
+        assert_eq!(said(), answer, "{}", path.display());
+        let is_whole = |name: &&str| std::fs::read(decoys[0].join(name)).unwrap() == b"untouched";
+        assert!(touched.iter().all(|name| is_whole(&name)));
+    }
+    at.set_len(1 << 42).unwrap(); // nor is all of it read
+    assert_eq!(said(), "Err(Unsupported)");
+    at.set_len(4096).unwrap();
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    mislead(&empty);
+    job.close().unwrap();
+    assert!(empty.is_dir() && own.is_dir(), "a job that ends removes its own directory, or none");
+    arena.write_all_at(&before.to_ne_bytes(), number).unwrap();
+    std::fs::remove_dir(&own).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A pipe in the place of a job's file is not read from: nobody writes to it.
+#[test]
+fn a_pipe_in_the_place_of_a_jobs_file_holds_nobody_up() {
+    let _watchdog = watchdog();
+    let (namespace, _) = arena("job-pipe");
+    let job = match Job::options().namespace(&namespace).create("piped") {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
+        made => made.unwrap(),
+    };
+    let file = file_beside(&namespace);
+    let away = file.with_extension("away");
+    std::fs::rename(&file, &away).unwrap();
+    let path = std::ffi::CString::new(file.to_str().unwrap()).unwrap();
+    // SAFETY: a valid path.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    let own = std::path::PathBuf::from(std::fs::read_to_string(&away).unwrap().lines().next().unwrap());
+    job.close().unwrap();
+    std::fs::remove_dir(own).unwrap();
+    std::fs::remove_file(away).unwrap();
+    let _ = std::fs::remove_file(file);
+}
+
+/// The file beside the arena, of the only object that has one.
+fn file_beside(namespace: &Namespace) -> std::path::PathBuf {
+    use std::os::unix::fs::MetadataExt;
+    let arena = std::fs::metadata(namespace.path()).unwrap();
+    let prefix = format!("byname.v1.memory.{}.{:x}.", arena.uid(), arena.ino());
+    let entries = std::fs::read_dir(namespace.path().parent().unwrap()).unwrap().flatten();
+    let mut found = entries.map(|entry| entry.path()).filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&prefix));
+    found.next().expect("a file beside the arena")
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Part<'_> {
 
     pub fn members(&self, beside: &Beside) -> Members {
         let seen = job::seen(self.words);
-        let place = beside.read(self.at).and_then(|bytes| job::Place::parse(&bytes));
+        let place = beside.read(self.at).and_then(|bytes| job::Place::parse(&bytes, job::PREFIX));
         let visible = place.as_ref().filter(|place| place.is_at(seen.number));
         Members {
             active: visible.map(|place| place.members().len() as u32),

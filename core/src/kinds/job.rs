@@ -39,7 +39,7 @@ use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{self, Blueprint};
 use crate::kinds;
-use crate::kinds::place::{NUMBER, PREFIX, marked};
+use crate::kinds::place::{NUMBER, marked};
 use crate::kinds::process::{code_in, code_word};
 use crate::life::{Life, Stage};
 use crate::lock::{Guards, Lock};
@@ -50,10 +50,11 @@ use crate::sys::cgroup::{self, Hierarchy, Hold};
 use crate::sys::mark::Mark;
 use crate::sys::{clock, code, file, process};
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use crate::kinds::place::Place;
+pub(crate) use crate::kinds::place::{PREFIX, Place};
 
 pub(crate) const FLAGS: usize = 0;
 pub(crate) const CODE: usize = 2;
@@ -132,7 +133,11 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
         let (target, new) = index::create(cx, name, what)?;
         let taking = take_part(cx.space, target.at).and_then(|takes| {
             let kills = kinds::annex(cx.space, target)?.words[FLAGS].load() & KILL_ON_CLOSE != 0;
-            if takes && new && kills { write_flag(cx.space, target.at, true).map(|()| true) } else { Ok(takes) }
+            if !(takes && new && kills) {
+                return Ok(takes);
+            }
+            place(cx.space, target)?; // a guard is started for what is this job's alone
+            write_flag(cx.space, target.at, true).map(|()| true)
         });
         match taking {
             Ok(true) => return Ok((target, new)),
@@ -165,11 +170,15 @@ pub(crate) fn open(cx: Cx, name: &str, target: Target) -> Result<()> {
     }
 }
 
-/// What directories of this namespace's jobs are called: user, the arena's file, object, generation, and something that makes each one new.
+/// What directories of this namespace's jobs are called: user, the arena's file, object, generation, where that file is, and something that makes each one new.
 fn name_of(space: &Space, at: ObjectRef) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let unique = format!("{:x}.{:x}.{:x}", process::pid(), clock::now(), COUNT.fetch_add(1, Ordering::Relaxed));
-    format!("{}{:x}.{:x}.{unique}", prefix_of(space), at.index, at.generation)
+    format!("{}{:x}.{unique}", stem_of(space, at), number_of(place_of(space)))
+}
+
+fn stem_of(space: &Space, at: ObjectRef) -> String {
+    format!("{}{:x}.{:x}.", prefix_of(space), at.index, at.generation)
 }
 
 fn prefix_of(space: &Space) -> String {
@@ -209,13 +218,19 @@ pub(crate) fn build(cx: Cx, target: Target) -> Result<()> {
 
 /// The directory of version 2, of which the file knows before it is made.
 fn with_group(name: &str, write: impl Fn(&Place) -> Result<()>) -> Result<Place> {
-    let base = cgroup::own(Hierarchy::Unified)
-        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "no control groups of version 2 are mounted; mount cgroup2, hybrid will do"))?;
+    let base = cgroup::own(Hierarchy::Unified).ok_or_else(no_groups)?;
     let place = Place::grouped(&base, name);
     write(&place)?;
     match place.group().map(cgroup::make) {
         Some(Err(errno)) => Err(no_group(&base, errno)),
         _ => Ok(place),
+    }
+}
+
+fn no_groups() -> Error {
+    match std::fs::File::open("/proc/self/cgroup").map_err(|error| error.raw_os_error().unwrap_or(0)) {
+        Err(errno @ (code::EMFILE | code::ENFILE)) => Error::system("cannot read in which control group this process is", errno),
+        _ => Error::new(ErrorKind::Unsupported, "no control groups of version 2 are mounted; mount cgroup2, hybrid will do"),
     }
 }
 
@@ -238,21 +253,35 @@ fn no_group(base: &Path, errno: i32) -> Error {
 /// Removes the directories of jobs that are no more and whose processes have ended: of this namespace, and of those whose file is gone.
 fn sweep(space: &Space) {
     let (dev, number) = space.arena.identity();
-    let dir = space.arena.path.parent().unwrap_or(Path::new("/"));
+    let dir = place_of(space);
+    let home = number_of(dir);
     let lives = |index, generation| {
         space.arena.object(index).is_ok_and(|record| {
             let life = Life(record.life.load());
             life.generation() == generation && life.stage() != Some(Stage::Free)
         })
     };
-    sweep_where(|of| of.dev == dev && if of.arena == number { !lives(of.index, of.generation) } else { !file::has_number(dir, of.arena) });
+    sweep_where(|of| {
+        of.dev == dev
+            && if of.arena == number { !lives(of.index, of.generation) } else { of.home == home && !file::has_number(dir, of.arena) }
+    });
+}
+
+/// The directory of the arena's file.
+fn place_of(space: &Space) -> &Path {
+    space.arena.path.parent().unwrap_or(Path::new("/"))
+}
+
+/// Its number; 0 where it cannot be seen.
+fn number_of(dir: &Path) -> u64 {
+    std::fs::metadata(dir).map_or(0, |stat| stat.ino())
 }
 
 /// The same of all namespaces in `dir` whose file is gone, for `byname gc`.
 #[cfg(feature = "cli")]
 pub(crate) fn sweep_orphans(dir: &Path) {
     if let Ok(stat) = file::stat(dir) {
-        sweep_where(|of| of.dev == stat.dev && !file::has_number(dir, of.arena));
+        sweep_where(|of| of.dev == stat.dev && of.home == number_of(dir) && !file::has_number(dir, of.arena));
     }
 }
 
@@ -262,6 +291,8 @@ struct Origin {
     arena: u64,
     index: u32,
     generation: u32,
+    /// The number of the directory in which the arena is: others, on the same device, are not ours to judge.
+    home: u64,
 }
 
 /// In all hierarchies.
@@ -276,9 +307,9 @@ fn sweep_below(place: &Path, is_over: &impl Fn(Origin) -> bool) {
     for name in cgroup::children(place) {
         let Some(rest) = name.strip_prefix(&user) else { continue };
         let numbers: Vec<u64> = rest.split('.').map_while(|n| u64::from_str_radix(n, 16).ok()).collect();
-        let &[dev, arena, index, generation, ..] = numbers.as_slice() else { continue };
+        let &[dev, arena, index, generation, home, ..] = numbers.as_slice() else { continue };
         sweep_below(&place.join(&name), is_over);
-        if is_over(Origin { dev, arena, index: index as u32, generation: generation as u32 }) {
+        if is_over(Origin { dev, arena, index: index as u32, generation: generation as u32, home }) {
             let _ = cgroup::remove(&place.join(&name));
         }
     }
@@ -287,6 +318,7 @@ fn sweep_below(place: &Path, is_over: &impl Fn(Origin) -> bool) {
 /// This process has the object open: it takes part in the lock on its file, from which it has the place. False where the job is ending, because
 /// the one who vouched for it died.
 pub(crate) fn take_part(space: &'static Space, at: ObjectRef) -> Result<bool> {
+    let (name, file) = (stem_of(space, at), backing::path(&space.arena, at)); // first: a fork locks what they ask before it locks this
     let mut held = HELD.lock();
     if held.contains_key(&key(space, at)) {
         return Ok(true);
@@ -296,17 +328,23 @@ pub(crate) fn take_part(space: &'static Space, at: ObjectRef) -> Result<bool> {
         Err(error) if error.errno() == Some(code::ENOENT) => return Ok(false),
         checked => drop(checked?),
     }
-    let hold = Hold::open(&backing::path(&space.arena, at)).map_err(broken)?;
+    let hold = Hold::open(&file).map_err(broken)?;
     if !hold.join().map_err(broken)? {
         return Ok(false);
     }
-    let place = hold.read().map_err(broken)?;
-    if place.get(KILLS as usize) == Some(&cgroup::ENDED) {
+    let (place, kills) = read(&hold, &name).map_err(broken)?.ok_or_else(|| space.arena.corrupted("the file of a job without its place"))?;
+    if kills == cgroup::ENDED {
         return Ok(false);
     }
-    let place = Place::parse(&place).ok_or_else(|| space.arena.corrupted("the file of a job without its place"))?;
     held.insert(key(space, at), Held { hold, place: Arc::new(place) });
     Ok(true)
+}
+
+/// The file of a job: its place, if it is that of such a job, and its last byte.
+fn read(hold: &Hold, name: &str) -> std::result::Result<Option<(Place, u8)>, i32> {
+    let mut bytes = [0; SIZE as usize];
+    let len = hold.read(&mut bytes)?;
+    Ok((len == bytes.len()).then(|| Place::parse(&bytes, name)).flatten().map(|place| (place, bytes[KILLS as usize])))
 }
 
 /// This process has left the object.
@@ -343,12 +381,10 @@ pub(crate) fn write_flag(space: &'static Space, at: ObjectRef, kills: bool) -> R
 
 /// Starts the guard, if there is none.
 pub(crate) fn guard(space: &Space, at: ObjectRef, place: &Place) -> Result<()> {
-    cgroup::start_guard(&backing::path(&space.arena, at), &place.groups(), place.mark(), KILLS as i64).map_err(|errno| {
-        Error::new(
-            ErrorKind::LimitReached,
-            "cannot start the process that ends the job when its last user dies; see RLIMIT_NPROC and pids.max",
-        )
-        .with_errno(errno)
+    let what = "cannot start the process that ends the job when its last user dies";
+    cgroup::start_guard(&backing::path(&space.arena, at), &place.groups(), place.mark(), KILLS as i64).map_err(|errno| match errno {
+        code::EMFILE | code::ENFILE => Error::system(what, errno),
+        _ => Error::new(ErrorKind::LimitReached, format!("{what}; see RLIMIT_NPROC and pids.max")).with_errno(errno),
     })
 }
 
@@ -365,11 +401,11 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
         return Ok(());
     }
     let short = |errno| Some(Error::system("cannot end a job", errno)).filter(Error::is_shortage);
-    let bytes = match Hold::open(&backing::path(&space.arena, at)).and_then(|hold| hold.read()) {
-        Ok(bytes) => bytes,
+    let found = match Hold::open(&backing::path(&space.arena, at)).and_then(|hold| read(&hold, &stem_of(space, at))) {
+        Ok(found) => found,
         Err(errno) => return short(errno).map_or(Ok(()), Err),
     };
-    if let Some(place) = Place::parse(&bytes) {
+    if let Some((place, _)) = found {
         let kills = (annex.words[FLAGS].load() & KILL_ON_CLOSE != 0 || is_ending(&annex.words)) && place.is_seen(&annex.words);
         if kills && let Some(error) = place.kill(|_| {}).err().and_then(short) {
             return Err(error);
@@ -435,8 +471,8 @@ pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
     if !is_ending(words) {
         return Ok(());
     }
-    let file = Hold::open(&backing::path(&cx.space.arena, target.at)).and_then(|file| file.read());
-    if let Some(place) = file.ok().and_then(|bytes| Place::parse(&bytes)).filter(|place| place.is_seen(words)) {
+    let file = Hold::open(&backing::path(&cx.space.arena, target.at)).and_then(|file| read(&file, &stem_of(cx.space, target.at)));
+    if let Some((place, _)) = file.ok().flatten().filter(|(place, _)| place.is_seen(words)) {
         ops::set(cx, target)?;
         kill(cx.space, &place, code_in(words[CODE].load()).unwrap_or_default())?;
         note_killed(words, begun);

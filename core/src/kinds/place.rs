@@ -10,10 +10,11 @@ use crate::sys::cgroup::{self, Entrance, Hierarchy};
 use crate::sys::mark::{self, Mark};
 use crate::sys::{code, process};
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) const PREFIX: &str = "byname.job.";
+pub(crate) const PREFIX: &str = "byname.job.";
 
 /// What keeps a job's processes together.
 #[derive(Debug, Clone)]
@@ -87,14 +88,16 @@ impl Place {
         text
     }
 
-    /// From what stands in the backing file.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Place> {
+    /// From what stands in the backing file, of a job whose directories have names that begin so: any other directory is refused.
+    pub(crate) fn parse(bytes: &[u8], name: &str) -> Option<Place> {
+        let is_ours = |path: &Path| path.is_absolute() && path.file_name().is_some_and(|last| last.as_bytes().starts_with(name.as_bytes()));
+        let directory = |line: &str| Some(PathBuf::from(line)).filter(|path| is_ours(path));
         let text = std::str::from_utf8(bytes.split(|b| *b == 0).next()?).ok()?;
         let mut lines = text.lines();
         let means = match lines.next()? {
             "" => return None,
             line => match line.strip_prefix(MARKED) {
-                None => Means::Group(line.into()),
+                None => Means::Group(directory(line)?),
                 Some(numbers) => {
                     let (inner, outer) = numbers.split_once(' ')?;
                     let number = |text| u64::from_str_radix(text, 16).ok();
@@ -102,7 +105,10 @@ impl Place {
                 }
             },
         };
-        let mut path = || lines.next().map(|line| (!line.is_empty()).then(|| PathBuf::from(line)));
+        let mut path = || match lines.next()? {
+            "" => Some(None),
+            line => directory(line).map(Some),
+        };
         Some(Place { means, pids: path()?, memory: path()? })
     }
 
@@ -250,10 +256,12 @@ impl Place {
 
     /// Whether this is the place that the job's number is of, as far as that tells.
     pub(crate) fn is_at(&self, number: u64) -> bool {
-        match &self.means {
-            Means::Group(group) => cgroup::number(group) == Some(number),
-            Means::Mark(_) => mark::sees_all() && process::pid_namespace() == Ok(number),
-        }
+        let are_groups = [&self.pids, &self.memory].into_iter().flatten().all(|group| cgroup::number(group).is_some());
+        are_groups
+            && match &self.means {
+                Means::Group(group) => cgroup::number(group) == Some(number),
+                Means::Mark(_) => mark::sees_all() && process::pid_namespace() == Ok(number),
+            }
     }
 }
 
@@ -314,11 +322,14 @@ mod tests {
             let place = Place { means, pids: None, memory: Some("/m".into()) };
             let mut bytes = place.lines().into_bytes();
             bytes.resize(100, 0);
-            let again = Place::parse(&bytes).unwrap();
+            let again = Place::parse(&bytes, "").unwrap();
             assert_eq!(format!("{place:?}"), format!("{again:?}"));
         }
-        for bad in ["", "\n\n\n", "/a\n", "mark 1\n\n\n", "mark x y\n\n\n"] {
-            assert!(Place::parse(bad.as_bytes()).is_none(), "{bad:?}");
+        for bad in
+            ["", "\n\n\n", "/a\n", "mark 1\n\n\n", "mark x y\n\n\n", "/b\n\n\n", "/a/..\n\n\n", "a\n\n\n", "/a\n/b\n\n", "/a\n\n/a/b\n"]
+        {
+            assert!(Place::parse(bad.as_bytes(), "a").is_none(), "{bad:?}");
         }
+        assert!(Place::parse(b"/b/a1\n/c/a\n\n", "a").is_some());
     }
 }

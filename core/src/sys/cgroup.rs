@@ -77,10 +77,20 @@ pub(crate) fn remove(group: &Path) -> Result<(), i32> {
     fs::remove_dir(group).map_err(code)
 }
 
-/// The kernel's number of a group.
+/// The kernel's number of a group; `None` for what is no group of either version. It takes no descriptor.
 pub(crate) fn number(group: &Path) -> Option<u64> {
-    fs::metadata(group).ok().map(|m| m.ino())
+    let stat = fs::symlink_metadata(group).ok().filter(fs::Metadata::is_dir)?;
+    let path = CString::new(group.as_os_str().as_bytes()).ok()?;
+    // SAFETY: all zeros is a valid `statfs`; the path is a valid C string, the buffer valid.
+    let file_system = unsafe {
+        let mut s: libc::statfs = std::mem::zeroed();
+        (libc::statfs(path.as_ptr(), &mut s) == 0).then_some(s.f_type as u32)
+    };
+    file_system.is_some_and(|magic| FILE_SYSTEMS.contains(&magic)).then(|| stat.ino())
 }
+
+/// The magic numbers of both versions.
+const FILE_SYSTEMS: [u32; 2] = [0x6367_7270, 0x0027_e0eb];
 
 pub(crate) fn has(group: &Path, what: &str) -> bool {
     group.join(what).exists()
@@ -200,9 +210,13 @@ pub(crate) const DOOR: &str = "cgroup.procs";
 pub(crate) struct Hold(fs::File);
 
 impl Hold {
-    /// Opens the file, which is not inherited over `exec`, under a number that programs seldom reach.
+    /// Opens the file, which is not inherited over `exec`, under a number that programs seldom reach. What is no file is refused.
     pub(crate) fn open(path: &Path) -> Result<Hold, i32> {
-        let file = fs::OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(code)?;
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let file = fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).map_err(code)?;
+        if !file.metadata().map_err(code)?.is_file() {
+            return Err(libc::EINVAL);
+        }
         // SAFETY: the descriptor is ours; the copy is closed on exec like it.
         let up = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 512) };
         // SAFETY: a fresh descriptor that nobody else knows, where there is one.
@@ -217,11 +231,9 @@ impl Hold {
         }
     }
 
-    /// All of it, by the descriptor that there is.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, i32> {
-        let mut bytes = vec![0; self.0.metadata().map_err(code)?.len().min(1 << 16) as usize];
-        std::os::unix::fs::FileExt::read_exact_at(&self.0, &mut bytes, 0).map_err(code)?;
-        Ok(bytes)
+    /// Reads from the beginning, into as much of the buffer as there is.
+    pub(crate) fn read(&self, buf: &mut [u8]) -> Result<usize, i32> {
+        std::os::unix::fs::FileExt::read_at(&self.0, buf, 0).map_err(code)
     }
 
     /// Writes at an offset.

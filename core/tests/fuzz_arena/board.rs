@@ -80,6 +80,11 @@ impl Board {
 }
 
 impl Child {
+    /// Whether this process starts watchdogs: of every second one the bytes may then say that it is to be killed.
+    pub fn may_watch(&self, board: &Board) -> bool {
+        (std::ptr::from_ref(self).addr() - board.children.as_ptr().addr()) / size_of::<Child>() % 2 == 1
+    }
+
     /// The first complaint stands.
     pub fn complain(&self, what: &str) {
         let len = what.len().min(self.text.len());

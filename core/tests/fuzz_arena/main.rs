@@ -11,6 +11,8 @@
 
 mod board;
 mod dice;
+mod files;
+mod kinds;
 mod mutator;
 mod report;
 mod watch;
@@ -19,6 +21,7 @@ mod worker;
 
 use board::{Board, now};
 use dice::Dice;
+use files::Files;
 use mutator::{Mutator, TABLES};
 use report::Report;
 use std::path::{Path, PathBuf};
@@ -55,7 +58,16 @@ fn main() {
         }
         round += u64::from(only.is_none());
     }
+    sweep_jobs(round + 1);
     std::process::exit(report.print(seed));
+}
+
+/// What killed processes left of their jobs goes with the next job that is made.
+fn sweep_jobs(round: u64) {
+    let folder = Folder::new(round);
+    // SAFETY: no other thread runs any more.
+    unsafe { std::env::set_var("BYNAME_DIR", &folder.0) };
+    let _ = byname::Job::unnamed();
 }
 
 /// A folder of its own, removed at the end.
@@ -85,17 +97,21 @@ fn play(seed: u64, round: u64, report: &mut Report) -> Vec<String> {
     let board = Board::at(&folder.0.join("board"));
     let mut dice = Dice::new(seed, round);
     let mut crew = Crew::new(board, &folder.0, dice.word());
-    let style = dice.below(8);
+    let style = dice.below(11);
     let kill = dice.one_in(2);
+    let mut files = Files::new(&folder.0);
     let what = match style {
-        0 => live(&folder, &mut crew, &mut dice, Live { pause: 20_000_000, one_table: false, kill }, report),
-        1 | 2 => live(&folder, &mut crew, &mut dice, Live { pause: 1_000_000, one_table: true, kill }, report),
-        3 => live(&folder, &mut crew, &mut dice, Live { pause: 200_000, one_table: false, kill }, report),
-        4 => live(&folder, &mut crew, &mut dice, Live { pause: 5_000_000, one_table: true, kill }, report),
-        5 | 6 => left_over(&folder, &mut crew, &mut dice, report),
+        0 => live(&folder, &mut crew, &mut files, &mut dice, Live { pause: 20_000_000, what: What::Everything, kill }, report),
+        1 | 2 => live(&folder, &mut crew, &mut files, &mut dice, Live { pause: 1_000_000, what: What::Table, kill }, report),
+        3 => live(&folder, &mut crew, &mut files, &mut dice, Live { pause: 200_000, what: What::Everything, kill }, report),
+        4 => live(&folder, &mut crew, &mut files, &mut dice, Live { pause: 5_000_000, what: What::Table, kill }, report),
+        5 => live(&folder, &mut crew, &mut files, &mut dice, Live { pause: 1_000_000, what: What::Files, kill }, report),
+        6 | 7 => live(&folder, &mut crew, &mut files, &mut dice, Live { pause: 10_000_000, what: What::Files, kill }, report),
+        8 | 9 => left_over(&folder, &mut crew, &mut files, &mut dice, report),
         _ => whole_files(&folder, &mut crew, &mut dice, report),
     };
     crew.finish();
+    crew.findings.extend(files.complaint());
     report.rounds += 1;
     report.add(board);
     unmap(board);
@@ -118,21 +134,31 @@ fn until_attached(board: &Board, from: usize) {
 struct Live {
     /// Between two mutations, in nanoseconds.
     pause: u64,
-    one_table: bool,
+    what: What,
     kill: bool,
 }
 
+/// What is overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Everything,
+    /// One table.
+    Table,
+    /// The files beside the arena.
+    Files,
+}
+
 /// Processes at work, and somebody who overwrites what they work with.
-fn live(folder: &Folder, crew: &mut Crew, dice: &mut Dice, how: Live, report: &mut Report) -> String {
+fn live(folder: &Folder, crew: &mut Crew, files: &mut Files, dice: &mut Dice, how: Live, report: &mut Report) -> String {
     let board = crew.board();
     (0..2).for_each(|_| crew.start());
     until_attached(board, 0);
-    let table = how.one_table.then(|| dice.of(&TABLES));
+    let table = (how.what == What::Table).then(|| dice.of(&TABLES));
     let end = now() + 3_000_000_000;
     while now() < end && crew.findings.is_empty() {
         std::thread::sleep(Duration::from_millis(20 + dice.below(100)));
-        let Some(mut mutator) = Mutator::new(&folder.arena(), Dice::new(dice.word(), 0), &worker::names()) else { break };
-        mutate(&mut mutator, crew, dice, table, &how, end);
+        let Some(mut mutator) = Mutator::new(&folder.arena(), Dice::new(dice.word(), 0), &worker::all_names()) else { break };
+        mutate(&mut mutator, crew, files, dice, table, &how, end);
         report.mutations += mutator.mutations;
         if now() < end && !crew.is_full() {
             let from = crew.len();
@@ -140,13 +166,18 @@ fn live(folder: &Folder, crew: &mut Crew, dice: &mut Dice, how: Live, report: &m
             until_attached(board, from);
         }
     }
-    format!("live, {} every {} us{}", table.map_or("everything", |t| t.name), how.pause / 1000, if how.kill { ", with deaths" } else { "" })
+    let what = table.map_or(if how.what == What::Files { "files" } else { "everything" }, |table| table.name);
+    format!("live, {what} every {} us{}", how.pause / 1000, if how.kill { ", with deaths" } else { "" })
 }
 
-fn mutate(mutator: &mut Mutator, crew: &mut Crew, dice: &mut Dice, table: Option<mutator::Table>, how: &Live, end: u64) {
+fn mutate(mutator: &mut Mutator, crew: &mut Crew, files: &mut Files, dice: &mut Dice, table: Option<mutator::Table>, how: &Live, end: u64) {
     let mut look = now();
     while now() < end && crew.findings.is_empty() {
-        mutator.mutate(table);
+        if how.what == What::Files || how.what == What::Everything && dice.one_in(8) {
+            mutator.mutate_file(files);
+        } else {
+            mutator.mutate(table);
+        }
         if how.pause >= 1_000_000 {
             std::thread::sleep(Duration::from_nanos(how.pause));
         } else {
@@ -176,17 +207,18 @@ fn mutate(mutator: &mut Mutator, crew: &mut Crew, dice: &mut Dice, table: Option
 }
 
 /// What dead processes left, overwritten; then others come.
-fn left_over(folder: &Folder, crew: &mut Crew, dice: &mut Dice, report: &mut Report) -> String {
+fn left_over(folder: &Folder, crew: &mut Crew, files: &mut Files, dice: &mut Dice, report: &mut Report) -> String {
     let board = crew.board();
     (0..2).for_each(|_| crew.start());
     until_attached(board, 0);
     std::thread::sleep(Duration::from_millis(30 + dice.below(100)));
     crew.kill(None);
     crew.reap();
-    let table = dice.one_in(2).then(|| dice.of(&TABLES));
+    let (table, with_files) = (dice.one_in(2).then(|| dice.of(&TABLES)), dice.one_in(2));
     let count = dice.of(&[1, 4, 20, 100, 400]);
-    if let Some(mut mutator) = Mutator::new(&folder.arena(), Dice::new(dice.word(), 0), &worker::names()) {
+    if let Some(mut mutator) = Mutator::new(&folder.arena(), Dice::new(dice.word(), 0), &worker::all_names()) {
         (0..count).for_each(|_| mutator.mutate(table));
+        (0..if with_files { count } else { 0 }).for_each(|_| mutator.mutate_file(files));
         report.mutations += mutator.mutations;
     }
     let from = crew.len();
@@ -197,7 +229,7 @@ fn left_over(folder: &Folder, crew: &mut Crew, dice: &mut Dice, report: &mut Rep
         std::thread::sleep(Duration::from_millis(20));
         crew.look();
     }
-    format!("left over, {count} in {}", table.map_or("everything", |t| t.name))
+    format!("left over, {count} in {}{}", table.map_or("everything", |t| t.name), if with_files { " and in files" } else { "" })
 }
 
 /// Files that were never an arena, or only in part.

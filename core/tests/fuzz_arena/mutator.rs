@@ -1,6 +1,7 @@
-//! Overwrites bytes of an arena: bits, bytes, words, whole records, whole files. Offsets are those of docs/arena-format.md.
+//! Overwrites bytes of an arena: bits, bytes, words, whole records, whole files; `files.rs` has those beside it. Offsets are those of docs/arena-format.md.
 
 use crate::dice::Dice;
+use crate::files::Files;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -15,8 +16,8 @@ const MIB: u64 = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
     pub name: &'static str,
-    at: u64,
-    stride: u64,
+    pub at: u64,
+    pub stride: u64,
     /// As many records as may be in use in a round.
     busy: u64,
     /// Fields that lead to another record.
@@ -28,7 +29,7 @@ pub struct Table {
 const OWNERS: Table = Table { name: "owners", at: 5 * MIB, stride: 128, busy: 128, links: &[], hot: &[0, 8, 16, 24] };
 
 const NODES: Table = Table { name: "nodes", at: 17 * MIB, stride: 64, busy: 256, links: &[16, 20, 32], hot: &[0, 8, 40, 48, 56] };
-const OBJECTS: Table = Table {
+pub const OBJECTS: Table = Table {
     name: "objects",
     at: 81 * MIB,
     stride: 256,
@@ -36,6 +37,9 @@ const OBJECTS: Table = Table {
     links: &[40, 44, 84, 92, 96, 104],
     hot: &[0, 8, 16, 24, 32, 56, 64, 80, 88],
 };
+
+pub const ANNEXES: Table =
+    Table { name: "annexes", at: 387 * MIB, stride: 128, busy: 32, links: &[], hot: &[0, 8, 16, 24, 32, 40, 56, 64, 72, 88] };
 
 pub const TABLES: [Table; 14] = [
     Table { name: "header", at: 0, stride: 128, busy: 1, links: &[80, 84, 88, 92, 96, 100], hot: &[80, 88, 96, 112, 120] },
@@ -50,7 +54,7 @@ pub const TABLES: [Table; 14] = [
     NODES,
     OBJECTS,
     Table { name: "long names", at: 337 * MIB, stride: 800, busy: 8, links: &[], hot: &[0] },
-    Table { name: "annexes", at: 387 * MIB, stride: 128, busy: 32, links: &[], hot: &[0, 8, 16, 24, 32] },
+    ANNEXES,
     Table { name: "rows", at: 395 * MIB, stride: 262_144, busy: 6, links: &[], hot: &[0, 8, 16] },
 ];
 
@@ -96,6 +100,12 @@ impl Mutator {
         for (place, byte) in (at..).zip(bytes) {
             self.bytes[place as usize].store(*byte, Relaxed);
         }
+    }
+
+    /// One mutation of a file beside the arena.
+    pub fn mutate_file(&mut self, files: &mut Files) {
+        self.mutations += 1;
+        files.mutate(&mut self.dice, &self.file);
     }
 
     /// One mutation, in `table` or anywhere.

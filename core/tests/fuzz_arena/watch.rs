@@ -96,7 +96,9 @@ impl<'a> Crew<'a> {
     fn judge(&mut self, place: usize, status: ExitStatus) {
         if let Some(complaint) = self.board.children[place].complaint() {
             self.find(place, complaint);
-        } else if !status.success() && (!self.killed[place] || status.signal() != Some(libc::SIGKILL)) {
+        } else if !status.success()
+            && (status.signal() != Some(libc::SIGKILL) || !self.killed[place] && !self.board.children[place].may_watch(self.board))
+        {
             self.find(place, format!("ended with {status}"));
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::board::{self, Board, Child, FIRST_ERROR, NONE, Place, THREADS, now, times};
 use crate::dice::Dice;
+use crate::kinds::{self, Halves, More};
 use crate::mutator::SIZE;
 use crate::whole::Whole;
 use byname::inspect::Inspection;
@@ -20,7 +21,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// What a thread can be in.
-pub const DEEDS: [&str; 33] = [
+pub const DEEDS: [&str; 60] = [
     "attach",
     "create",
     "open",
@@ -52,6 +53,33 @@ pub const DEEDS: [&str; 33] = [
     "drop a permit",
     "inspect",
     "fork",
+    "send",
+    "receive",
+    "reserve",
+    "take",
+    "commit",
+    "give back",
+    "come and go",
+    "look at a queue",
+    "change",
+    "publish",
+    "read whole",
+    "map",
+    "ring",
+    "look at a mapping",
+    "start a dog",
+    "refresh",
+    "stop",
+    "look at a dog",
+    "wait for a dog",
+    "spawn into a job",
+    "assign",
+    "terminate",
+    "limit a job",
+    "wait for a job",
+    "look at a job",
+    "look at a process",
+    "wait for a process",
     UNDAMAGED,
     "exit",
 ];
@@ -62,8 +90,13 @@ pub fn deed(name: &str) -> u32 {
     DEEDS.iter().position(|deed| *deed == name).unwrap_or_else(|| panic!("no deed {name}")) as u32
 }
 
-/// The names of the attacked objects, in both lengths.
-pub fn names() -> Vec<String> {
+/// The names of all attacked objects.
+pub fn all_names() -> Vec<String> {
+    names().into_iter().chain(kinds::names()).collect()
+}
+
+/// Those of the attacked objects that are a word, in both lengths.
+fn names() -> Vec<String> {
     (0..14).map(|i| if i < 11 { format!("attacked {i}") } else { format!("attacked {i} {}", "x".repeat(170)) }).collect()
 }
 
@@ -74,6 +107,8 @@ pub const GRACE: u64 = 1_000_000_000;
 pub struct Caller {
     pub child: &'static Child,
     pub place: &'static Place,
+    /// A program's file, of which mappings are made.
+    pub plain: File,
     schedstat: File,
 }
 
@@ -82,7 +117,9 @@ impl Caller {
         let place = &child.places[place];
         // SAFETY: asks for the thread's id only.
         place.tid.store(unsafe { libc::gettid() }, SeqCst);
-        Caller { child, place, schedstat: File::open("/proc/thread-self/schedstat").unwrap() }
+        let dir = std::path::PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap());
+        let plain = File::options().read(true).write(true).create(true).truncate(false).open(dir.join("plain")).unwrap();
+        Caller { child, place, plain, schedstat: File::open("/proc/thread-self/schedstat").unwrap() }
     }
 
     fn times(&self) -> (u64, u64) {
@@ -122,11 +159,16 @@ impl Caller {
     }
 
     fn count(&self, what: &str, outcome: Result<usize, Error>) {
+        self.count_but(what, outcome, &[]);
+    }
+
+    /// The same of a kind to which damaged bytes may bring these, too.
+    pub fn count_but(&self, what: &str, outcome: Result<usize, Error>, explained: &[ErrorKind]) {
         let result = outcome.unwrap_or_else(|error| {
-            if error.kind() == ErrorKind::NamespaceLost {
+            if error.kind() == ErrorKind::NamespaceLost && !kinds::is_of_memory(&error) {
                 self.child.lost.store(1, SeqCst);
             }
-            if is_unknown(error.kind()) {
+            if is_unknown(error.kind()) && !explained.contains(&error.kind()) {
                 self.complain(&format!("{what}: no bytes explain {:?}: {error}", error.kind()));
             }
             FIRST_ERROR + place_of(error.kind())
@@ -208,13 +250,17 @@ impl Waiting {
 }
 
 /// What a thread has in its hands.
-struct Hands<'a> {
-    caller: &'a Caller,
+pub struct Hands<'a> {
+    pub caller: &'a Caller,
     namespace: Namespace,
     undamaged: Namespace,
     names: Vec<String>,
-    dice: Dice,
+    pub dice: Dice,
     things: Vec<Thing>,
+    pub more: Vec<More>,
+    pub halves: Halves,
+    /// Watchdogs are started here: their bytes may say that they kill.
+    pub may_watch: bool,
     permits: Vec<Permit>,
     awaited: Vec<Waiting>,
     pollables: Vec<Pollable>,
@@ -234,7 +280,7 @@ fn ended(wait: Wait) -> usize {
     }
 }
 
-fn after(abandoned: Option<bool>) -> usize {
+pub fn after(abandoned: Option<bool>) -> usize {
     match abandoned {
         None => board::TIMED_OUT,
         Some(false) => board::DONE,
@@ -271,8 +317,38 @@ impl Hands<'_> {
         self.caller.count(what, made.map(|thing| self.things.push(thing)).map(|()| board::DONE));
     }
 
+    /// One deed on those that are more than a word.
+    fn act_on_more(&mut self) {
+        if self.more.is_empty() || self.more.len() < 7 && self.dice.one_in(5) {
+            let made = More::make(self.caller, &self.namespace, &mut self.dice, self.may_watch);
+            return self.more.extend(made);
+        }
+        let limit = Duration::from_millis(self.dice.of(&[0, 0, 0, 1, 1, 5, 20]));
+        let which = self.dice.below(self.more.len() as u64) as usize;
+        if self.dice.one_in(12) {
+            let thing = self.more.swap_remove(which);
+            let closed = self.caller.call("close", None, || thing.close());
+            return self.caller.count_but("close", closed.map(|()| board::DONE), &[ErrorKind::Disconnected]);
+        }
+        if self.dice.one_in(24) {
+            return self.hang();
+        }
+        if !self.dice.one_in(6) {
+            return kinds::act(self, which, limit);
+        }
+        let (writes, caller) = (self.dice.one_in(2), self.caller);
+        let Some(waitable) = caller.call("come and go", None, || self.more[which].waitable(writes)) else { return };
+        let mut many: Vec<&dyn Waitable> = vec![&*waitable];
+        many.extend(self.things.first().map(Thing::waitable));
+        let waited = caller.call("wait_any", Some(limit), || wait_any(&many, limit).map(ended));
+        caller.count("wait_any", waited);
+    }
+
     /// One deed.
     fn act(&mut self) {
+        if self.dice.one_in(3) {
+            return self.act_on_more();
+        }
         if self.things.is_empty() || self.things.len() < 9 && self.dice.one_in(8) {
             return self.make();
         }
@@ -454,6 +530,18 @@ impl Hands<'_> {
         }
     }
 
+    /// A child of a fork that hangs, watched.
+    fn hang(&self) {
+        // SAFETY: the child calls byname, whose hooks make that right, and ends by `_exit`.
+        let pid = self.caller.call("fork", None, || unsafe { libc::fork() });
+        if pid == 0 {
+            // SAFETY: takes no pointers.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            kinds::hang(&self.namespace);
+        }
+        self.gather(pid, &[0, libc::SIGKILL]);
+    }
+
     /// A child of a fork has its handles, and answers; whatever it does to the attacked namespace has a time-out.
     fn fork(&mut self, limit: Duration) {
         // SAFETY: the child calls byname, whose hooks make that right, and ends by `_exit`.
@@ -472,6 +560,11 @@ impl Hands<'_> {
                 other => complain(self.caller.child, &format!("the undamaged namespace answers a child of a fork with {other:?}")),
             }
         }
+        self.gather(pid, &[0]);
+    }
+
+    /// Waits for the end of a child of ours, which must be one of these.
+    fn gather(&self, pid: i32, ends: &[i32]) {
         let (begun, lag) = (now(), self.caller.child.lag.load(SeqCst));
         let mut status = 0;
         // SAFETY: our own child, and a valid place for its status.
@@ -482,7 +575,7 @@ impl Hands<'_> {
                 self.caller.complain("a child of a fork does not come to its end");
             }
         }
-        if pid > 0 && status != 0 {
+        if pid > 0 && !ends.contains(&status) {
             self.caller.complain(&format!("a child of a fork ended with {status:#x}"));
         }
     }
@@ -626,6 +719,9 @@ fn work(board: &'static Board, child: &'static Child, thread: usize, mut dice: D
         names: names(),
         dice: dice.clone(),
         things: vec![],
+        more: vec![],
+        halves: Halves::default(),
+        may_watch: child.may_watch(board),
         permits: vec![],
         awaited: vec![],
         pollables: vec![],
