@@ -557,6 +557,47 @@ fn a_pipe_in_the_place_of_a_jobs_file_holds_nobody_up() {
     let _ = std::fs::remove_file(file);
 }
 
+/// Child: opens the queue `DAMAGE_NAMES`, and says what it is told.
+#[test]
+#[ignore = "run as a child by other tests"]
+fn child_opens_a_queue() {
+    let namespace = Namespace::session(&std::env::var("DAMAGE_SESSION").unwrap()).unwrap();
+    let opened = QueueOptions::new(4, 64).namespace(&namespace).open(&std::env::var("DAMAGE_NAMES").unwrap());
+    println!("\nsaid {:?}", opened.map(drop).map_err(|error| error.kind()));
+}
+
+#[test]
+fn a_file_beside_the_arena_that_is_gone_or_another_is_told() {
+    let _watchdog = watchdog();
+    let (namespace, _) = arena("beside");
+    let queue = QueueOptions::new(4, 64).namespace(&namespace).create("its file").unwrap();
+    let file = file_beside(&namespace);
+    let away = file.with_extension("away");
+    let said = || {
+        let mut child = child("child_opens_a_queue", &namespace, "its file");
+        let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+        child.wait().unwrap();
+        said.lines().find_map(|line| line.strip_prefix("said ")).expect("an answer").to_owned()
+    };
+    assert_eq!(said(), "Ok(())");
+    std::fs::rename(&file, &away).unwrap();
+    assert_eq!(said(), "Err(NamespaceLost)");
+    std::os::unix::fs::symlink(&away, &file).unwrap();
+    assert_eq!(said(), "Err(Corrupted)", "a link");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(said(), "Err(Corrupted)", "a directory");
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::write(&file, "short").unwrap();
+    assert_eq!(said(), "Err(Corrupted)", "a file that others may read");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(said(), "Err(NamespaceLost)", "a short file");
+    std::fs::rename(&away, &file).unwrap();
+    assert_eq!(said(), "Ok(())");
+    queue.send(b"whole").unwrap();
+    assert_eq!(&queue.recv().unwrap()[..], b"whole");
+}
+
 /// The file beside the arena, of the only object that has one.
 fn file_beside(namespace: &Namespace) -> std::path::PathBuf {
     use std::os::unix::fs::MetadataExt;

@@ -99,10 +99,7 @@ pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
         return Err(lost("truncated", &path));
     }
     if !is_ours {
-        return Err(Error::new(
-            ErrorKind::Corrupted,
-            format!("{} is not the file that byname made there; end the users of the namespace and delete it", path.display()),
-        ));
+        return Err(not_ours(&path));
     }
     Ok(file)
 }
@@ -110,6 +107,11 @@ pub(crate) fn open(arena: &Arena, at: ObjectRef, size: u64) -> Result<File> {
 /// Whether an error of [`open`] says that nobody will ever open the file.
 pub(crate) fn is_gone(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NamespaceLost | ErrorKind::Corrupted)
+}
+
+fn not_ours(path: &Path) -> Error {
+    let what = format!("{} is not the file that byname made there; end the users of the namespace and delete it", path.display());
+    Error::new(ErrorKind::Corrupted, what)
 }
 
 /// Puts memory behind a part of an object's file.
@@ -169,6 +171,7 @@ fn cannot(what: &str, path: &Path, errno: i32) -> Error {
                 .with_errno(errno)
         }
         code::ENOENT => lost("deleted", path).with_errno(errno),
+        code::ELOOP | code::EISDIR | code::ENXIO => not_ours(path).with_errno(errno),
         _ => Error::system(&format!("cannot {what} {}", path.display()), errno),
     }
 }

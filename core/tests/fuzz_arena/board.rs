@@ -23,6 +23,8 @@ pub const ABANDONED: usize = 2;
 pub const PENDING: usize = 3;
 pub const FIRST_ERROR: usize = 4;
 pub const RESULTS: usize = 40;
+/// More than a worker has.
+pub const MOST_DEEDS: usize = 80;
 const _: () = assert!(FIRST_ERROR + KINDS.len() <= RESULTS);
 
 /// A thread in a call, or between two.
@@ -53,6 +55,8 @@ pub struct Child {
     pub calls: AtomicU64,
     pub undamaged: AtomicU64,
     pub results: [AtomicU64; RESULTS],
+    /// By deed: how often it was done, and not refused.
+    pub deeds: [AtomicU64; MOST_DEEDS],
     text: [AtomicU8; 6000],
     text_len: AtomicU32,
 }

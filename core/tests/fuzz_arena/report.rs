@@ -1,6 +1,7 @@
 //! What a run counted, printed.
 
 use crate::board::{Board, FIRST_ERROR};
+use crate::worker::DEEDS;
 use byname::KINDS;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;
@@ -16,6 +17,7 @@ pub struct Report {
     pub stuck: u64,
     pub attached: u64,
     pub findings: u64,
+    deeds: BTreeMap<&'static str, u64>,
     results: BTreeMap<String, u64>,
 }
 
@@ -26,6 +28,9 @@ impl Report {
             self.undamaged += child.undamaged.load(SeqCst);
             self.stuck += u64::from(child.stuck.load(SeqCst));
             self.attached += u64::from(child.attached.load(SeqCst));
+            for (deed, count) in DEEDS.iter().zip(&child.deeds) {
+                *self.deeds.entry(deed).or_default() += count.load(SeqCst);
+            }
             for (result, count) in child.results.iter().enumerate() {
                 let count = count.load(SeqCst);
                 if count > 0 {
@@ -50,6 +55,8 @@ impl Report {
         for (result, count) in &self.results {
             println!("fuzz-arena: {count:>10} {result}");
         }
+        let done: Vec<String> = self.deeds.iter().map(|(deed, count)| format!("{deed} {count}")).collect();
+        println!("fuzz-arena: done, of each: {}", done.join(", "));
         println!("fuzz-arena: {} findings", self.findings);
         if self.corrupted() == 0 {
             println!("fuzz-arena: FAILED: nothing was called Corrupted");

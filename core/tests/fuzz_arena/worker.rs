@@ -164,6 +164,7 @@ impl Caller {
 
     /// The same of a kind to which damaged bytes may bring these, too.
     pub fn count_but(&self, what: &str, outcome: Result<usize, Error>, explained: &[ErrorKind]) {
+        self.child.deeds[deed(what) as usize].fetch_add(u64::from(outcome.is_ok()), SeqCst);
         let result = outcome.unwrap_or_else(|error| {
             if error.kind() == ErrorKind::NamespaceLost && !kinds::is_of_memory(&error) {
                 self.child.lost.store(1, SeqCst);
