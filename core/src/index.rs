@@ -1002,7 +1002,11 @@ impl LockedBucket {
     fn remove(&self, index: u32, record: &Object) -> Result<()> {
         let head = Bucket(self.word.load());
         if head.head() == index + 1 {
-            self.word.store(head.with_head(record.chain.load()).0);
+            let rest = record.chain.load();
+            if rest == index + 1 {
+                return Err(self.cx.space.arena.corrupted("an endless chain of names")); // it would be the first again
+            }
+            self.word.store(head.with_head(rest).0);
             return Ok(());
         }
         let mut next = head.head();

@@ -598,6 +598,25 @@ fn a_file_beside_the_arena_that_is_gone_or_another_is_told() {
     assert_eq!(&queue.recv().unwrap()[..], b"whole");
 }
 
+/// Who finds it takes it out of its chain, to look again at what is left.
+#[test]
+fn a_broken_queue_that_leads_to_itself_is_told() {
+    const BROKEN: u64 = 4;
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("broken-ring");
+    let queues = QueueOptions::new(1, 8).namespace(&namespace);
+    let _queue = queues.create("broken, in a ring").unwrap();
+    let record = record_of(&file, "broken, in a ring");
+    let word = read(&file, record + WORD);
+    write32(&file, record + CHAIN, ((record - OBJECTS) / 256 + 1) as u32);
+    file.write_all_at(&(word | BROKEN).to_ne_bytes(), record + WORD).unwrap();
+    is_corrupted(queues.open("broken, in a ring").map(drop));
+    is_corrupted(queues.create("broken, in a ring").map(drop));
+    file.write_all_at(&word.to_ne_bytes(), record + WORD).unwrap();
+    write32(&file, record + CHAIN, 0);
+    assert!(!queues.create("broken, in a ring").unwrap().created());
+}
+
 /// The file beside the arena, of the only object that has one.
 fn file_beside(namespace: &Namespace) -> std::path::PathBuf {
     use std::os::unix::fs::MetadataExt;

@@ -119,9 +119,8 @@ impl<'a> Crew<'a> {
             let seen = &self.board.children[place];
             if let Some((tid, what)) = trouble(self.board, seen, pid) {
                 let state = where_it_is(pid, tid);
-                // SAFETY: asks the thread of our own child to say where it is; it is killed right after.
-                unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGTRAP) };
-                std::thread::sleep(Duration::from_millis(500));
+                // It first, then the others: one of them may have what it waits for.
+                std::iter::once(tid).chain(tasks(pid).filter(|other| *other != tid)).for_each(|tid| ask_where(pid, tid));
                 self.kill(Some(place));
                 self.find(place, format!("{what}\n{state}"));
             }
@@ -144,9 +143,7 @@ impl<'a> Crew<'a> {
                         let pid = self.children[place].as_ref().map_or(0, Child::id);
                         let tid = self.board.children[place].places[0].tid.load(SeqCst);
                         let state = where_it_is(pid, tid);
-                        // SAFETY: as in `look`.
-                        unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGTRAP) };
-                        std::thread::sleep(Duration::from_millis(500));
+                        ask_where(pid, tid);
                         self.find(place, format!("an exit does not end\n{state}"));
                     }
                 }
@@ -195,6 +192,17 @@ fn trouble(board: &Board, seen: &Seen, pid: u32) -> Option<(i32, String)> {
         }
     }
     None
+}
+
+fn tasks(pid: u32) -> impl Iterator<Item = i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| task.file_name().to_str()?.parse().ok())
+}
+
+fn ask_where(pid: u32, tid: i32) {
+    // SAFETY: asks a thread of our own child to say where it is; the child is killed soon after.
+    unsafe { libc::syscall(libc::SYS_tgkill, pid as i32, tid, libc::SIGTRAP) };
+    std::thread::sleep(Duration::from_millis(300));
 }
 
 /// What /proc tells of a thread.
