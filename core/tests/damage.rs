@@ -3,7 +3,9 @@
 mod api_support;
 
 use api_support::{Count, poll_with, watchdog};
-use byname::{ErrorKind, Event, Job, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout};
+use byname::{
+    Action, ErrorKind, Event, Job, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout, Watchdog, WatchdogStage,
+};
 use rustix::event::epoll;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -596,6 +598,22 @@ fn a_file_beside_the_arena_that_is_gone_or_another_is_told() {
     assert_eq!(said(), "Ok(())");
     queue.send(b"whole").unwrap();
     assert_eq!(&queue.recv().unwrap()[..], b"whole");
+}
+
+const PROCESSES: u64 = 3 << 20;
+
+#[test]
+fn a_watchdog_is_not_started_for_the_process_that_a_damaged_record_tells_of() {
+    const PID: u64 = 400;
+    let _watchdog = watchdog();
+    let (namespace, file) = arena("dog");
+    let dog = Watchdog::options().namespace(&namespace).unnamed(Duration::from_millis(1), Duration::ZERO, Action::Kill).unwrap();
+    let pid = read32(&file, PROCESSES + PID);
+    assert_eq!(pid, std::process::id());
+    write32(&file, PROCESSES + PID, pid - 1);
+    is_corrupted(dog.start());
+    write32(&file, PROCESSES + PID, pid);
+    assert_eq!(dog.state().unwrap().stage, WatchdogStage::Stopped);
 }
 
 /// Who finds it takes it out of its chain, to look again at what is left.

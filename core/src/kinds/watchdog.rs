@@ -253,6 +253,9 @@ pub(crate) fn start(cx: Cx, target: Target) -> Result<()> {
         ));
     }
     let me = space.arena.process(space.me().slot)?;
+    if me.pid.load() != process::pid() {
+        return Err(space.arena.corrupted("the record of a process that tells of another")); // which would be killed in its stead
+    }
     let bank = [
         clock::now().saturating_add(seen.period),
         space.me().pack(),
@@ -476,5 +479,29 @@ impl Armed {
 /// When the watchdog kills this process.
 fn kills_us_at(space: &Space, dog: Target) -> Option<u64> {
     let seen = look(space, dog).ok()?;
-    seen.act_at().filter(|_| seen.action == Action::Kill && seen.who == Some(space.me()))
+    seen.act_at().filter(|_| seen.action == Action::Kill && seen.who == Some(space.me()) && seen.pid == process::pid())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::{self, Access, Namespace};
+    use std::time::Duration;
+
+    /// Bytes may say that this process is watched, and tell of another: the kernel's timer kills nobody for that.
+    #[test]
+    fn who_is_watched_is_who_started_it() {
+        let session = Namespace::session(&format!("watched-{}", process::pid())).unwrap();
+        let spec = engine::Action::Kill.spec(Duration::from_secs(600), Duration::ZERO);
+        let dog = session.create(None, spec, Access::ALL).unwrap();
+        let (space, target) = dog.by_ref().place().unwrap();
+        dog.by_ref().start_watchdog().unwrap();
+        assert!(kills_us_at(space, target).is_some());
+        let words = &annex(space, target).unwrap().words;
+        let pid = &words[Selector(words[SELECTOR].load()).bank() + PID];
+        pid.store(u64::from(process::pid()) + 1);
+        assert!(kills_us_at(space, target).is_none());
+        pid.store(process::pid().into());
+        dog.by_ref().stop_watchdog().unwrap();
+    }
 }
