@@ -14,6 +14,8 @@ torn chain, a signal given twice. Every few seconds all come to rest and the con
   inside is dead;
 - bells satisfied no more waits than they were rung; temporary names are gone; a descriptor is readable where there is something to take;
 - the slots of the dead are free;
+- letters, ticks, the board, jobs and the processes in them are as `letters.py` says; dogs, which do nothing but refresh a watchdog, die of it when
+  they are stopped;
 - one set of a gate wakes all, and a mutex goes through all hands, while nobody works or dies: a wake that is lost is seen, in whoever has no reason to look once
   a second, as a wait without an end, and in the others as a second that it costs as a rule.
 
@@ -45,6 +47,7 @@ WORKERS = HERE.parent / "soak"
 sys.path.insert(0, str(WORKERS))
 
 import ledger as L  # noqa: E402
+import letters  # noqa: E402
 
 PATIENCE = 60.0  # seconds until the watchdog barks
 BELT = 0.5  # seconds: half of the time after which everybody looks, whether he was woken or not
@@ -65,10 +68,12 @@ class Worker:
     pid: int = 0
     started: float = 0.0
     stopped: bool = False
+    role: tuple[str, ...] = ()
+    process: object = None  # byname's, of it
     seen: dict[int, tuple[int, float]] = field(default_factory=dict)  # by lane: operations, and when they last became more
 
     def __str__(self) -> str:
-        return f"{self.language} worker {self.slot} (pid {self.pid})"
+        return f"{self.language} {'dog' if self.role else 'worker'} {self.slot} (pid {self.pid})"
 
 
 @dataclass
@@ -85,7 +90,7 @@ class Soak:
         self.out = folder / "said"
         self.out.touch()
         self.path = folder / "ledger"
-        L.create(self.path, options.groups * len(LANGUAGES))
+        L.create(self.path, (options.groups + 1) * len(LANGUAGES))
         self.ledger = L.words(self.path)
         self.groups = [Group(n) for n in range(options.groups)]
         self.workers: list[Worker] = []
@@ -93,6 +98,7 @@ class Soak:
             for language in LANGUAGES:
                 group.workers.append(Worker(language, len(self.workers), group))
                 self.workers.append(group.workers[-1])
+        self.dogs = [Worker(language, len(self.workers) + i, Group(-1), role=("dog",)) for i, language in enumerate(LANGUAGES)]
         self.by_pid: dict[int, Worker] = {}
         self.continuing: list[tuple[float, Worker]] = []
         self.acts: Counter[str] = Counter()
@@ -132,13 +138,20 @@ class Soak:
         self.gates = [byname.Event(f"g{i}", manual_reset=True) for i in range(L.GATES)]
         self.go = byname.Event("go", manual_reset=True, initial=True)
         self.gong = byname.Mutex("gong")
+        self.letters = letters.Letters(self.path)
+        try:
+            byname.Job().close()
+            self.has_jobs = True
+        except byname.UnsupportedError as why:
+            self.has_jobs = False
+            print(f"no jobs: {why}", flush=True)
 
     # --- processes
 
     def start(self, worker: Worker) -> None:
         group = worker.group
         living = [other for other in group.workers if other.pid]
-        words = [*self.commands[worker.language], str(self.path), str(worker.slot), str(self.rng.randrange(1, 2**32))]
+        words = [*self.commands[worker.language], str(self.path), str(worker.slot), str(self.rng.randrange(1, 2**32)), *worker.role]
         flags = os.O_WRONLY | os.O_APPEND
         worker.pid = os.posix_spawnp(
             words[0], words, os.environ, setpgroup=group.id if living else 0, file_actions=[(os.POSIX_SPAWN_OPEN, fd, self.out, flags, 0) for fd in (1, 2)]
@@ -147,6 +160,7 @@ class Soak:
             group.id = worker.pid
         worker.started, worker.stopped, worker.seen = time.monotonic(), False, {}
         self.by_pid[worker.pid] = worker
+        worker.process = self.byname.Process.open(worker.pid)
 
     def gather(self, worker: Worker) -> None:
         """After a SIGKILL: waits for the end of the process, and enters what it leaves."""
@@ -154,6 +168,8 @@ class Soak:
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
             raise Broken(f"{worker} ended with status {status:x} before it was killed\n{self.said()}")
         self.forget(worker)
+        if worker.role:
+            return self.enter_death(worker, 0)
         child = L.lane(self.ledger, worker.slot, L.CHILD)
         if worker.language in ("c", "python") and child[L.PID] and child[L.STATE] != L.CHILD_DIED:
             self.kill_orphan(child[L.PID])
@@ -161,6 +177,10 @@ class Soak:
             self.enter_death(worker, number)
 
     def forget(self, worker: Worker) -> None:
+        """It has ended, and is said to."""
+        if not worker.process.wait(PATIENCE):
+            raise Broken(f"{worker} has ended, and is not signalled")
+        worker.process.close()
         del self.by_pid[worker.pid]
         worker.pid = 0
         self.continuing = [(when, other) for when, other in self.continuing if other is not worker]
@@ -176,8 +196,11 @@ class Soak:
 
     def bury_orphans(self) -> None:
         """What killed workers leave ends by itself, and is ours."""
-        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in self.by_pid:
-            os.waitpid(ended.si_pid, 0)
+        try:
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in self.by_pid:
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            pass  # nobody is left
 
     def enter_death(self, worker: Worker, number: int) -> None:
         """Balances the ledger for a lane that is dead, and makes its place fit for the next one."""
@@ -204,13 +227,16 @@ class Soak:
         for o in L.bits(mask | held):
             if L.FIRST_ROBUST <= o < L.FIRST_BATON:
                 self.possible[o - L.FIRST_ROBUST] += 1
+        if lane[L.PID]:
+            self.letters.enter_death(worker.slot, name, lane)
         self.collect(worker, lane)
         lane[:] = memoryview(bytes(8 * L.LANE)).cast("Q")
 
     def collect(self, worker: Worker, lane: memoryview) -> None:
         self.operations[worker.language] += lane[L.OPERATIONS]
         for n, kind in enumerate(L.KINDS):
-            self.counts[kind, worker.language] += lane[L.COUNTS + n]
+            self.counts[kind, worker.language] += lane[L.count_word(n)]
+        self.letters.collect(lane)
         for b in range(L.BELLS):
             self.won[b] += lane[L.BELL + 2 * b]
             self.rung[b] += lane[L.BELL + 2 * b + 1]
@@ -224,7 +250,9 @@ class Soak:
 
     def act(self) -> None:
         dice, worker = self.rng.random(), self.rng.choice(self.workers)
-        if dice < 0.62:
+        if dice < 0.06:
+            self.worry(self.rng.choice(self.dogs))
+        elif dice < 0.62:
             self.kill([worker], "kills")
         elif dice < 0.70:
             self.kill_group(worker.group)
@@ -237,6 +265,30 @@ class Soak:
         else:  # stopped, and killed as it stands
             self.stop([worker])
             self.kill([worker], "kills of a stopped one")
+
+    def worry(self, dog: Worker) -> None:
+        """A dog is stopped for good, or killed."""
+        if dog.stopped:
+            return
+        if self.rng.random() < 0.8:
+            os.kill(dog.pid, signal.SIGSTOP)
+            dog.stopped = True
+        else:
+            self.kill([dog], "kills of a dog")
+
+    def tend_dogs(self) -> bool:
+        """Starts those again that were killed by their watchdogs; false while one is stopped."""
+        for dog in self.dogs:
+            if os.waitid(os.P_PID, dog.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                status = os.waitpid(dog.pid, 0)[1]
+                letters.judge_dog(status, L.lane(self.ledger, dog.slot, 0)[L.REFRESHED_AT])
+                self.acts["dogs killed when they were stopped" if dog.stopped else "dogs killed when the machine was late"] += 1
+                self.forget(dog)
+                self.enter_death(dog, 0)
+                self.start(dog)
+            elif dog.stopped:
+                return False
+        return True
 
     def kill(self, workers: list[Worker], kind: str) -> None:
         for worker in workers:
@@ -291,6 +343,7 @@ class Soak:
         """Nobody has told of a broken rule or ended unasked; everybody makes progress."""
         if self.out.stat().st_size:
             raise Broken(self.said())
+        self.tend_dogs()
         self.bury_orphans()
         for worker in self.workers:
             if os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
@@ -335,11 +388,11 @@ class Soak:
         self.proceed(everybody=True)
         self.go.reset()
         self.ledger[L.PHASE] += 1
-        self.until("not everybody comes to rest", lambda: all(lane[L.STATE] == L.RESTING for lane in self.lanes()))
+        self.until("not everybody comes to rest", self.all_rest)
         if self.rng.random() < 0.5:  # who dies at rest has no call open but that for the gate
             worker = self.rng.choice(self.workers)
             self.kill([worker], "kills at rest")
-            self.until("not everybody comes to rest", lambda: all(lane[L.STATE] == L.RESTING for lane in self.lanes()))
+            self.until("not everybody comes to rest", self.all_rest)
         self.watch()
         self.balance()
         self.go.set()
@@ -350,11 +403,25 @@ class Soak:
         for worker in self.workers:
             worker.seen = {number: (-1, time.monotonic()) for number in worker.seen}
 
+    def all_rest(self) -> bool:
+        self.bury_orphans()
+        if all(lane[L.STATE] == L.RESTING for lane in self.lanes()):
+            return True
+        self.letters.pump()
+        return False
+
+    def only_the_living_are_attached(self) -> bool:
+        if self.dogs[0].pid and not self.tend_dogs():
+            return False
+        living = [worker.pid for worker in [*self.workers, *self.dogs] if worker.pid]
+        return set(arena.attached(namespace_file(os.environ["BYNAME_SESSION"]))) <= {os.getpid(), *living}
+
     def balance(self) -> None:
         """Everybody rests, or has left."""
-        expected = sorted([os.getpid(), *(worker.pid for worker in self.workers if worker.pid)])
-        file = namespace_file(os.environ["BYNAME_SESSION"])
-        self.until("the dead are not reaped", lambda: sorted(arena.attached(file)) == expected)
+        self.until("the dead are not reaped", self.only_the_living_are_attached)
+        for worker in self.workers:
+            if worker.pid and worker.process.wait(0):
+                raise Broken(f"{worker} lives, and is signalled")
         hands = [0] * L.OBJECTS
         for lane in self.lanes():
             for o in L.bits(lane[L.HELD]):
@@ -364,6 +431,7 @@ class Soak:
             self.balance_units(o, hands[o])
         self.balance_robust_news()
         self.balance_bells()
+        self.balance_letters()
         self.until("a temporary name is still there", self.temporary_names_gone)
         self.balance_descriptors()
         self.suspects = [[] for _ in range(L.OBJECTS)]
@@ -442,6 +510,24 @@ class Soak:
             if permit:
                 self.told_before[i] = told[i] + maybe[i]
 
+    def balance_letters(self) -> None:
+        sending, ticks = {}, [0] * len(L.TIMERS)
+        for worker in self.workers:
+            for number in range(L.LANES_OF_A_WORKER) if worker.pid else ():
+                lane = L.lane(self.ledger, worker.slot, number)
+                for q in range(len(L.QUEUES)):
+                    sending[worker.slot << 40 | number << 32 | worker.pid, q] = lane[L.SENDING + q]
+                for i in range(len(L.TIMERS)):
+                    ticks[i] += lane[L.TICKS + i]
+        self.letters.balance(sending, ticks, self.until_buried)
+
+    def until_buried(self, what: str, condition) -> None:
+        def buried() -> bool:
+            self.bury_orphans()
+            return condition()
+
+        self.until(what, buried)
+
     def balance_bells(self) -> None:
         won, rung = list(self.won), list(self.rung)
         for lane in self.places():
@@ -477,7 +563,7 @@ class Soak:
 
     def run(self, seconds: float) -> None:
         began = time.monotonic()
-        for worker in self.workers:
+        for worker in [*self.workers, *self.dogs]:
             self.start(worker)
         next_stock = began + BETWEEN_STOCKS
         next_line = began + 30
@@ -503,8 +589,10 @@ class Soak:
 
     def leave(self) -> None:
         """Everybody gives back what he has and ends; then the ledger must balance without anybody."""
+        self.until("a dog that is stopped is not killed", self.tend_dogs)
         self.ledger[L.PHASE] = L.END
-        for worker in self.workers:
+        for worker in [*self.workers, *self.dogs]:
+            pid = worker.pid
             _, status = os.waitpid(worker.pid, 0)
             if status or self.out.stat().st_size:
                 raise Broken(f"{worker} ended with status {status:x}\n{self.said()}")
@@ -513,14 +601,17 @@ class Soak:
                 lane = L.lane(self.ledger, worker.slot, number)
                 if lane[L.HELD] or lane[L.DOING]:
                     raise Broken(f"the {worker.language} worker {worker.slot}, lane {number}, left with {lane[L.HELD]:x} in its hands")
+                if not worker.role:
+                    self.letters.enter_end(worker.slot, number << 32 | pid, lane)
                 self.collect(worker, lane)
         self.balance()
+        self.letters.close()
         for handle in [*self.objects, *self.bells, *self.gates, self.go, self.gong]:
             handle.close()
 
     def abort(self) -> None:
         """Ends what still lives, by its id."""
-        for worker in self.workers:
+        for worker in [*self.workers, *self.dogs]:
             if worker.pid:
                 try:
                     os.killpg(worker.group.id, signal.SIGKILL)
@@ -564,6 +655,7 @@ class Soak:
         total, kills = sum(self.operations.values()), self.acts["processes killed"]
         print(f"\n{total} operations; " + ", ".join(f"{count} {act}" for act, count in sorted(self.acts.items())) + f"; stock taken {self.stocks} times")
         print(f"{self.unexplained} units of plain semaphores lost without a trace")
+        print(", ".join(f"{count} {what}" for what, count in sorted(self.letters.counts.items())))
         print(f"longest time without an operation of a lane: {self.slowest[0]:.1f} s, {self.slowest[1]}")
         complaints = []
         if self.wakes:
@@ -577,15 +669,17 @@ class Soak:
             complaints.append(f"{kills} kills in {seconds:.0f} s are too few")
         if total < OPERATIONS * seconds:
             complaints.append(f"{total} operations in {seconds:.0f} s are too few")
+        if seconds >= 20 and not self.acts["dogs killed when they were stopped"]:
+            complaints.append("no dog was stopped and killed")
         for language in LANGUAGES:
-            idle = [kind for kind in L.KINDS if not self.counts[kind, language] and (kind, language) not in NEVER]
+            idle = [kind for kind in L.KINDS if not self.counts[kind, language] and (kind, language) not in NEVER and (kind != "job" or self.has_jobs)]
             if idle and seconds >= 20:
                 complaints.append(f"{language} has never done: {', '.join(idle)}")
         return complaints
 
 
 #: What a language has no call for, or leaves to others here.
-NEVER = {("async", "c"), ("cancelled", "c"), ("forked", "rust"), ("forked", "node")}
+NEVER = {("in place", "node"), ("async", "c"), ("cancelled", "c"), ("forked", "rust"), ("forked", "node")}
 
 
 def commands(options: argparse.Namespace) -> dict[str, list[str]]:

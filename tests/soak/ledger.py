@@ -24,12 +24,20 @@ Objects in the order of their bits: mutexes m0.., semaphores s0.., robust semaph
 keeps while he rests or waits without an end. Such a wait that is never satisfied, because it was passed over or its wake was lost, shows as a
 lane that makes no progress.
 
+**The kinds that are more than a word** (`kinds.*`). A *letter* is a message of which its reader sees whose it is, its number, and whether it is whole. SENDING, of
+each queue, is twice the number of the last letter that was sent, plus one in the middle of the next; RECEIVING is the queue, plus one, from before a letter is taken
+until it is entered in the lane's *record*, a file that only grows. So every letter that was sent is in one record, once, or it was in the hand of one who died. Of two
+letters of one writer in one queue each reader gets the first one first. A *tick* of an auto-reset timer is taken by one, and never early. The *board* is a mapping
+whose bytes follow from its version; CHANGING says that a lane is in the middle of a change. JOB_CHILD is a process in a job of the lane's, which ends with it.
+A *dog* is a worker that does nothing but refresh a watchdog: REFRESHED_AT is the time before the last refresh that was done.
+
 PHASE is even while there is work, odd while all shall rest, END when all shall leave. Who rests waits for `go`; woken, he takes the mutex `gong` for a
 moment, which goes through all hands, says WOKEN and waits, by looking, until the phase is another. So between a set of `go` and that nobody works, dies or is
 buried, and who was not woken stays as he is: a death would bring him to light, since whoever buries the dead wakes all who were granted something.
 """
 
 import mmap
+import struct
 from pathlib import Path
 
 MUTEXES, PLAIN, ROBUST, BATONS, BELLS, GATES, TEMPORARY = 6, 4, 4, 6, 2, 2, 8
@@ -52,15 +60,27 @@ LANES, LANE, LANES_OF_A_WORKER = REGIONS + OBJECTS * REGION, 64, 4
 DOING, HELD, PID, STATE, OPERATIONS, BELL, TOLD, COUNTS, MAYBE_TOLD, TAKEN = 0, 1, 2, 3, 4, 5, 12, 16, 32, 36
 RUNNING, RESTING, CHILD_DIED, WOKEN = 0, 1, 2, 3
 TAKING, GIVING = 1, 2
+SENDING, RECEIVING, TICKS, CHANGING, JOB_CHILD, REFRESHED_AT = 48, 51, 52, 54, 55, 56
 KINDS = (
     "lock", "semaphore", "robust", "auto event", "bell", "gate", "wait-any", "wait-all",
     "timed out", "async", "cancelled", "polled", "made", "forked", "signal-and-wait", "kept",
+    "sent", "received", "in place", "tick", "changed", "read whole", "job", "refreshed",
 )  # fmt: skip
 (LOCK, SEMAPHORE, ROBUST_SEMAPHORE, EVENT, RING, GATE, ANY, ALL, TIMED_OUT, ASYNC, CANCELLED, POLLED, MADE, FORKED, SIGNAL_AND_WAIT, KEPT) = range(16)
+SENT, RECEIVED, IN_PLACE, TICK, CHANGED, READ_WHOLE, JOB, REFRESHED = range(16, 24)
+MORE_COUNTS = 40  # of those from SENT on
 PLAIN_ONES = (1 << FIRST_ROBUST) - (1 << FIRST_PLAIN)
 ROBUST_ONES = (1 << FIRST_BATON) - (1 << FIRST_ROBUST)
 SURE = (1 << FIRST_PLAIN) - 1 | ROBUST_ONES
 CHILD = 2  # the lane of a forked child
+
+QUEUES = ((8, 256), (4, 9_000), (0, 70_000))  # most letters, and the longest
+TIMERS = (0.015, 0.004)  # their periods
+DUE = 0.01  # seconds until their first tick
+BOARD = 16_384
+LETTER = struct.Struct("<QQIIII")  # writer, number, queue, length, a check of these, 0
+RECORD = struct.Struct("<QQQQ")  # writer, number, queue, reader
+DOG = (0.3, 0.1)  # period and grace
 
 
 class Fault(Exception):
@@ -88,6 +108,41 @@ def lane(ledger: memoryview, slot: int, number: int) -> memoryview:
 
 def bits(mask: int) -> list[int]:
     return [o for o in range(OBJECTS) if mask >> o & 1]
+
+
+def count_word(kind: int) -> int:
+    return COUNTS + kind if kind < SENT else MORE_COUNTS + kind - SENT
+
+
+def record(path, slot: int, number: int) -> str:
+    return f"{path}.record-{slot}-{number}"
+
+
+PATTERN = bytes(range(256)) * (max(BOARD, *(size for _, size in QUEUES)) // 256 + 2)
+
+
+def pattern(n: int, length: int) -> bytes:
+    """Bytes that follow from a number."""
+    return PATTERN[n & 255 : (n & 255) + length]
+
+
+def letter(writer: int, n: int, queue: int, length: int) -> bytes:
+    check = mix(writer & 0xFFFFFFFF ^ queue, n, length)
+    return LETTER.pack(writer, n, queue, length, check, 0) + pattern(n, length - LETTER.size)
+
+
+def read_letter(data, queue: int) -> tuple[int, int]:
+    """Writer and number of a letter, which must be whole."""
+    if len(data) >= LETTER.size:
+        writer, n, of, length, _, _ = LETTER.unpack_from(data)
+        if (of, length) == (queue, len(data)) and data == letter(writer, n, queue, length):
+            return writer, n
+    raise Fault(f"a letter of {len(data)} bytes in queue {queue} is not whole: {bytes(data[:40]).hex()}")
+
+
+def board(version: int) -> bytes:
+    """What the board says at a version."""
+    return version.to_bytes(8, "little") + pattern(version, BOARD - 8) if version else bytes(BOARD)
 
 
 def mix(before: int, n: int, writer: int) -> int:

@@ -1,4 +1,4 @@
-/* A worker of the soak, in C: soak LEDGER SLOT SEED. Two threads, and now and then a forked child.
+/* A worker of the soak, in C: soak LEDGER SLOT SEED [dog]. Two threads, and now and then a forked child.
  *
  * tests/soak/ledger.py has the layout of the ledger and the rules by which it is written; the other workers do the same
  * in their languages. What breaks a rule is told on standard output, and the process ends with status 3. */
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct lane {
     uint64_t name; /* the process and the lane, unlike any other's */
     uint32_t random;
     int number;
+    struct hand *hand; /* kinds.h */
 };
 
 static word *ledger;
@@ -282,8 +284,19 @@ static void make(struct lane *lane) {
     must(byname_handle_close(h), "closing", (int)kind);
 }
 
+static byname_handle opened(byname_status (*open)(const char *, const byname_open_options *, byname_handle *), char letter, int i) {
+    char name[8];
+    byname_handle h;
+    snprintf(name, sizeof name, "%c%d", letter, i);
+    must(open(name, NULL, &h), "open", i);
+    return h;
+}
+
+#include "kinds.h"
+
 static void operate(struct lane *lane) {
     if (lane->at[HELD] && dice(lane, 4) == 0) return give_all(lane, BITS(0, OBJECTS));
+    if (dice(lane, 4) == 0) return operate_more(lane);
     uint32_t what = dice(lane, 32);
     if (what < 16) {
         int o = pick(lane, 0);
@@ -300,7 +313,7 @@ static void operate(struct lane *lane) {
 /* --- lanes */
 
 static struct lane lane_of(int number) {
-    struct lane lane = {ledger + LANES + (slot * LANES_OF_A_WORKER + number) * LANE, 0, seed * 31 + (uint32_t)number * 7919 + 1, number};
+    struct lane lane = {ledger + LANES + (slot * LANES_OF_A_WORKER + number) * LANE, 0, seed * 31 + (uint32_t)number * 7919 + 1, number, new_hand(number)};
     lane.name = (uint64_t)number << 32 | (uint32_t)getpid();
     if (lane.random == 0) lane.random = 1;
     return lane;
@@ -308,7 +321,6 @@ static struct lane lane_of(int number) {
 
 /* A child that works for a moment with what it inherited, in a lane of its own, and ends without a word. */
 static void fork_one(struct lane *lane) {
-    enum { CHILD = 2 };
     pid_t parent = getpid();
     word *state = ledger + LANES + (slot * LANES_OF_A_WORKER + CHILD) * LANE + STATE;
     if (*state == CHILD_DIED) return;
@@ -322,6 +334,7 @@ static void fork_one(struct lane *lane) {
         if (getppid() != parent) _exit(0);
         own.at[PID] = (uint64_t)getpid();
         for (int i = 0; i < 20 && ledger[PHASE] % 2 == 0; i++) operate(&own);
+        let_go(&own);
         give_all(&own, BITS(0, OBJECTS));
         own.at[PID] = 0;
         _exit(0);
@@ -340,6 +353,7 @@ static void *work(void *argument) {
         uint64_t phase = ledger[PHASE];
         if (phase == END) break;
         if (phase % 2 == 1) {
+            let_go(&lane);
             give_all(&lane, ROBUST_ONES);
             lane.at[STATE] = RESTING;
             if (must(byname_event_wait(go, INT64_C(120000000000)), "go", 0) == BYNAME_TIMED_OUT) fault("a set of the gate `go` woke nobody here");
@@ -353,27 +367,22 @@ static void *work(void *argument) {
         if (lane.number == 0 && dice(&lane, 512) == 0) fork_one(&lane);
         operate(&lane);
     }
+    let_go(&lane);
     give_all(&lane, BITS(0, OBJECTS));
     lane.at[PID] = 0;
     return NULL;
 }
 
-static byname_handle opened(byname_status (*open)(const char *, const byname_open_options *, byname_handle *), char letter, int i) {
-    char name[8];
-    byname_handle h;
-    snprintf(name, sizeof name, "%c%d", letter, i);
-    must(open(name, NULL, &h), "open", i);
-    return h;
-}
-
 int main(int argc, char **argv) {
-    if (argc != 4) return 2;
+    if (argc != 4 && argc != 5) return 2;
+    ledger_path = argv[1];
     int file = open(argv[1], O_RDWR | O_CLOEXEC);
     slot = atoi(argv[2]);
     seed = (uint32_t)strtoul(argv[3], NULL, 10);
     off_t size = lseek(file, 0, SEEK_END);
     ledger = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (file < 0 || ledger == MAP_FAILED) return 2;
+    if (argc == 5) return live_as_dog();
     for (int o = 0; o < OBJECTS; o++)
         objects[o] = o < FIRST_PLAIN    ? opened(byname_mutex_open, 'm', o)
                      : o < FIRST_ROBUST ? opened(byname_semaphore_open, 's', o - FIRST_PLAIN)
@@ -383,6 +392,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < GATES; i++) gates[i] = opened(byname_event_open, 'g', i);
     must(byname_event_open("go", NULL, &go), "open", 0);
     must(byname_mutex_open("gong", NULL, &gong), "open", 0);
+    open_more();
     pthread_t second;
     if (pthread_create(&second, NULL, work, (void *)1)) return 2;
     work((void *)0);

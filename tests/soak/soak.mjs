@@ -1,4 +1,4 @@
-// A worker of the soak, in Node: soak.mjs LEDGER SLOT SEED. Three chains of promises on one thread.
+// A worker of the soak, in Node: soak.mjs LEDGER SLOT SEED [dog]. Three chains of promises on one thread.
 //
 // `ledger.py` says what is written where. What breaks a rule is told on standard output, and the process ends with status 3.
 import { spawn } from 'node:child_process'
@@ -6,6 +6,7 @@ import { openSync, readSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Event, Mutex, Semaphore, signalAndWait, waitAll, waitAllSync, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
+import { Hand, More, liveAsDog } from './kinds.mjs'
 
 const [MUTEXES, PLAIN, ROBUST, BATONS, BELLS, GATES, TEMPORARY] = [6, 4, 4, 6, 2, 2, 8]
 const FIRST_PLAIN = MUTEXES
@@ -47,6 +48,11 @@ function mix(before, n, writer) {
   return (h ^ (h >>> 13)) >>> 0
 }
 
+if (process.argv[5]) {
+  await liveAsDog(get, put, LANES + slot * LANES_OF_A_WORKER * LANE)
+  process.exit()
+}
+
 const bits = (mask) => Array.from({ length: OBJECTS }, (_, o) => o).filter((o) => (mask >>> o) & 1)
 const region = (o) => REGIONS + o * REGION
 const nameOf = (o) =>
@@ -57,6 +63,7 @@ const bells = Array.from({ length: BELLS }, (_, i) => Event.open(`l${i}`))
 const gates = Array.from({ length: GATES }, (_, i) => Event.open(`g${i}`))
 const go = Event.open('go')
 const gong = Mutex.open('gong')
+const more = new More(mix, Fault)
 
 // JavaScript cannot poll a descriptor: a child does it that has inherited all of them, from 3 on in the order of the bits. It ends when we do,
 // and what it says of that is not asked for.
@@ -79,6 +86,7 @@ class Lane {
     this.random = (Math.imul(seed, 31) + number * 7919 + 1) >>> 0 || 1
     this.grants = new Map()
     this.words = new Map() // what this lane has written: nobody else does
+    this.hand = new Hand(this, more, path, slot)
   }
 
   get(word) {
@@ -119,6 +127,10 @@ class Lane {
     this.put(DOING, 0)
   }
 
+  holdsRobust() {
+    return (this.get(HELD) & ROBUST_ONES) !== 0
+  }
+
   patience() {
     return PATIENCE[this.dice(4)]
   }
@@ -126,7 +138,7 @@ class Lane {
   // For a wait that is satisfied by one of these objects; undefined is without an end.
   patienceFor(mask) {
     const [limit, forever] = [this.patience(), this.dice(8) === 0]
-    return forever && mask & SURE && !(this.get(HELD) & ROBUST_ONES) ? undefined : limit
+    return forever && mask & SURE && !this.holdsRobust() ? undefined : limit
   }
 
   pick(taken = 0) {
@@ -334,6 +346,7 @@ class Lane {
 
   async operate() {
     if (this.get(HELD) && this.dice(4) === 0) return this.giveAll()
+    if (this.dice(4) === 0) return this.hand.operate()
     const what = this.dice(32)
     if (what < 20) return this.asynchronous()
     if (what < 25) return this.synchronous()

@@ -1,4 +1,4 @@
-"""A worker of the soak, in Python: soak.py LEDGER SLOT SEED. A thread that blocks, two tasks of asyncio, now and then a forked child.
+"""A worker of the soak, in Python: soak.py LEDGER SLOT SEED [dog]. A thread that blocks, two tasks of asyncio, now and then a forked child.
 
 `ledger.py` says what is written where. What breaks a rule is told on standard output, and the process ends with status 3.
 """
@@ -14,6 +14,7 @@ import time
 import traceback
 
 import byname
+import kinds
 import ledger as L
 from ledger import Fault
 
@@ -35,6 +36,7 @@ class Lane:
         self.name = number << 32 | os.getpid()
         self.random = seed or (the_seed * 31 + number * 7919 + 1) & 0xFFFFFFFF or 1
         self.grants = {}  # of what is held by a grant and not by the thread
+        self.hand = kinds.Hand(self, more, sys.argv[1], slot)
 
     def dice(self, sides):
         x = self.random
@@ -45,7 +47,7 @@ class Lane:
         return x % sides
 
     def count(self, what):
-        self.at[L.COUNTS + what] += 1
+        self.at[L.count_word(what)] += 1
         self.at[L.OPERATIONS] += 1
 
     def begin(self, what, mask):
@@ -219,6 +221,8 @@ class Lane:
     def operate(self):
         if self.at[L.HELD] and self.dice(4) == 0:
             return self.give_all()
+        if self.dice(4) == 0:
+            return self.hand.operate()
         what = self.dice(32)
         if what < 16:
             o = self.pick()
@@ -239,6 +243,8 @@ class Lane:
     async def asynchronously(self):
         if self.at[L.HELD] and self.dice(4) == 0:
             return self.give_all()
+        if self.dice(4) == 0:
+            return await self.hand.asynchronously()
         what, cancels = self.dice(8), self.dice(3) == 0
         if what < 6:
             o = self.pick()
@@ -292,13 +298,13 @@ class Lane:
             if book[L.PHASE] % 2:
                 break
             self.operate()
-        self.give_all()
-        self.at[L.PID] = 0
+        self.end_life()
 
     def begin_life(self):
         self.at[L.PID] = os.getpid()
 
     def end_life(self):
+        self.hand.let_go()
         self.give_all()
         self.at[L.PID] = 0
 
@@ -310,6 +316,7 @@ class Lane:
         self.begin_life()
         while (phase := book[L.PHASE]) != L.END:
             if phase % 2:
+                self.hand.let_go()
                 self.give_all(L.ROBUST_ONES)
                 self.at[L.STATE] = L.RESTING
                 self.rested(go.wait(120))
@@ -378,11 +385,14 @@ objects, bells, gates = [], [], []
 
 
 def main():
-    global go, gong
+    global go, gong, more
+    if len(sys.argv) > 4:
+        return kinds.live_as_dog(book, slot)
     objects.extend(opened())
     bells.extend(byname.Event.open(f"l{i}") for i in range(L.BELLS))
     gates.extend(byname.Event.open(f"g{i}") for i in range(L.GATES))
     go, gong = byname.Event.open("go"), byname.Mutex.open("gong")
+    more = kinds.More()
     second = threading.Thread(target=guarded, args=(tasks,))
     second.start()
     Lane(0).live()

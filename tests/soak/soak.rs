@@ -1,8 +1,10 @@
-//! A worker of the soak, in Rust: `byname-soak LEDGER SLOT SEED`. Two threads that block, two that drive futures.
+//! A worker of the soak, in Rust: `byname-soak LEDGER SLOT SEED [dog]`. Two threads that block, two that drive futures.
 //!
 //! `ledger.py` says what is written where. What breaks a rule is told on standard output, and the process ends with status 3.
 
 #![expect(clippy::disallowed_methods, reason = "a test program; the rule is for what ships")]
+
+mod kinds;
 
 use byname::{ErrorKind, Event, Guard, Mutex, Permit, Reset, Semaphore, Wait, Waitable, Won};
 use std::collections::HashMap;
@@ -53,6 +55,7 @@ const TOLD: usize = 12;
 const COUNTS: usize = 16;
 const MAYBE_TOLD: usize = 32;
 const TAKEN: usize = 36;
+const MORE_COUNTS: usize = 40;
 const RUNNING: u64 = 0;
 const RESTING: u64 = 1;
 const WOKEN: u64 = 3;
@@ -111,9 +114,14 @@ impl Object {
     }
 }
 
+/// The ledger.
+struct Book(File);
+
 /// What all lanes of this worker share.
 struct Worker {
-    ledger: File,
+    book: Book,
+    path: String,
+    more: kinds::More,
     slot: usize,
     seed: u32,
     objects: Vec<Object>,
@@ -123,16 +131,23 @@ struct Worker {
     gong: Mutex,
 }
 
-impl Worker {
+impl std::ops::Deref for Worker {
+    type Target = Book;
+    fn deref(&self) -> &Book {
+        &self.book
+    }
+}
+
+impl Book {
     fn get(&self, at: usize) -> u64 {
         let mut bytes = [0; 8];
-        self.ledger.read_exact_at(&mut bytes, at as u64 * 8).expect("the ledger is there");
+        self.0.read_exact_at(&mut bytes, at as u64 * 8).expect("the ledger is there");
         u64::from_le_bytes(bytes)
     }
 
     /// One write of eight bytes is whole or not there, like a store.
     fn put(&self, at: usize, value: u64) {
-        self.ledger.write_all_at(&value.to_le_bytes(), at as u64 * 8).expect("the ledger is there");
+        self.0.write_all_at(&value.to_le_bytes(), at as u64 * 8).expect("the ledger is there");
     }
 }
 
@@ -159,6 +174,7 @@ struct Lane<'a> {
     name: u64,
     random: u32,
     holds: HashMap<usize, Hold>,
+    hand: kinds::Hand,
 }
 
 fn mix(before: u64, n: u64, writer: u64) -> u64 {
@@ -176,7 +192,8 @@ impl<'a> Lane<'a> {
         let at = LANES + (worker.slot * LANES_OF_A_WORKER + number) * LANE;
         let random = worker.seed.wrapping_mul(31).wrapping_add(number as u32 * 7919 + 1).max(1);
         let name = (number as u64) << 32 | u64::from(std::process::id());
-        Lane { worker, number, at, name, random, holds: HashMap::new() }
+        let hand = kinds::Hand::new(&worker.path, worker.slot, number, name).expect("a record");
+        Lane { worker, number, at, name, random, holds: HashMap::new(), hand }
     }
 
     fn dice(&mut self, sides: u32) -> u32 {
@@ -534,6 +551,9 @@ impl<'a> Lane<'a> {
         if self.get(HELD) != 0 && self.dice(4) == 0 {
             return self.give_all(u64::MAX);
         }
+        if self.dice(4) == 0 {
+            return self.operate_more();
+        }
         match self.dice(32) {
             0..16 => {
                 let o = self.pick(0);
@@ -554,6 +574,9 @@ impl<'a> Lane<'a> {
     fn operate_async(&mut self) -> Done {
         if self.get(HELD) != 0 && self.dice(4) == 0 {
             return self.give_all(u64::MAX);
+        }
+        if self.dice(4) == 0 {
+            return self.operate_more_async();
         }
         let (many, all) = ([1, 1, 2, 3][self.dice(4) as usize], self.dice(2) == 0);
         let (chosen, mask) = self.choose(many);
@@ -595,6 +618,7 @@ impl<'a> Lane<'a> {
                 operate(&mut self)?;
                 continue;
             }
+            self.hand.let_go()?;
             self.give_all(ROBUST_ONES)?;
             self.put(STATE, RESTING);
             // One of the threads waits as a future does.
@@ -615,6 +639,7 @@ impl<'a> Lane<'a> {
             }
             self.put(STATE, RUNNING);
         }
+        self.hand.let_go()?;
         self.give_all(u64::MAX)?;
         self.put(PID, 0);
         Ok(())
@@ -654,9 +679,15 @@ fn open(o: usize) -> byname::Result<Object> {
     })
 }
 
+fn open_book(ledger: &str) -> Result<Book, Fault> {
+    File::options().read(true).write(true).open(ledger).map(Book).map_err(|error| Fault(error.to_string()))
+}
+
 fn run(ledger: &str, slot: usize, seed: u32) -> Done {
     let worker = Worker {
-        ledger: File::options().read(true).write(true).open(ledger).map_err(|error| Fault(error.to_string()))?,
+        book: open_book(ledger)?,
+        path: ledger.to_owned(),
+        more: kinds::More::open()?,
         slot,
         seed,
         objects: (0..OBJECTS).map(open).collect::<byname::Result<_>>()?,
@@ -683,7 +714,11 @@ fn tell(slot: usize, fault: &Fault) {
 
 fn main() {
     let words: Vec<String> = std::env::args().collect();
-    let [_, ledger, slot, seed] = words.as_slice() else { std::process::exit(2) };
-    let (slot, seed) = (slot.parse().expect("a number"), seed.parse().expect("a number"));
-    run(ledger, slot, seed).unwrap_or_else(|fault| tell(slot, &fault));
+    let [_, ledger, slot, seed, role @ ..] = words.as_slice() else { std::process::exit(2) };
+    let (slot, seed): (usize, _) = (slot.parse().expect("a number"), seed.parse().expect("a number"));
+    let lived = match role {
+        [] => run(ledger, slot, seed),
+        _ => open_book(ledger).and_then(|book| kinds::live_as_dog(&book, LANES + slot * LANES_OF_A_WORKER * LANE)),
+    };
+    lived.unwrap_or_else(|fault| tell(slot, &fault));
 }
