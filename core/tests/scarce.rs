@@ -7,7 +7,8 @@
 use byname::engine;
 use byname::inspect::{Inspection, ProcessState};
 use byname::{
-    Access, Action, Error, ErrorKind, Event, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Watchdog,
+    Access, Action, Error, ErrorKind, Event, Job, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Timer, Watchdog,
+    wait_any,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -524,6 +525,198 @@ fn with_few_descriptors() {
     let dir = Dir::new("descriptors");
     in_child("child_with_few_descriptors", &dir.0);
     assert!(dir.is_empty());
+}
+
+// --- the kinds that keep more than a word
+
+/// Makes one of a kind under a name, and uses it.
+type Make = fn(&str) -> byname::Result<()>;
+
+/// All of them; jobs where there are any.
+fn kinds() -> Vec<(&'static str, Make)> {
+    let mut kinds: Vec<(&'static str, Make)> = vec![
+        ("timer", |name| {
+            let timer = Timer::create(name, Reset::Auto)?;
+            timer.set(Duration::from_millis(1), Duration::ZERO)?;
+            timer.wait()
+        }),
+        ("mapping", |name| {
+            let mapping = Mapping::create(name, 65_536)?;
+            let view = mapping.view(.., Access::MAP_WRITE)?;
+            let change = mapping.change()?;
+            view.write(0, b"whole")?;
+            change.publish()?;
+            mapping.changed().map(drop)
+        }),
+        ("queue", |name| {
+            let queue = QueueOptions::new(2, 8192).create(name)?;
+            queue.send(&[7; 8192])?;
+            queue.recv().map(|message| assert_eq!(&message[..], [7; 8192]))
+        }),
+        ("watchdog", |name| {
+            let dog = Watchdog::create(name, Duration::from_millis(1), Duration::ZERO, Action::None)?;
+            dog.start()?;
+            dog.wait()?;
+            dog.stop()
+        }),
+        ("process", |_| {
+            let process = Process::open(std::process::id())?;
+            assert!(wait_any(&[&process], Duration::ZERO)?.is_timed_out());
+            Ok(())
+        }),
+    ];
+    let job: Make = |name| {
+        let job = Job::options().kill_on_close().create(name)?;
+        let mut child = job.spawn(Command::new("sleep").arg("1000"))?;
+        job.terminate(1)?;
+        child.wait().unwrap();
+        job.wait()
+    };
+    match Job::unnamed() {
+        Err(error) if error.kind() == ErrorKind::Unsupported => eprintln!("skipped: {error}"),
+        _ => kinds.push(("job", job)),
+    }
+    kinds
+}
+
+/// What stands beside the arena.
+fn beside() -> usize {
+    let dir = std::env::var_os("BYNAME_DIR").unwrap();
+    std::fs::read_dir(dir).unwrap().flatten().filter(|entry| entry.file_name().to_str().unwrap().contains(".memory.")).count()
+}
+
+/// Under that limit the kind is made, or refused with a word which limit it was, and then nothing is left of it. True if it was made.
+fn is_made_under(resource: Resource, soft: u64, (kind, make): (&str, Make), word: &str) -> bool {
+    let made = under(resource, soft, || make(kind));
+    if let Err(error) = &made {
+        assert!(matches!(error.kind(), ErrorKind::LimitReached | ErrorKind::NoSpace), "{kind}: {:?} {error}", error.kind());
+        assert!(error.message().contains(word), "{kind}: {error}");
+    }
+    // A job is also held, until it is buried, by a child of a fork that was to be its first member.
+    while beside() != 0 || Event::open(kind).unwrap_err().kind() != ErrorKind::NotFound {
+        std::thread::yield_now();
+    }
+    made.is_ok()
+}
+
+/// Child: makes each kind with one descriptor more each time, until that is enough.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_makes_each_with_few_descriptors() {
+    let _event = Event::create("e", Reset::Auto).unwrap();
+    for kind in kinds() {
+        let open = descriptors();
+        let needs = (0..).find(|left| is_made_under(Resource::Nofile, open + left, kind, "RLIMIT_NOFILE")).unwrap();
+        println!("{}: {needs} descriptors", kind.0);
+    }
+    println!("\nsaid ok");
+}
+
+#[test]
+fn each_kind_with_few_descriptors() {
+    let dir = Dir::new("few");
+    assert_eq!(in_child("child_makes_each_with_few_descriptors", &dir.0), "ok");
+    assert!(dir.is_empty());
+}
+
+/// Child: makes each kind with a MiB of addresses more each time, until that is enough.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_makes_each_with_few_addresses() {
+    let _event = Event::create("e", Reset::Auto).unwrap();
+    for kind in kinds() {
+        let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+        let needs = (0..).find(|more| is_made_under(Resource::As, pages * 4096 + (more << 16), kind, "RLIMIT")).unwrap();
+        println!("{}: {needs} times 64 KiB", kind.0);
+    }
+    println!("\nsaid ok");
+}
+
+#[test]
+fn each_kind_with_few_addresses() {
+    let dir = Dir::new("narrow");
+    assert_eq!(in_child("child_makes_each_with_few_addresses", &dir.0), "ok");
+    assert!(dir.is_empty());
+}
+
+/// Child: no file may grow.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_makes_each_without_growing_files() {
+    let _event = Event::create("e", Reset::Auto).unwrap();
+    for kind in kinds() {
+        let needs_a_file = matches!(kind.0, "mapping" | "queue" | "job");
+        for limit in [0, 100] {
+            assert_eq!(is_made_under(Resource::Fsize, limit, kind, "RLIMIT_FSIZE"), !needs_a_file, "{}", kind.0);
+        }
+        assert!(is_made_under(Resource::Fsize, u64::MAX, kind, ""));
+    }
+    println!("\nsaid ok");
+}
+
+#[test]
+fn each_kind_without_growing_files() {
+    let dir = Dir::new("grow");
+    assert_eq!(in_child("child_makes_each_without_growing_files", &dir.0), "ok");
+    assert!(dir.is_empty());
+}
+
+/// Child: each kind where the file system is full, and when there is room again.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_makes_each_in_a_full_file_system() {
+    let _event = Event::create("e", Reset::Auto).unwrap();
+    let ballast = PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap()).join("ballast");
+    let kinds: Vec<_> = kinds().into_iter().filter(|(kind, _)| *kind != "queue").collect();
+    let mut file = std::fs::File::create(&ballast).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    for (kind, make) in &kinds {
+        match make(kind) {
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NoSpace, "{kind}: {error}"),
+            Ok(()) => assert!(!matches!(*kind, "mapping" | "job"), "{kind} takes room"),
+        }
+    }
+    assert_eq!(beside(), 0);
+    drop(file);
+    std::fs::remove_file(ballast).unwrap();
+    kinds.iter().for_each(|(kind, make)| make(kind).unwrap());
+    println!("\nsaid ok");
+}
+
+#[test]
+fn each_kind_in_a_full_file_system() {
+    let dir = Dir::new("each full");
+    if dir.mount("size=4m") {
+        assert_eq!(in_child("child_makes_each_in_a_full_file_system", &dir.0), "ok");
+        assert!(dir.is_empty());
+    }
+}
+
+/// Child: has a namespace that one joins who has no /proc, and makes each kind there.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_has_a_guest_of_all_kinds_without_proc() {
+    let _event = Event::create("e", Reset::Auto).unwrap();
+    let dir = PathBuf::from(std::env::var_os("BYNAME_DIR").unwrap());
+    println!("\nsaid {}", in_child_without_proc("child_makes_each_without_proc", &dir).unwrap());
+}
+
+/// Child: of all kinds only a job needs /proc.
+#[test]
+#[ignore = "run as a child by the other tests"]
+fn child_makes_each_without_proc() {
+    kinds().into_iter().for_each(|(kind, make)| make(kind).unwrap());
+    assert_eq!(Job::unnamed().unwrap_err().kind(), ErrorKind::Unsupported);
+    println!("\nsaid ok");
+}
+
+#[test]
+fn each_kind_without_proc() {
+    let dir = Dir::new("each proc");
+    if in_child_without_proc("child_says_why", &dir.0).is_some() {
+        assert_eq!(in_child("child_has_a_guest_of_all_kinds_without_proc", &dir.0), "ok");
+        assert!(dir.is_empty());
+    }
 }
 
 /// Runs in a child of fork, which ends with this. A panic must not unwind into the test's frames: it is another process.
