@@ -260,6 +260,34 @@ fn inside() {
     let _ = member.wait();
 }
 
+/// A job of a namespace in another directory: it is there, and empty, while others make theirs.
+fn elsewhere() {
+    let job = Job::unnamed().unwrap();
+    println!("\nmade");
+    std::io::stdout().flush().unwrap();
+    let _ = std::io::stdin().read_line(&mut String::new());
+    assert!(job.spawn(&mut Command::new("true")).unwrap().wait().unwrap().success());
+    println!("\nspawned");
+}
+
+/// Who makes a job removes what jobs of namespaces have left that are gone: not those of other directories, of which he knows nothing.
+#[test]
+fn a_job_of_another_directory_is_left_alone() {
+    let Some(mine) = job(false) else { return };
+    let folder = here().path().with_file_name(format!("jobs-elsewhere-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", "elsewhere").env("BYNAME_DIR", &folder);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "made"));
+    drop((job(false), mine));
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(lines.any(|line| line == "spawned"), "{:?}", child.wait());
+    assert!(child.wait().unwrap().success());
+    fs::remove_dir(&folder).unwrap();
+}
+
 #[test]
 fn a_job_that_a_member_makes_is_inside_its_own() {
     let Some(outer) = job(false) else { return };
