@@ -134,8 +134,8 @@ planted-built: $(VENV)/.ready
 	@install -m 644 "$(PLANTED)/release/lib_byname.so" "$(PLANTED)/python/byname/_byname.abi3.so"
 planted: planted-built ## bugs that are planted in the library: the tests of the surroundings must find each; ONLY=word some
 	$(NO_LITTER) $(PY) tests/surroundings/run.py --planted "$(PLANTED)" $(if $(ONLY),--only "$(ONLY)")
-planted-soak: build planted-built ## the same for the soak, with a library that forgets to wake: it must fail
-	@for bug in DropWake DropMutexWake; do \
+planted-soak: build planted-built ## the same for the soak, with a library that forgets to wake, or to take a message out: it must fail
+	@for bug in DropWake DropMutexWake ReceiveTwice LoseMessage; do \
 	  if BYNAME_PLANTED=$$bug PYTHONPATH="$(PLANTED)/python" $(NO_LITTER) $(PY) tests/conductor/soak.py --target "$(PLANTED)" --seconds 40 >"$(PLANTED)/soak-$$bug.log" 2>&1; \
 	  then echo "MISSED  $$bug: the soak passed"; exit 1; else echo "caught  $$bug: $$(grep -m 1 -E 'FAILED, |not woken' "$(PLANTED)/soak-$$bug.log")"; fi; \
 	done

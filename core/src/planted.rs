@@ -7,7 +7,7 @@
 //! (`tests/reference`) has to find them; the first shows on no x86 machine, the last only by a death between two stores, and the fourth costs
 //! time there but blocks nobody.
 //!
-//! Those at the end are what the tests of the surroundings are for. They run against the library as programs have it, so it is built with
+//! Those at the end are what the tests of the surroundings, and the soak, are for. They run against the library as programs have it, so it is built with
 //! `--cfg planted` for them (`make planted`). Nothing of this is compiled into what ships.
 
 /// A step that is left out, or done wrongly, on purpose.
@@ -64,11 +64,15 @@ pub(crate) enum Planted {
     OldUser,
     /// A file that may not be opened again counts as lost.
     LostWithoutRight,
+    /// One message in sixty-four is received, and stays.
+    ReceiveTwice,
+    /// One message in sixty-four is sent, and its slot is free.
+    LoseMessage,
 }
 
 /// The bugs of the library's own steps.
 #[cfg(not(loom))]
-const IN_THE_LIBRARY: [Planted; 10] = [
+const IN_THE_LIBRARY: [Planted; 12] = [
     Planted::DropWake,
     Planted::DropMutexWake,
     Planted::EnterWithoutServing,
@@ -79,6 +83,8 @@ const IN_THE_LIBRARY: [Planted; 10] = [
     Planted::Inherit,
     Planted::OldUser,
     Planted::LostWithoutRight,
+    Planted::ReceiveTwice,
+    Planted::LoseMessage,
 ];
 
 /// The bug that is planted in this process's library: a name in the environment of a test.

@@ -58,6 +58,8 @@ use crate::index;
 use crate::live;
 use crate::ops;
 use crate::owner;
+#[cfg(any(test, planted))]
+use crate::planted::{self, Planted};
 use crate::space::{Cx, Space};
 use std::ops::Deref;
 
@@ -584,6 +586,12 @@ impl<'a> Messages<'a> {
     fn commit(&self, index: u32, len: usize) -> Result<()> {
         let slot = self.slot(index)?;
         let ticket = self.words[TICKET].load();
+        #[cfg(any(test, planted))]
+        if planted::has(Planted::LoseMessage) && ticket % 64 == 63 {
+            self.words[TICKET].store(ticket + 1);
+            self.free(index, slot);
+            return Ok(());
+        }
         slot.len.store(len as u32);
         slot.next.store(0);
         slot.state.store(state::ready(ticket));
@@ -1135,6 +1143,10 @@ pub(crate) fn receive_fast(space: &'static Space, target: Target, op: OwnerRef, 
             return None;
         }
         let copied = into.copy(messages.memory, messages.shape.data(index), len)?;
+        #[cfg(any(test, planted))]
+        if planted::has(Planted::ReceiveTwice) && state::ticket(slot.state.load()) % 64 == 63 {
+            return Some(Received { len: copied, message_len: len, alert: false });
+        }
         messages.take_out(index, slot);
         messages.free(index, slot);
         Some(Received { len: copied, message_len: len, alert: index == messages.alert() })
