@@ -237,6 +237,9 @@ fn a_role_for_other_tests() {
     if role == "elsewhere" {
         return elsewhere();
     }
+    if role == "in another directory" {
+        return in_another_directory();
+    }
     let job = Job::options().kill_on_close().create("doomed").unwrap();
     let member = job.spawn(&mut sleeper()).unwrap();
     if role == "member" {
@@ -261,7 +264,7 @@ fn inside() {
 }
 
 /// A job of a namespace in another directory: it is there, and empty, while others make theirs.
-fn elsewhere() {
+fn in_another_directory() {
     let job = Job::unnamed().unwrap();
     println!("\nmade");
     std::io::stdout().flush().unwrap();
@@ -277,7 +280,7 @@ fn a_job_of_another_directory_is_left_alone() {
     let folder = here().path().with_file_name(format!("jobs-elsewhere-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", "elsewhere").env("BYNAME_DIR", &folder);
+    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", "in another directory").env("BYNAME_DIR", &folder);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line == "made"));
@@ -286,6 +289,16 @@ fn a_job_of_another_directory_is_left_alone() {
     assert!(lines.any(|line| line == "spawned"), "{:?}", child.wait());
     assert!(child.wait().unwrap().success());
     fs::remove_dir(&folder).unwrap();
+}
+
+/// A program that is started in a job is forked, for which everything is locked that a job is made with.
+#[test]
+fn a_fork_and_a_new_job_do_not_wait_for_each_other() {
+    let Some(job) = job(false) else { return };
+    std::thread::scope(|s| {
+        s.spawn(|| (0..200).for_each(|_| drop(job.spawn(&mut Command::new("true")).unwrap().wait().unwrap())));
+        s.spawn(|| (0..200).for_each(|_| Job::options().namespace(&here()).unnamed().unwrap().close().unwrap()));
+    });
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The operations of the Rust worker on queues, timers, the board, jobs; and the life of a dog. `ledger.py` says what is written where.
 
 use super::{Book, Count, Done, END, Fault, HELD, Lane, MORE_COUNTS, OPERATIONS, PHASE, ROBUST_ONES, mix};
-use byname::{Access, Action, ErrorKind, Incoming, Job, Mapping, Process, Queue, QueueOptions, QueueReader, QueueWriter, Reset, Timer, View, Watchdog};
+use byname::{
+    Access, Action, ErrorKind, Incoming, Job, Mapping, Process, Queue, QueueOptions, QueueReader, QueueWriter, Reset, Timer, View, Watchdog,
+};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -151,7 +153,11 @@ impl Lane<'_> {
         } else if let Some(mut frame) = writer.reserve_for((letter.len() + self.dice(5) as usize).min(QUEUES[q]), limit)? {
             frame[..letter.len()].copy_from_slice(&letter);
             let commits = self.dice(16) != 0;
-            if commits { frame.commit_first(letter.len())? } else { drop(frame) }
+            if commits {
+                frame.commit_first(letter.len())?
+            } else {
+                drop(frame)
+            }
             commits
         } else {
             false
@@ -167,7 +173,11 @@ impl Lane<'_> {
             self.hand.record.write_all(&record).map_err(|error| Fault(error.to_string()))?;
         }
         self.put(RECEIVING, 0);
-        if letter.is_some() { self.count_deed(how) } else { self.count(Count::TimedOut) }
+        if letter.is_some() {
+            self.count_deed(how)
+        } else {
+            self.count(Count::TimedOut)
+        }
         Ok(())
     }
 

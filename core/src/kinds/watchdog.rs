@@ -382,7 +382,10 @@ fn kill(space: &Space, seen: &Seen) -> Result<bool> {
         return Ok(true); // somebody has written here: nobody is killed for that
     }
     if who == space.me() {
-        process::kill_self(); // it takes no descriptor: who hangs may have leaked them all
+        if seen.pid == process::pid() {
+            process::kill_self(); // it takes no descriptor: who hangs may have leaked them all
+        }
+        return Ok(true);
     }
     let ours = process::pid_namespace().unwrap_or(0);
     if ours != seen.namespace {
@@ -501,6 +504,10 @@ mod tests {
         let pid = &words[Selector(words[SELECTOR].load()).bank() + PID];
         pid.store(u64::from(process::pid()) + 1);
         assert!(kills_us_at(space, target).is_none());
+        let record = space.arena.process(space.me().slot).unwrap();
+        record.pid.store(process::pid() + 1);
+        assert!(kill(space, &look(space, target).unwrap()).unwrap(), "and we live");
+        record.pid.store(process::pid());
         pid.store(process::pid().into());
         dog.by_ref().stop_watchdog().unwrap();
     }

@@ -1,13 +1,14 @@
 //! Overwrites, cuts, lengthens and replaces the files that stand beside an arena: the memory of queues and mappings, and what jobs write down.
 //!
 //! A mapping's memory is not cut: who touches what is gone of a view gets SIGBUS, as of any mapped file (contract 7.5). The files are told apart
-//! by their lengths: a job's has a page, a mapping of the workers [`MAPPING`] bytes, and [`LONGER`] when it was lengthened; a queue more.
+//! by the lengths that they had at first: a job's has a page, a mapping of the workers [`MAPPING`] bytes, a queue more.
 //!
 //! A job's file is also made to name directories that are none of that job, and groups ([`Decoy`]): nothing may be written or
 //! removed there.
 
 use crate::dice::Dice;
 use crate::mutator::{ANNEXES, OBJECTS};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
@@ -66,7 +67,7 @@ impl Decoy {
     /// What was done to it.
     fn complaint(&mut self) -> Option<String> {
         let is_whole = |name: &&str| fs::read(self.dir.join(name)).is_ok_and(|bytes| bytes == b"untouched");
-        if !TOUCHED.iter().all(|name| is_whole(&name)) {
+        if !TOUCHED.iter().all(|name| is_whole(name)) {
             return Some(format!("a directory that is no job's was written to: {}", self.dir.display()));
         }
         if !self.empty().is_dir() {
@@ -95,11 +96,13 @@ pub struct Files {
     /// Files that were moved away, to be put back.
     away: Vec<(PathBuf, PathBuf)>,
     moved: u64,
+    /// Their first lengths.
+    lengths: HashMap<PathBuf, u64>,
 }
 
 impl Files {
     pub fn new(folder: &Path) -> Files {
-        Files { decoy: Decoy::new(folder), dir: folder.to_owned(), away: vec![], moved: 0 }
+        Files { decoy: Decoy::new(folder), dir: folder.to_owned(), away: vec![], moved: 0, lengths: HashMap::new() }
     }
 
     fn all(&self) -> Vec<PathBuf> {
@@ -121,8 +124,13 @@ impl Files {
         }
         let path = files[dice.below(files.len() as u64) as usize].clone();
         let Ok(len) = fs::symlink_metadata(&path).map(|stat| stat.len()) else { return };
+        if len == 0 && !self.lengths.contains_key(&path) {
+            return; // it is being made
+        }
+        let first = *self.lengths.entry(path.clone()).or_insert(len);
+        let is_mapping = (JOB + 1..=LONGER).contains(&first);
         if dice.one_in(6) {
-            return self.replace(&path, len, dice);
+            return self.replace(&path, first, dice);
         }
         let Ok(file) = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(&path) else {
             return;
@@ -130,7 +138,6 @@ impl Files {
         if !file.metadata().is_ok_and(|stat| stat.is_file()) {
             return;
         }
-        let is_mapping = (JOB + 1..=LONGER).contains(&len);
         match dice.below(8) {
             0 if !is_mapping => {
                 let to = dice.of(&[0, 1, 100, 4095, 4096, SLOTS, len / 2, len.saturating_sub(1), len / 4096 * 4096]);
@@ -140,14 +147,14 @@ impl Files {
                 let to = if is_mapping { LONGER } else { dice.of(&[len + 1, len + 4096, 2 * len, 1 << 42]) };
                 let _ = file.set_len(to);
             }
-            2 if len <= JOB => self.mislead(&file, &path, dice, arena),
+            2 if first <= JOB => self.mislead(&file, &path, dice, arena),
             _ => overwrite(&file, len, dice),
         }
     }
 
     /// Another thing in its place, or nothing. A mapping's stays one of those that are not cut.
     fn replace(&mut self, path: &Path, len: u64, dice: &mut Dice) {
-        let others: Vec<PathBuf> = self.all().into_iter().filter(|other| is_like(other, len)).collect();
+        let others: Vec<PathBuf> = self.all().into_iter().filter(|other| self.is_like(other, len)).collect();
         if dice.one_in(2) {
             self.moved += 1;
             let away = self.dir.join(format!("away-{}", self.moved));
@@ -221,6 +228,12 @@ impl Files {
         }
     }
 
+    /// A file that may stand for one of that first length; none so large that a copy would be.
+    fn is_like(&self, path: &Path, first: u64) -> bool {
+        let is_small = fs::symlink_metadata(path).is_ok_and(|stat| stat.is_file() && stat.len() <= 1 << 20);
+        is_small && self.lengths.get(path).is_some_and(|other| (*other > LONGER) == (first > LONGER))
+    }
+
     /// What the round did that it should not have.
     pub fn complaint(&mut self) -> Option<String> {
         self.decoy.complaint()
@@ -229,11 +242,6 @@ impl Files {
 
 fn name_of(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
-}
-
-/// A file that may stand for one of that length; none so large that a copy would be.
-fn is_like(path: &Path, len: u64) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|stat| stat.is_file() && stat.len() <= 1 << 20 && (stat.len() > LONGER) == (len > LONGER))
 }
 
 fn remove(path: &Path) {
