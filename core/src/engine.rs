@@ -27,6 +27,7 @@ mod kind;
 mod look;
 mod mapping;
 mod namespace;
+mod notices;
 mod pending;
 mod process;
 mod queue;
@@ -44,7 +45,9 @@ pub use look::{EventState, MutexState, OwnerInfo, SemaphoreState};
 pub(crate) use mapping::hold_views;
 pub use mapping::{Backing, MappingSpec, MappingState, Protect, Share, View, unmap, view_at};
 pub use namespace::{Namespace, Profile, leave_sigbus_alone};
+pub use notices::{JobMessage, JobNotification};
 pub use pending::{PendingWait, start_signal_and_wait, start_wait};
+pub(crate) use queue::send as send_message;
 pub use queue::{
     Message, Notify as MessageNotify, PendingMessage, QueueEnd, QueueInfo, Received, Reservation, Taken as TakenMessage, start_receive,
     start_reserve, start_send, start_take,
@@ -175,10 +178,15 @@ impl HandleRef {
     /// Closes the handle. A mutex that the caller owns stays owned (contract 2.1). Closed if it is; AccessDenied (6) where it is
     /// protected, and then it stays open.
     pub fn close(self) -> Result<()> {
+        let tells_of_a_job = self.0.has(right::NOTICES);
         let (space, target) = self.0.close()?;
         space.watches.close_of_handle(self.id());
         watchdog::forget_notifier(self.id());
-        if space.check().is_ok() { let_go(owner::current(space)?, target) } else { Ok(()) }
+        let left = if space.check().is_ok() { let_go(owner::current(space)?, target) } else { Ok(()) };
+        if tells_of_a_job {
+            kinds::notices::end_if_unread(space, target);
+        }
+        left
     }
 
     /// Whether the handle is open.

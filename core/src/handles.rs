@@ -42,8 +42,10 @@ pub(crate) mod right {
     pub(crate) const CHANGEABLE: u32 = PROTECTED | INHERITED;
     /// A mapping's bytes may be run.
     pub(crate) const EXECUTE: u32 = 1 << 26;
+    /// The handle reads what a job tells (`kinds/notices.rs`).
+    pub(crate) const NOTICES: u32 = 1 << 27;
     /// Their place in a tag.
-    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN | EXECUTE;
+    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN | EXECUTE | NOTICES;
 }
 
 /// One entry of the table.
@@ -216,6 +218,12 @@ impl Entry {
         }
     }
 
+    /// Whether the open handle has one of these rights.
+    pub(crate) fn has(self, rights: u32) -> bool {
+        let tag = self.slot.tag.load(Ordering::Acquire);
+        (tag >> 32) as u32 == self.generation && tag as u32 & rights != 0
+    }
+
     /// Sets those of [`right::CHANGEABLE`] that are in `mask`.
     pub(crate) fn set_flags(self, mask: u32, flags: u32) -> Result<()> {
         let mask = mask & right::CHANGEABLE;
@@ -254,6 +262,13 @@ impl Entry {
 #[cold]
 pub(crate) fn protected() -> Error {
     Error::new(ErrorKind::AccessDenied, "the handle is protected from being closed; take the protection off first").numbered(6)
+}
+
+/// The open handles with one of these rights.
+pub(crate) fn with(rights: u32) -> Vec<Entry> {
+    let fresh = FREE.lock().fresh as usize;
+    let open = TABLE[..fresh].iter().map(|slot| (slot, slot.tag.load(Ordering::Acquire)));
+    open.filter(|(_, tag)| *tag as u32 & rights != 0).map(|(slot, tag)| Entry { slot, generation: (tag >> 32) as u32 }).collect()
 }
 
 /// Handles that are open now.

@@ -409,6 +409,7 @@ fn is_overdue(record: &Process) -> bool {
 /// Everything private is locked, so that the child finds it whole; and the child has a place in every namespace, with our references.
 unsafe extern "C" fn before_fork() {
     let mut guards = Guards::default();
+    kinds::notices::hold(&mut guards); // first: who has it takes the others
     guards.take(&SPACES_LOCK);
     guards.take(&watchdog::HOOK);
     crate::engine::hold_watchdogs(&mut guards);
@@ -475,6 +476,7 @@ unsafe extern "C" fn after_fork_in_child() {
         }
     }
     kinds::process::renew();
+    kinds::notices::forget();
 }
 
 /// A child that does not come is dead at once: its place is marked, if its keeper did not get so far that the kernel does that, and those who bury

@@ -71,16 +71,17 @@ mod watch;
 
 #[cfg(not(loom))]
 pub use api::{
-    AcquireFuture, ByGrant, ByThread, Change, Event, EventFuture, EventOptions, Guard, Incoming, Job, JobFuture, JobOptions, LockFuture,
-    Mapping, MappingOptions, Mutex, MutexGrant, MutexGuard, MutexOptions, Outgoing, Permit, Pollable, Process, ProcessFuture, Queue,
-    QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, ReserveFuture, Semaphore, SemaphoreOptions, SendFuture, TakeFuture,
-    Timer, TimerFuture, TimerOptions, Wait, WaitFuture, Waitable, Watchdog, WatchdogFuture, WatchdogOptions, Won, signal_and_wait,
-    signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async,
+    AcquireFuture, ByGrant, ByThread, Change, Event, EventFuture, EventOptions, Guard, Incoming, Job, JobFuture, JobNotificationFuture,
+    JobNotifications, JobOptions, LockFuture, Mapping, MappingOptions, Mutex, MutexGrant, MutexGuard, MutexOptions, Outgoing, Permit,
+    Pollable, Process, ProcessFuture, Queue, QueueMessage, QueueOptions, QueueReader, QueueWriter, RecvFuture, ReserveFuture, Semaphore,
+    SemaphoreOptions, SendFuture, TakeFuture, Timer, TimerFuture, TimerOptions, Wait, WaitFuture, Waitable, Watchdog, WatchdogFuture,
+    WatchdogOptions, Won, signal_and_wait, signal_and_wait_async, wait_all, wait_all_async, wait_any, wait_any_async,
 };
 #[cfg(not(loom))]
 pub use engine::{
-    Access, Action, EventState, HandleFlags, JobAccounting, JobLimits, MappingState, MutexState, Namespace, OwnerInfo, Profile, Protect,
-    QueueInfo, Reset, SemaphoreState, TimerState, View, WatchdogStage, WatchdogState, leave_sigbus_alone, set_reset_hook,
+    Access, Action, EventState, HandleFlags, JobAccounting, JobLimits, JobMessage, JobNotification, MappingState, MutexState, Namespace,
+    OwnerInfo, Profile, Protect, QueueInfo, Reset, SemaphoreState, TimerState, View, WatchdogStage, WatchdogState, leave_sigbus_alone,
+    set_reset_hook,
 };
 #[cfg(not(loom))]
 pub use error::{Error, ErrorKind, KINDS, KindInfo, Result};

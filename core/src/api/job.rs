@@ -2,7 +2,7 @@
 
 use super::future::Waiting;
 use super::handle::handle_methods;
-use super::{JobOptions, for_ever, in_time};
+use super::{JobNotifications, JobOptions, for_ever, in_time};
 use crate::engine::{Handle, JobAccounting, JobLimits};
 use crate::{Result, Timeout};
 use std::future::Future;
@@ -236,6 +236,33 @@ impl Job {
     /// ```
     pub fn accounting(&self) -> Result<JobAccounting> {
         self.handle.job_accounting()
+    }
+
+    /// Begins to tell this process what happens in it: first who is in it, then who comes, who goes, and that nobody is left (contract 8.7).
+    ///
+    /// Who is put in by this process is told in any case; who is put in by another one, or forked by a member, if he lives long enough to be
+    /// seen: up to a twentieth of a second. For one process the order is new, then its end; that nobody is left comes after the last end.
+    ///
+    /// # Errors
+    /// InvalidArgument (87) where this process has its notifications already; AccessDenied (5) without the right 0x0002; LimitReached (1450) where
+    /// no descriptor or watch is left to be told by.
+    ///
+    /// # Examples
+    /// ```
+    /// # if byname::Job::unnamed().is_err() { return Ok(()); } // no jobs on this system
+    /// use byname::{Job, JobMessage};
+    ///
+    /// let job = Job::unnamed()?;
+    /// let notifications = job.notifications()?;
+    /// let mut child = job.spawn(std::process::Command::new("sh").args(["-c", "kill -SEGV $$"]))?;
+    /// let told = [notifications.recv()?, notifications.recv()?, notifications.recv()?].map(|told| (told.message, told.pid));
+    /// let pid = child.id();
+    /// assert_eq!(told, [(JobMessage::NewProcess, pid), (JobMessage::AbnormalExitProcess, pid), (JobMessage::ActiveProcessZero, 0)]);
+    /// child.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn notifications(&self) -> Result<JobNotifications> {
+        self.handle.job_notifications().map(JobNotifications::over)
     }
 
     /// What keeps its processes together: `"cgroup2"`, or `"processes"` where this user can make no control group of version 2: marks that children inherit, and a

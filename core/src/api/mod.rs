@@ -14,6 +14,7 @@ mod handle;
 mod job;
 mod mapping;
 mod mutex;
+mod notifications;
 mod options;
 mod process;
 mod queue;
@@ -28,6 +29,7 @@ pub use handle::Pollable;
 pub use job::{Job, JobFuture};
 pub use mapping::{Change, Mapping, MappingOptions};
 pub use mutex::{LockFuture, Mutex, MutexGrant, MutexGuard};
+pub use notifications::{JobNotificationFuture, JobNotifications};
 pub use options::{EventOptions, JobOptions, MutexOptions, SemaphoreOptions, TimerOptions, WatchdogOptions};
 pub use process::{Process, ProcessFuture};
 pub use queue::{

@@ -924,7 +924,7 @@ impl QueueReader {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn recv_async(&self) -> RecvFuture {
-        RecvFuture { moving: Moving::new(self.handle.by_ref(), Errand::Receive) }
+        RecvFuture::of(self.handle.by_ref())
     }
 
     /// Receives the next message where it is: nothing is copied. It is out of the queue; its place counts as taken until this is dropped.
@@ -1244,6 +1244,12 @@ impl Future for SendFuture {
 #[must_use = "a future receives only when it is polled"]
 pub struct RecvFuture {
     moving: Moving,
+}
+
+impl RecvFuture {
+    pub(super) fn of(reader: HandleRef) -> RecvFuture {
+        RecvFuture { moving: Moving::new(reader, Errand::Receive) }
+    }
 }
 
 impl Future for RecvFuture {

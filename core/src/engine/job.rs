@@ -7,7 +7,8 @@ use crate::dispatch::lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::right;
 use crate::kinds;
-use crate::kinds::job::{self, ACTIVE_LIMIT, ENDED_BY_LIMIT, FLAGS, KILL_ON_CLOSE, MEMORY_LIMIT, Place, TOTAL};
+use crate::kinds::job::{self, ACTIVE_LIMIT, ENDED_BY_LIMIT, FLAGS, KILL_ON_CLOSE, MEMORY_LIMIT, NOT_STARTED, Place, TOTAL};
+use crate::kinds::notices;
 use crate::kinds::place::{Limit, Whereabouts};
 use crate::owner;
 use crate::sys::cgroup::{self, Entrance};
@@ -48,7 +49,7 @@ pub struct JobAccounting {
 }
 
 impl HandleRef {
-    fn job(self, rights: u32) -> Result<(Opened, Arc<Place>)> {
+    pub(super) fn job(self, rights: u32) -> Result<(Opened, Arc<Place>)> {
         let opened = self.of_kind(Kind::Job, rights)?;
         let place = job::place(opened.space, opened.target)?;
         Ok((opened, place))
@@ -107,6 +108,11 @@ impl HandleRef {
             arrived(&process).then_some(()).ok_or_else(|| denied(ended))
         })();
         locked.finish(None)?;
+        match &moved {
+            Ok(()) => notices::entered(pid as u32),
+            Err(error) if error.win32() == 1816 => notices::met_a_limit(),
+            Err(_) => {}
+        }
         moved
     }
 
@@ -117,6 +123,7 @@ impl HandleRef {
         let entrance = place.entrance().map_err(cannot)?;
         let child = entrance.spawn(command).map_err(|error| cannot(error.raw_os_error().unwrap_or(0)))?;
         kinds::annex(opened.space, opened.target)?.words[TOTAL].add(1);
+        notices::entered(child.id());
         Ok(child)
     }
 
@@ -153,10 +160,11 @@ impl HandleRef {
         Ok((opened, place))
     }
 
-    /// One more process has gone through a [`Self::job_entrance`].
-    pub fn note_spawned(self) -> Result<()> {
+    /// A child has gone through a [`Self::job_entrance`], and was not waited for since.
+    pub fn note_spawned(self, pid: u32) -> Result<()> {
         let (opened, _) = self.job(right::ASSIGN)?;
         kinds::annex(opened.space, opened.target)?.words[TOTAL].add(1);
+        notices::entered(pid);
         Ok(())
     }
 
@@ -253,6 +261,8 @@ fn has_room(opened: &Opened, place: &Place) -> Result<()> {
     match limit.filter(|most| job::members(place).len() >= *most as usize) {
         None => Ok(()),
         Some(most) => {
+            kinds::annex(opened.space, opened.target)?.words[ENDED_BY_LIMIT].add(NOT_STARTED);
+            notices::met_a_limit();
             let full = format!("the job may have {most} processes, and has them; nothing was started");
             Err(opened.blame(Error::new(ErrorKind::LimitReached, full).numbered(1816)))
         }

@@ -346,7 +346,8 @@ fn other_end(opened: Opened, wanted: QueueEnd) -> Error {
     Error::new(ErrorKind::WrongKind, what).about(&index::describe(opened.space, opened.target))
 }
 
-fn send(cx: Cx, target: Target, data: &[u8], alert: bool) -> Result<Option<()>> {
+/// `None` where there is no room.
+pub(crate) fn send(cx: Cx, target: Target, data: &[u8], alert: bool) -> Result<Option<()>> {
     match queue::send(cx, target, data, alert)? {
         Moved::Done(()) => return Ok(Some(())),
         Moved::Not => return Ok(None),

@@ -7,7 +7,7 @@
 //!
 //! *Annex.* Word 0: flags (1: kill when the last handle is closed). 1: the kernel's number of the directory; with a mark, of the PID namespace. 2: the code of the last
 //! terminate, and 2³². 3 and 4: the limits of processes and of memory, plus one; 0 is none. 5: how many processes byname has put in. 6: how many of
-//! them a limit has ended. 7 to 14: the numbers of jobs inside it when it was terminated, which may end with it: their processes' code is this one's. With a mark,
+//! them a limit has ended, and from bit 32 how many were not started for it. 7 to 14: the numbers of jobs inside it when it was terminated, which may end with it: their processes' code is this one's. With a mark,
 //! 7 and 8: the mark; 9: how many terminates were begun; 10: up to which of them all are done. Written under the object's lock, but 1, 7 and 8 of a mark, which its maker
 //! writes while the record is RESERVED, and 5, 6 and 9, which are added to, and 10, which only rises.
 //!
@@ -62,6 +62,8 @@ pub(crate) const ACTIVE_LIMIT: usize = 3;
 pub(crate) const MEMORY_LIMIT: usize = 4;
 pub(crate) const TOTAL: usize = 5;
 pub(crate) const ENDED_BY_LIMIT: usize = 6;
+/// In [`ENDED_BY_LIMIT`]: one that was not started.
+pub(crate) const NOT_STARTED: u64 = 1 << 32;
 /// Of a group: from here to the end.
 const INSIDE: usize = 7;
 /// With a mark.
@@ -428,6 +430,11 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
 /// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
 pub(crate) fn members(place: &Place) -> Vec<u32> {
     place.members()
+}
+
+/// The same for who must not take a shortage of descriptors for an empty job: it is an error.
+pub(crate) fn count(place: &Place) -> std::result::Result<Vec<u32>, i32> {
+    place.count()
 }
 
 /// Signals a job, kills all its processes and those of jobs inside it, and has them tell the code.

@@ -5,6 +5,7 @@
 
 pub(crate) mod job;
 pub(crate) mod mapping;
+pub(crate) mod notices;
 pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod queue;

@@ -116,9 +116,14 @@ impl Place {
 
     /// The living processes in it, and in those inside it, as the caller's PID namespace numbers them.
     pub(crate) fn members(&self) -> Vec<u32> {
+        self.count().unwrap_or_default()
+    }
+
+    /// The same for who must not take a shortage of descriptors for an empty job: it is an error.
+    pub(super) fn count(&self) -> std::result::Result<Vec<u32>, i32> {
         match &self.means {
-            Means::Group(group) => cgroup::processes(group),
-            Means::Mark(mark) => mark::members(*mark),
+            Means::Group(group) => cgroup::count(group),
+            Means::Mark(mark) => mark::count(*mark),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::dispatch::lock::{self, Target};
 use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
+use crate::kinds::notices;
 use crate::lock::{Guards, Lock};
 use crate::ops;
 use crate::owner;
@@ -154,11 +155,19 @@ impl Watched {
     }
 }
 
+/// What the thread sleeps on, for those who have it look after more than processes.
+pub(super) fn thread() -> Result<Arc<Epoll>> {
+    WATCHED.lock().started()
+}
+
 /// The thread's life.
 fn tell(epoll: &Epoll) {
     let mut later: Vec<u64> = vec![];
     loop {
-        let ended = epoll.sleep(if later.is_empty() { -1 } else { AGAIN_MS });
+        let again = if later.is_empty() { -1 } else { AGAIN_MS };
+        let told = epoll.sleep(notices::pause(again));
+        let (news, ended): (Vec<u64>, Vec<u64>) = told.into_iter().partition(|ticket| *ticket == notices::TICKET);
+        notices::look(!news.is_empty());
         later.extend(ended);
         later.retain(|ticket| {
             let entry = WATCHED.lock().entries.get(ticket).cloned();

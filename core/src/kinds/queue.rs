@@ -945,6 +945,11 @@ pub(crate) fn detach(cx: Cx, target: Target) -> Result<()> {
     }
 }
 
+/// How many readers our handles are.
+pub(crate) fn readers_here(space: &Space, target: Target) -> u32 {
+    memory_of(space, target).map_or(0, |memory| memory.notes[HANDLES].load(Ordering::Acquire) as u32)
+}
+
 /// Ends the waits of our blocked calls: they look again, and find their handle closed, or wait anew.
 fn wake_ours(cx: Cx, target: Target) -> Result<()> {
     if target.record.head.load() == 0 {

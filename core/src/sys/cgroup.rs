@@ -3,6 +3,7 @@
 use super::errno;
 use super::mark::{self, Mark};
 use super::pidfd::PidFd;
+use super::process::unless_scarce;
 use std::ffi::CString;
 use std::fs;
 use std::io::Write;
@@ -109,12 +110,17 @@ pub(crate) fn write(group: &Path, what: &str, text: &str) -> Result<(), i32> {
 
 /// The groups below this one, and below those, the deepest first.
 pub(crate) fn below(group: &Path) -> Vec<PathBuf> {
+    look_below(group).unwrap_or_default()
+}
+
+fn look_below(group: &Path) -> Result<Vec<PathBuf>, i32> {
     let mut found = vec![];
-    for entry in fs::read_dir(group).into_iter().flatten().flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir())) {
-        found.extend(below(&entry.path()));
+    let entries = unless_scarce(fs::read_dir(group))?.into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir())) {
+        found.extend(look_below(&entry.path())?);
         found.push(entry.path());
     }
-    found
+    Ok(found)
 }
 
 /// The names of the groups right below this one.
@@ -125,14 +131,24 @@ pub(crate) fn children(group: &Path) -> Vec<String> {
 
 /// The living processes of a group and of those below it, as the caller's PID namespace numbers them.
 pub(crate) fn processes(group: &Path) -> Vec<u32> {
+    count(group).unwrap_or_default()
+}
+
+/// The same for who must not take a shortage of descriptors for an empty group: it is an error.
+pub(crate) fn count(group: &Path) -> Result<Vec<u32>, i32> {
     let mut found = vec![];
-    for place in below(group).iter().map(PathBuf::as_path).chain([group]) {
-        let text = read(place, DOOR).unwrap_or_default();
+    for place in look_below(group)?.iter().map(PathBuf::as_path).chain([group]) {
+        let text = unless_scarce(fs::read_to_string(place.join(DOOR)))?.unwrap_or_default();
         found.extend(text.lines().filter_map(|pid| pid.parse().ok()).filter(|pid: &u32| *pid != 0));
     }
     found.sort_unstable();
     found.dedup();
-    found
+    Ok(found)
+}
+
+/// A number in a file of the form `key number`, a line each.
+pub(crate) fn counter(group: &Path, what: &str, key: &str) -> Option<u64> {
+    read(group, what)?.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
 /// Kills every process of a group and of those below it. Before Linux 5.14 one after the other, while they stand still.

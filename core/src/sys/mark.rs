@@ -5,7 +5,7 @@
 //! The upper one says which job a process is in, the lower one, where it differs, which job inside that. Without privilege the upper one only falls.
 //!
 //! What is asked here goes by pid, and is true of the process that had it then: before a signal, the process is held by a descriptor and asked once more.
-//! Nothing here allocates, but for [`members`]: guards walk, too.
+//! Nothing here allocates, but for [`count`]: guards walk, too.
 
 use super::pidfd::PidFd;
 use super::{errno, process};
@@ -144,17 +144,20 @@ pub(crate) fn before_a_kill() {
 
 /// Those who have the mark and live.
 pub(crate) fn members(mark: Mark) -> Vec<u32> {
-    let mut found = vec![];
-    if let Ok(proc) = open_proc() {
-        let _ = each(proc.as_fd(), |pid| {
-            if let Ok(Some(_)) = living(mark, pid) {
-                found.push(pid);
-            }
-        });
-    }
+    count(mark).unwrap_or_default()
+}
+
+/// The same for who must not take a shortage of descriptors for nobody: it is an error.
+pub(crate) fn count(mark: Mark) -> Result<Vec<u32>, i32> {
+    let (mut found, mut failed) = (vec![], None);
+    each(open_proc()?.as_fd(), |pid| match living(mark, pid) {
+        Ok(Some(_)) => found.push(pid),
+        Ok(None) => {}
+        Err(errno) => failed = Some(errno),
+    })?;
     found.sort_unstable();
     found.dedup();
-    found
+    failed.map_or(Ok(found), Err)
 }
 
 /// What [`kill`] walks over.

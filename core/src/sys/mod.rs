@@ -15,6 +15,7 @@ pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod guess;
+pub(crate) mod inotify;
 pub(crate) mod mark;
 pub(crate) mod memory;
 pub(crate) mod notify;

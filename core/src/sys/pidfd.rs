@@ -3,7 +3,7 @@
 use super::errno;
 use super::process::{self, Uncancelled};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 /// How a process ended.
@@ -24,6 +24,12 @@ pub(crate) enum How {
 }
 
 impl How {
+    /// Whether it is by a signal that says that the program went wrong: what Windows calls an abnormal exit.
+    pub(crate) fn is_crash(self) -> bool {
+        const CRASHES: [i32; 7] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+        matches!(self, How::Signal(signal) if CRASHES.contains(&signal.into()))
+    }
+
     fn of_status(status: i32) -> How {
         if libc::WIFSIGNALED(status) { How::Signal(libc::WTERMSIG(status) as u8) } else { How::By(libc::WEXITSTATUS(status) as u8) }
     }
@@ -31,10 +37,10 @@ impl How {
 
 /// A descriptor of our own; no cancellation point when it is closed.
 #[derive(Debug)]
-struct Fd(ManuallyDrop<OwnedFd>);
+pub(super) struct Fd(ManuallyDrop<OwnedFd>);
 
 impl Fd {
-    fn new(raw: i64) -> Result<Fd, i32> {
+    pub(super) fn new(raw: i64) -> Result<Fd, i32> {
         if raw < 0 {
             return Err(errno());
         }
@@ -42,8 +48,14 @@ impl Fd {
         Ok(Fd(ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(raw as i32) })))
     }
 
-    fn raw(&self) -> i32 {
+    pub(super) fn raw(&self) -> i32 {
         self.0.as_raw_fd()
+    }
+}
+
+impl AsFd for Fd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -89,6 +101,25 @@ impl PidFd {
         let mut entry = libc::pollfd { fd: self.0.raw(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one entry, which outlives the call.
         unsafe { libc::poll(&mut entry, 1, 0) > 0 && entry.revents & libc::POLLIN != 0 }
+    }
+
+    /// The same of many at once.
+    pub(crate) fn have_ended(processes: &[&PidFd]) -> Vec<bool> {
+        let _whole = Uncancelled::new();
+        let entry = |process: &&PidFd| libc::pollfd { fd: process.0.raw(), events: libc::POLLIN, revents: 0 };
+        let mut entries: Vec<libc::pollfd> = processes.iter().map(entry).collect();
+        // SAFETY: so many entries, which outlive the call. Where it fails none has been written to.
+        unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, 0) };
+        entries.iter().map(|entry| entry.revents & libc::POLLIN != 0).collect()
+    }
+
+    /// A number that no other process has (Linux 6.9; before, all have one).
+    pub(crate) fn number(&self) -> u64 {
+        // SAFETY: all zeros is a valid place for the answer.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: the answer is a live local.
+        unsafe { libc::fstat(self.0.raw(), &mut stat) };
+        stat.st_ino
     }
 
     /// Sends a signal; 0 asks only. ESRCH: it has ended and was reaped.
@@ -159,16 +190,30 @@ impl Epoll {
 
     /// The end of `process` is told once, as `ticket`. Closing the last descriptor of the process takes it out again.
     pub(crate) fn add(&self, process: &PidFd, ticket: u64) -> Result<(), i32> {
-        let mut event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLONESHOT) as u32, u64: ticket };
+        self.enter(process.0.as_fd(), libc::EPOLLIN | libc::EPOLLONESHOT, ticket)
+    }
+
+    /// Whatever `source` tells is told, as `ticket`, each time that there is news.
+    pub(crate) fn add_source(&self, source: &impl AsFd, ticket: u64) -> Result<(), i32> {
+        self.enter(source.as_fd(), libc::EPOLLIN | libc::EPOLLET, ticket)
+    }
+
+    fn enter(&self, fd: BorrowedFd<'_>, events: i32, ticket: u64) -> Result<(), i32> {
+        let mut event = libc::epoll_event { events: events as u32, u64: ticket };
         // SAFETY: both descriptors are open, and the event outlives the call.
-        let r = unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_ADD, process.0.raw(), &mut event) };
+        let r = unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_ADD, fd.as_raw_fd(), &mut event) };
         if r < 0 { Err(errno()) } else { Ok(()) }
     }
 
     /// Takes a process out: a forked child may have its descriptor, and then the kernel does not.
     pub(crate) fn remove(&self, process: &PidFd) {
+        self.remove_source(&process.0);
+    }
+
+    /// Likewise what was added by [`Self::add_source`].
+    pub(crate) fn remove_source(&self, source: &impl AsFd) {
         // SAFETY: both descriptors are open; removing needs no event.
-        unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_DEL, process.0.raw(), std::ptr::null_mut()) };
+        unsafe { libc::epoll_ctl(self.0.raw(), libc::EPOLL_CTL_DEL, source.as_fd().as_raw_fd(), std::ptr::null_mut()) };
     }
 
     /// In the child of a fork, where the thread that sleeps on it, and has a share of it, is not.

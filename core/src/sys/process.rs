@@ -54,7 +54,7 @@ pub(crate) fn is_secure() -> bool {
 
 /// What could be read; `None` where /proc is not mounted, or hides it. That descriptors or memory are too few for asking is an error: whoever took
 /// that for a missing /proc would not be known again.
-fn unless_scarce<T>(read: io::Result<T>) -> Result<Option<T>, i32> {
+pub(super) fn unless_scarce<T>(read: io::Result<T>) -> Result<Option<T>, i32> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(error) => match error.raw_os_error() {
@@ -179,19 +179,21 @@ pub(crate) fn die() -> ! {
 }
 
 /// What the system allows this process of something.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
+    #[cfg(feature = "cli")]
     FileSize,
+    #[cfg(feature = "cli")]
     AddressSpace,
     Descriptors,
 }
 
 /// The limit; `None` if there is none.
-#[cfg(feature = "cli")]
 pub(crate) fn limit(of: Limit) -> Option<u64> {
     let resource = match of {
+        #[cfg(feature = "cli")]
         Limit::FileSize => libc::RLIMIT_FSIZE,
+        #[cfg(feature = "cli")]
         Limit::AddressSpace => libc::RLIMIT_AS,
         Limit::Descriptors => libc::RLIMIT_NOFILE,
     };
