@@ -89,11 +89,12 @@ fn who_ends_before_the_call_that_put_it_in_returns_is_told_once() {
 fn what_a_member_forks_is_told_and_nobody_is_left_after_the_last() {
     let Some(job) = job() else { return };
     let told = job.notifications().unwrap();
-    let mut leader = job.spawn(&mut shell("cat & echo $!; wait; exec cat")).unwrap();
-    let mut output = BufReader::new(leader.stdout.take().unwrap());
-    let forked: u32 = line(&mut output).parse().unwrap();
-    assert_eq!([next(&told), next(&told)], [(NewProcess, leader.id()), (NewProcess, forked)], "at an interval at the latest");
-    // The shell gives a background process no input: it has ended.
+    let mut leader = job.spawn(&mut shell("read go; sleep 1000 & echo $!; read go; kill $!; exec cat")).unwrap();
+    assert_eq!(next(&told), (NewProcess, leader.id()));
+    leader.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+    let forked: u32 = line(&mut BufReader::new(leader.stdout.take().unwrap())).parse().unwrap();
+    assert_eq!(next(&told), (NewProcess, forked), "nothing but the interval tells of it");
+    leader.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
     assert_eq!(next(&told), (ExitProcess, forked));
     let pid = leader.id();
     finish(leader);
@@ -243,4 +244,171 @@ fn nothing_is_left_of_closed_notifications() {
     assert_eq!(usage(&here()).objects, before);
     assert!(descriptors() < open + 50, "other tests run beside this one");
     finish(child);
+}
+
+/// Runs the test of that name in a process of its own.
+fn another(role: &str, session: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", role).env("BYNAME_SESSION", session);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_role_for_other_tests() {
+    match std::env::var("BYNAME_TEST_ROLE").as_deref() {
+        Ok("inside") => inside(),
+        Ok("assigns") => assigns(),
+        Ok("scarce") => scarce(),
+        _ => {}
+    }
+}
+
+/// Reads the line that begins so.
+fn said(child: &mut Child, what: &str) -> u32 {
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    lines.map_while(Result::ok).find_map(|line| line.strip_prefix(what).map(str::to_owned)).unwrap().trim().parse().unwrap()
+}
+
+fn say(what: &str, pid: u32) {
+    println!("\n{what}{pid}");
+    std::io::stdout().flush().unwrap();
+}
+
+fn read_line() {
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// A member of a job that makes one itself.
+fn inside() {
+    read_line(); // it has been assigned
+    let inner = Job::options().kill_on_close().unnamed().unwrap();
+    let told = inner.notifications().unwrap();
+    let member = inner.spawn(&mut cat()).unwrap();
+    assert_eq!(next(&told), (NewProcess, member.id()), "the job's own are told, too");
+    say("member ", member.id());
+    read_line();
+    let pid = member.id();
+    finish(member);
+    assert_eq!([next(&told), next(&told)], [(ExitProcess, pid), (ActiveProcessZero, 0)]);
+    say("told ", 1);
+    read_line();
+}
+
+#[test]
+fn a_job_tells_of_those_inside_jobs_inside_it() {
+    let Some(outer) = job() else { return };
+    let told = outer.notifications().unwrap();
+    let mut child = another("inside", &format!("notices-inside-{}", std::process::id())).spawn().unwrap();
+    let go = |child: &Child| child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+    outer.assign(child.id()).unwrap();
+    assert_eq!(next(&told), (NewProcess, child.id()));
+    go(&child);
+    let member = said(&mut child, "member ");
+    let mut seen = vec![next(&told)];
+    while seen.last() != Some(&(NewProcess, member)) {
+        seen.push(next(&told)); // the guard of the inner job is forked by a member: it may have been seen
+    }
+    go(&child);
+    said(&mut child, "told ");
+    while seen.last() != Some(&(ExitProcess, member)) {
+        seen.push(next(&told));
+    }
+    assert_eq!(seen.iter().filter(|(_, pid)| *pid == member).count(), 2);
+    outer.terminate(0).unwrap();
+    while seen.last() != Some(&(ActiveProcessZero, 0)) {
+        seen.push(next(&told));
+    }
+    child.wait().unwrap();
+    drop(Event::options().namespace(&Namespace::session(&format!("notices-inside-{}", std::process::id())).unwrap()).unnamed(Reset::Auto));
+}
+
+/// Puts another process into a job of that name, and ends.
+fn assigns() {
+    let job = Job::open("shared").unwrap();
+    let child = job.spawn(&mut cat()).unwrap();
+    say("member ", child.id());
+    read_line();
+    finish(child);
+}
+
+#[test]
+fn whoever_puts_a_process_in_it_is_told_to_all_that_ask() {
+    if job().is_none() {
+        return;
+    }
+    let session = format!("notices-shared-{}", std::process::id());
+    let there = Namespace::session(&session).unwrap();
+    let job = Job::options().namespace(&there).kill_on_close().create("shared").unwrap();
+    let told = job.notifications().unwrap();
+    for _ in 0..3 {
+        let mut other = another("assigns", &session).spawn().unwrap();
+        let member = said(&mut other, "member ");
+        assert_eq!(next(&told), (NewProcess, member));
+        finish(other);
+        assert_eq!([next(&told), next(&told)], [(ExitProcess, member), (ActiveProcessZero, 0)]);
+    }
+}
+
+/// All descriptors that are left.
+fn take_all() -> Vec<std::os::fd::OwnedFd> {
+    std::iter::from_fn(|| rustix::io::dup(std::io::stdin()).ok()).collect()
+}
+
+fn limit_descriptors(to: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(to), maximum }).unwrap();
+}
+
+fn scarce() {
+    limit_descriptors(100);
+    let job = Job::options().kill_on_close().unnamed().unwrap();
+    let mut leader =
+        job.spawn(&mut shell("read go; for i in $(seq 40); do sleep 1000 & done; echo; read go; sleep 1000 & echo $!; exec cat")).unwrap();
+    let mut output = BufReader::new(leader.stdout.take().unwrap());
+    let go = |leader: &Child| leader.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+    let taken = take_all();
+    assert_eq!(job.notifications().unwrap_err().kind(), ErrorKind::LimitReached);
+    drop(taken);
+    let told = job.notifications().unwrap();
+    assert_eq!(next(&told), (NewProcess, leader.id()));
+
+    go(&leader);
+    line(&mut output);
+    let mut members = std::collections::BTreeSet::from([leader.id()]);
+    while members.len() < job.pids().unwrap().len() {
+        match next(&told) {
+            (NewProcess, pid) => assert!(members.insert(pid)),
+            (message, pid) => assert!(message == ExitProcess && members.remove(&pid), "`seq`, and its shell"),
+        }
+    }
+    let taken = take_all();
+    assert!(taken.len() > 50, "the program has most of its descriptors: {}", taken.len());
+    go(&leader);
+    let forked: u32 = line(&mut output).parse().unwrap();
+    assert_eq!(told.recv_for(Duration::from_millis(150)).unwrap(), None, "nobody can be counted; and nobody is said to have ended");
+    drop(taken);
+    assert_eq!(next(&told), (NewProcess, forked));
+    members.insert(forked);
+    job.terminate(0).unwrap();
+    while !members.is_empty() {
+        match next(&told) {
+            (ExitProcess, pid) => assert!(members.remove(&pid)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(next(&told), (ActiveProcessZero, 0));
+    leader.wait().unwrap();
+    say("well ", 1);
+}
+
+#[test]
+fn where_descriptors_are_scarce_it_is_told_late_and_nothing_is_lost() {
+    if job().is_none() {
+        return;
+    }
+    let mut child = another("scarce", &format!("notices-scarce-{}", std::process::id())).spawn().unwrap();
+    said(&mut child, "well ");
+    assert!(child.wait().unwrap().success());
 }
