@@ -7,7 +7,7 @@ const { Grant } = require('./lib/grant.cjs')
 const { Access, Event, Mutex, Semaphore } = require('./lib/kinds.cjs')
 const { Mapping, Protect } = require('./lib/mapping.cjs')
 const { Namespace, leaveSigbusAlone, usage } = require('./lib/namespace.cjs')
-const { Job } = require('./lib/job.cjs')
+const { Job, JobNotifications } = require('./lib/job.cjs')
 const { Process } = require('./lib/process.cjs')
 const { Queue } = require('./lib/queue.cjs')
 const { Timer } = require('./lib/timer.cjs')
@@ -20,6 +20,7 @@ module.exports = {
   Event,
   Grant,
   Job,
+  JobNotifications,
   Mapping,
   Mutex,
   Namespace,

@@ -654,6 +654,15 @@ export class Job extends Handle {
     systemTime: number
     memoryPeak: number | null
   }
+  /**
+   * Begins to tell this process what happens in it: first who is in it, then who comes, who goes, and that nobody is left (contract 8.7).
+   *
+   * Who is put in by this process is told in any case; who is put in by another one, or forked by a member, if it lives long enough to be seen:
+   * up to a twentieth of a second.
+   *
+   * @throws `ERR_BYNAME_INVALID_ARGUMENT` where this process has them already; `ERR_BYNAME_LIMIT_REACHED` where no descriptor or watch is left
+   */
+  notifications(): JobNotifications
   /** What keeps its processes together: `"cgroup2"`, or `"processes"` where there is no control group of version 2: marks, and a walk over them. */
   readonly backend: string
   /**
@@ -668,6 +677,54 @@ export class Job extends Handle {
    * @returns `false` after the time-out
    */
   waitSync(options?: TimeoutOptions): boolean
+}
+
+/** One notification of a job. */
+export interface JobNotification {
+  /**
+   * What happened: `abnormal-exit` is by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or SIGABRT, `zero` that no process is left.
+   */
+  message: 'new' | 'exit' | 'abnormal-exit' | 'zero' | 'process-limit' | 'memory-limit'
+  /** The same as the number that it has on Windows: 6, 7, 8, 4, 3, 10. */
+  id: number
+  /** To which process; 0 for what is told of the job. */
+  pid: number
+}
+
+/**
+ * The notifications of a job, in order; {@link Job.notifications} begins them. In a wait it is signalled while there is one; a wait takes none. They are this
+ * process's own: others that want them ask for themselves. Closing it ends them; it does not keep the job open.
+ *
+ * ```js
+ * import { Job } from 'byname'
+ *
+ * const job = new Job()
+ * const told = job.notifications()
+ * job.spawn('true')
+ * for await (const { message, pid } of told) {
+ *   console.log(message, pid) // new …, exit …, zero 0
+ *   if (message === 'zero') told.close() // which ends the loop
+ * }
+ * job.close()
+ * ```
+ */
+export class JobNotifications extends Handle implements AsyncIterable<JobNotification> {
+  private constructor()
+  /**
+   * Takes the next one, without blocking the thread.
+   *
+   * @returns `null` after the time-out
+   * @throws (rejects) `ERR_BYNAME_CLOSED` if it is closed meanwhile; `signal.reason` if it is aborted, and then none is taken
+   */
+  get(options?: WaitOptions): Promise<JobNotification | null>
+  /**
+   * Takes the next one, blocking the thread.
+   *
+   * @returns `null` after the time-out
+   */
+  getSync(options?: TimeoutOptions): JobNotification | null
+  /** Takes one after the other, until it is closed. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<JobNotification>
 }
 
 /**
@@ -828,7 +885,7 @@ export class Watchdog extends Handle {
 }
 
 /** What can be waited for. */
-export type Waitable = Mutex | Event | Semaphore | Timer | Watchdog | Queue | Process | Job
+export type Waitable = Mutex | Event | Semaphore | Timer | Watchdog | Queue | Process | Job | JobNotifications
 
 /**
  * A satisfied wait. Release it when it may have taken a mutex or a semaphore's unit: nothing else gives them back.

@@ -3,7 +3,7 @@
 import byname from './index.cjs'
 
 export const {
-  Access, ByNameError, Event, Grant, Job, Mapping, Mutex, Namespace, Process, Protect, Queue, Semaphore, Timer, WaitResult, Watchdog,
-  leaveSigbusAlone, signalAndWait, signalAndWaitSync, usage, version, waitAll, waitAllSync, waitAny, waitAnySync,
+  Access, ByNameError, Event, Grant, Job, JobNotifications, Mapping, Mutex, Namespace, Process, Protect, Queue, Semaphore, Timer, WaitResult,
+  Watchdog, leaveSigbusAlone, signalAndWait, signalAndWaitSync, usage, version, waitAll, waitAllSync, waitAny, waitAnySync,
 } = byname
 export default byname

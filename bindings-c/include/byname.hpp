@@ -786,6 +786,45 @@ private:
     }
 };
 
+/** What a job tells: who came, who went, that nobody is left. */
+enum class job_message : std::uint32_t {
+    active_process_limit = BYNAME_JOB_MSG_ACTIVE_PROCESS_LIMIT,
+    active_process_zero = BYNAME_JOB_MSG_ACTIVE_PROCESS_ZERO,
+    new_process = BYNAME_JOB_MSG_NEW_PROCESS,
+    exit_process = BYNAME_JOB_MSG_EXIT_PROCESS,
+    abnormal_exit_process = BYNAME_JOB_MSG_ABNORMAL_EXIT_PROCESS,
+    job_memory_limit = BYNAME_JOB_MSG_JOB_MEMORY_LIMIT,
+};
+
+/** One notification of a job; `pid` is 0 for what is told of the job. */
+struct job_notification {
+    job_message message;
+    std::uint32_t pid;
+};
+
+/**
+ * The notifications of a job, in order. In a wait it is signaled while there is one; a wait takes none. Its end is theirs; it does not keep the job. Contract 8.7.
+ *
+ * ```cpp
+ * byname::job job;
+ * byname::job_notifications told(job);
+ * if (told.next_for(0s)) return 1; // nobody is in it
+ * ```
+ */
+class job_notifications : public object {
+public:
+    /** Begins them: first who is in it. BYNAME_ERR_INVALID_ARGUMENT where this process has them already. */
+    explicit job_notifications(const job &of) { check(byname_job_notifications(of.handle(), &handle_)); }
+    /** The next one. */
+    job_notification next() { return *next_for(forever); }
+    /** The next one within the time, or nothing. */
+    [[nodiscard]] std::optional<job_notification> next_for(timeout time) {
+        byname_job_notification told = {};
+        if (check(byname_job_notification_next(handle_, time.count(), &told)) == BYNAME_TIMED_OUT) return std::nullopt;
+        return job_notification{static_cast<job_message>(told.message), told.pid};
+    }
+};
+
 /** What a watchdog does when its grace is over. */
 enum class action : std::uint32_t { none = BYNAME_ACTION_NONE, kill = BYNAME_ACTION_KILL, reset_device = BYNAME_ACTION_RESET_DEVICE };
 

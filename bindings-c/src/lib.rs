@@ -13,7 +13,7 @@
 //! | `handle.rs` | what every handle can do |
 //! | `mutex.rs` `event.rs` `semaphore.rs` `timer.rs` `mapping.rs` `queue.rs` `watchdog.rs` | the kinds |
 //! | `wait.rs` | waits over one or many objects of any kind |
-//! | `job.rs` | sets of processes |
+//! | `job.rs`, `notifications.rs` | sets of processes, and what they tell |
 //! | `processes.rs` | other processes, as objects |
 //! | `process.rs` | what concerns the whole process |
 // The names are those of C, so that this source and the header read alike.
@@ -27,6 +27,7 @@ mod input;
 mod job;
 mod mapping;
 mod mutex;
+mod notifications;
 mod options;
 mod process;
 mod processes;
@@ -42,6 +43,7 @@ pub use handle::*;
 pub use job::*;
 pub use mapping::*;
 pub use mutex::*;
+pub use notifications::*;
 pub use options::*;
 pub use process::*;
 pub use processes::*;

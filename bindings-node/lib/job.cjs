@@ -3,10 +3,11 @@
 
 const childProcess = require('node:child_process')
 const { addon } = require('./addon.cjs')
-const { flagOf, numberOf, optionsOf, textOf } = require('./check.cjs')
+const { flagOf, numberOf, optionsOf, textOf, timeoutOf } = require('./check.cjs')
 const { wrongType } = require('./errors.cjs')
 const { Handle, Opened, SLOT } = require('./handle.cjs')
 const { opened, placed, wait, waitSync } = require('./kinds.cjs')
+const { pend } = require('./pending.cjs')
 
 /** The number of the kind in the addon's `open`. */
 const JOB = 7
@@ -46,7 +47,7 @@ class Job extends Handle {
       addon.assign(this[SLOT], pid)
     } catch (error) {
       if (error.code !== 'ERR_BYNAME_ACCESS_DENIED') throw error
-      addon.noteSpawned(this[SLOT]) // it was faster, or has ended
+      addon.noteSpawned(this[SLOT], pid) // it was faster, or has ended
     }
   }
 
@@ -80,6 +81,10 @@ class Job extends Handle {
     return { activeProcesses, totalProcesses, terminatedProcesses, userTime, systemTime, memoryPeak }
   }
 
+  notifications() {
+    return new JobNotifications(new Opened(addon.jobNotifications(this[SLOT])))
+  }
+
   get backend() {
     return addon.jobBackend(this[SLOT])
   }
@@ -93,4 +98,38 @@ class Job extends Handle {
   }
 }
 
-module.exports = { Job }
+const told = (notifications, news) => {
+  if (news === null) return null
+  const [message, id, pid] = addon.notification(news[0])
+  return { message, id, pid }
+}
+
+class JobNotifications extends Handle {
+  constructor(begun) {
+    if (!(begun instanceof Opened)) throw new TypeError('job.notifications() makes JobNotifications')
+    super(begun.slot)
+  }
+
+  get(options) {
+    return pend(this, options, (reader, timeout) => addon.startGet(reader[SLOT], timeout), told)
+  }
+
+  getSync(options) {
+    return told(this, addon.get(this[SLOT], timeoutOf(options)))
+  }
+
+  async *[Symbol.asyncIterator]() {
+    for (;;) {
+      let next
+      try {
+        next = await this.get()
+      } catch (error) {
+        if (error.code === 'ERR_BYNAME_CLOSED') return
+        throw error
+      }
+      yield next
+    }
+  }
+}
+
+module.exports = { Job, JobNotifications }

@@ -7,7 +7,7 @@ use crate::js::{Js, Reply, Value};
 use crate::processes::code;
 use crate::state::State;
 use byname::Error;
-use byname::engine::{JobLimits, Spec};
+use byname::engine::{JobLimits, JobNotification, Spec};
 
 /// `createJob(namespace, name, access, killOnClose) -> slot`
 pub(crate) fn create_job<'s>(js: Js<'s>, state: &State, [namespace, name, access, kill]: [Value<'s>; 4]) -> Reply<'s> {
@@ -26,9 +26,10 @@ pub(crate) fn entrance<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) ->
     js.make_text(&handle(js, state, slot)?.job_entrance_by_shell()?)
 }
 
-/// `noteSpawned(slot)`
-pub(crate) fn note_spawned<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
-    handle(js, state, slot)?.note_spawned()?;
+/// `noteSpawned(slot, pid)`
+pub(crate) fn note_spawned<'s>(js: Js<'s>, state: &State, [slot, pid]: [Value<'s>; 2]) -> Reply<'s> {
+    let pid = convert::count(js, pid, "pid")?;
+    handle(js, state, slot)?.note_spawned(pid as u32)?;
     Ok(Value::UNDEFINED)
 }
 
@@ -91,4 +92,16 @@ pub(crate) fn accounting<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) 
 /// `jobBackend(slot) -> string`
 pub(crate) fn backend<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
     js.make_text(handle(js, state, slot)?.job_backend()?)
+}
+
+/// `jobNotifications(slot) -> slot`
+pub(crate) fn notifications<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    let begun = handle(js, state, slot)?.job_notifications()?;
+    js.make_int(state.adopt(begun))
+}
+
+/// `notification(bytes) -> [message, id, pid]`: what a message of that queue says.
+pub(crate) fn notification<'s>(js: Js<'s>, _state: &State, [bytes]: [Value<'s>; 1]) -> Reply<'s> {
+    let told = js.bytes(bytes, JobNotification::of_bytes)??;
+    js.make_array(&[js.make_text(told.message.name())?, js.make_number(told.message.id().into())?, js.make_number(told.pid.into())?])
 }

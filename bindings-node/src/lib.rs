@@ -93,6 +93,8 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "setJobLimits" => jobs::set_limits,
         "jobAccounting" => jobs::accounting,
         "jobBackend" => jobs::backend,
+        "jobNotifications" => jobs::notifications,
+        "notification" => jobs::notification,
 
         "openProcess" => processes::open,
         "processId" => processes::pid,

@@ -16,6 +16,7 @@ use crate::error::{OrRaise, warn};
 use crate::grant::Grant;
 use crate::handle::Handle;
 use crate::message::{Incoming, Outgoing};
+use crate::state::JobNotification;
 use crate::wait::WaitResult;
 use byname::engine::{self, By, HandleRef, Message, MessageNotify, Mode, Outcome, PendingMessage, PendingWait, Satisfied};
 use byname::{Error, Timeout};
@@ -133,6 +134,8 @@ pub(crate) enum Answer {
     Message,
     /// An Outgoing or an Incoming, or None.
     Place,
+    /// What a job tells, or None.
+    Notification,
     /// A Grant, which the handle remembers until this task leaves its bracket.
     Bracket(Option<Py<PyWeakrefReference>>),
 }
@@ -230,7 +233,7 @@ impl Coroutine {
             Ended::Wait(outcome) => in_time(py, outcome)?,
         };
         match &self.answer {
-            Answer::Bytes | Answer::Message | Answer::Place => Ok(py.None()),
+            Answer::Bytes | Answer::Message | Answer::Place | Answer::Notification => Ok(py.None()),
             Answer::Flag => Ok(satisfied.is_some().into_pyobject(py)?.to_owned().into_any().unbind()),
             Answer::Result => match satisfied {
                 Some(satisfied) => Ok(Py::new(py, WaitResult::new(py, satisfied, &self.request.objects, BY)?)?.into_any()),
@@ -253,10 +256,14 @@ impl Coroutine {
     fn moved(&self, py: Python<'_>, message: Option<Message>) -> PyResult<Py<PyAny>> {
         Ok(match (&self.answer, message) {
             (Answer::Bytes, Some(Message::Received { data, .. })) => PyBytes::new(py, &data).into_any().unbind(),
+            (Answer::Notification, Some(Message::Received { data, .. })) => {
+                let told: JobNotification = engine::JobNotification::of_bytes(&data).or_raise()?.into();
+                Py::new(py, told)?.into_any()
+            }
             (_, Some(Message::Received { data, alert })) => (PyBytes::new(py, &data), alert).into_pyobject(py)?.into_any().unbind(),
             (_, Some(Message::Reserved(room))) => Py::new(py, Outgoing::new(room))?.into_any(),
             (_, Some(Message::Taken(taken))) => Py::new(py, Incoming::new(taken))?.into_any(),
-            (Answer::Bytes | Answer::Message | Answer::Place, None) => py.None(),
+            (Answer::Bytes | Answer::Message | Answer::Place | Answer::Notification, None) => py.None(),
             (_, message) => message.is_some().into_pyobject(py)?.to_owned().into_any().unbind(),
         })
     }

@@ -4,6 +4,7 @@ use crate::coroutine::{Answer, Coroutine, Request};
 use crate::error::OrRaise;
 use crate::handle::Handle;
 use crate::namespace::Namespace;
+use crate::notifications::JobNotifications;
 use crate::state::{JobAccounting, JobLimits};
 use crate::{args, block, time};
 use byname::engine::{self, Access, HandleRef, JobEntrance, Kind, Spec};
@@ -95,7 +96,7 @@ impl Job {
         let then = options.get_item("preexec_fn")?.filter(|then| !then.is_none()).map(Bound::unbind);
         options.set_item("preexec_fn", Entrance { entrance: handle.job_entrance().or_raise()?, then })?;
         let child = py.import("subprocess")?.getattr("Popen")?.call(args, Some(&options))?;
-        handle.note_spawned().or_raise()?;
+        handle.note_spawned(child.getattr("pid")?.extract()?).or_raise()?;
         Ok(child)
     }
 
@@ -166,6 +167,22 @@ impl Job {
     #[getter]
     fn accounting(slf: &Bound<'_, Self>) -> PyResult<JobAccounting> {
         Ok(inner(slf).job_accounting().or_raise()?.into())
+    }
+
+    /// Begins to tell this process what happens in it, as JobNotifications: first who is in it, then who comes, who goes, and that
+    /// nobody is left (contract 8.7).
+    ///
+    /// Who is put in by this process is told in any case; who is put in by another one, or forked by a member, if it lives long enough to be
+    /// seen: up to a twentieth of a second. Raises InvalidArgumentError where this process has them already, LimitReachedError
+    /// where no descriptor or watch is left to be told by.
+    ///
+    /// >>> import byname
+    /// >>> with byname.Job() as job, job.notifications() as told, job.Popen(["true"]) as child:
+    /// ...     first = told.get()
+    /// ...     first.message, first.pid == child.pid
+    /// ('new', True)
+    fn notifications(slf: &Bound<'_, Self>) -> PyResult<Py<JobNotifications>> {
+        JobNotifications::over(slf.py(), inner(slf).job_notifications().or_raise()?)
     }
 
     /// What keeps its processes together: "cgroup2", or "processes" where there is no control group of version 2: marks, and a walk over them.

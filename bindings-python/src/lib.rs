@@ -22,6 +22,7 @@ mod mapping;
 mod message;
 mod mutex;
 mod namespace;
+mod notifications;
 mod process;
 mod processes;
 mod queue;
@@ -58,6 +59,8 @@ mod _byname {
     #[pymodule_export]
     use crate::namespace::{Namespace, usage};
     #[pymodule_export]
+    use crate::notifications::JobNotifications;
+    #[pymodule_export]
     use crate::process::leave_sigbus_alone;
     #[pymodule_export]
     use crate::processes::Process;
@@ -66,7 +69,9 @@ mod _byname {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
-    use crate::state::{EventState, JobAccounting, JobLimits, MappingState, MutexState, SemaphoreState, TimerState, WatchdogState};
+    use crate::state::{
+        EventState, JobAccounting, JobLimits, JobNotification, MappingState, MutexState, SemaphoreState, TimerState, WatchdogState,
+    };
     #[pymodule_export]
     use crate::timer::Timer;
     #[pymodule_export]

@@ -442,7 +442,7 @@ fn receive(slf: &Bound<'_, Queue>, timeout: Option<&Bound<'_, PyAny>>) -> PyResu
 }
 
 /// Tries with the interpreter held, and lets go of it to wait: for a message or room, or for somebody who is in the middle of a change.
-fn in_time<T: Send>(
+pub(crate) fn in_time<T: Send>(
     py: Python<'_>,
     timeout: Timeout,
     mut call: impl FnMut(Timeout, Interrupt<'_>) -> byname::Result<Outcome<T>> + Send,

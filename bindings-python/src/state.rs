@@ -147,6 +147,30 @@ impl From<engine::JobAccounting> for JobAccounting {
 }
 
 state! {
+    /// One notification of a job.
+    ///
+    /// >>> import byname
+    /// >>> with byname.Job() as job, job.notifications() as told, job.Popen(["true"]) as child:
+    /// ...     told.get() == told.get(), child.wait()  # that it came, and that it went
+    /// (False, 0)
+    JobNotification {
+        /// What happened: "new", "exit", "abnormal-exit" (by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or SIGABRT), "zero"
+        /// (no process is left), "process-limit" or "memory-limit".
+        message: &'static str,
+        /// The same as the number that it has on Windows: 6, 7, 8, 4, 3, 10.
+        id: u32,
+        /// To which process; 0 for what is told of the job.
+        pid: u32,
+    }
+}
+
+impl From<engine::JobNotification> for JobNotification {
+    fn from(told: engine::JobNotification) -> JobNotification {
+        JobNotification { message: told.message.name(), id: told.message.id(), pid: told.pid }
+    }
+}
+
+state! {
     /// Everything that a watchdog is at one instant.
     ///
     /// >>> import byname

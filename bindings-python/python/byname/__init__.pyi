@@ -322,6 +322,20 @@ class Job(Handle):
     @property
     def accounting(self) -> JobAccounting:
         """What it has come to, as a JobAccounting: processes, time, memory (contract 8.5)."""
+    def notifications(self) -> JobNotifications:
+        """Begins to tell this process what happens in it, as JobNotifications: first who is in it, then who comes, who goes, and that
+        nobody is left (contract 8.7).
+
+        Who is put in by this process is told in any case; who is put in by another one, or forked by a member, if it lives long enough to be
+        seen: up to a twentieth of a second. Raises InvalidArgumentError where this process has them already, LimitReachedError
+        where no descriptor or watch is left to be told by.
+
+        >>> import byname
+        >>> with byname.Job() as job, job.notifications() as told, job.Popen(["true"]) as child:
+        ...     first = told.get()
+        ...     first.message, first.pid == child.pid
+        ('new', True)
+        """
     @property
     def backend(self) -> str:
         """What keeps its processes together: "cgroup2", or "processes" where there is no control group of version 2: marks, and a walk over them."""
@@ -388,6 +402,64 @@ class JobAccounting:
     def memory_peak(self) -> int | None:
         """The most bytes of memory that they had together, or None where the system does not count it."""
     def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class JobNotification:
+    """One notification of a job.
+
+    >>> import byname
+    >>> with byname.Job() as job, job.notifications() as told, job.Popen(["true"]) as child:
+    ...     told.get() == told.get(), child.wait()  # that it came, and that it went
+    (False, 0)
+    """
+    @property
+    def message(self) -> Literal["new", "exit", "abnormal-exit", "zero", "process-limit", "memory-limit"]:
+        """What happened: "new", "exit", "abnormal-exit" (by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or SIGABRT), "zero"
+        (no process is left), "process-limit" or "memory-limit"."""
+    @property
+    def id(self) -> int:
+        """The same as the number that it has on Windows: 6, 7, 8, 4, 3, 10."""
+    @property
+    def pid(self) -> int:
+        """To which process; 0 for what is told of the job."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class JobNotifications(Handle):
+    """The notifications of a job, in order; `Job.notifications()` begins them.
+
+    As an object of a wait it is signalled while there is one; a wait takes none. They are this process's own: others that want them ask for themselves. Closing
+    it ends them; it does not keep the job open. In a forked child it is closed. `with` closes it, and a `for` loop takes one after the
+    other until somebody does.
+
+    >>> import byname
+    >>> with byname.Job() as job, job.notifications() as told, job.Popen(["true"]) as child:
+    ...     child.wait()
+    ...     for one in told:
+    ...         print(one.message, one.pid == child.pid)
+    ...         if one.message == "zero":
+    ...             break
+    0
+    new True
+    exit True
+    zero False
+    """
+    def get(self, timeout: _Timeout = None) -> JobNotification | None:
+        """The next one, as a JobNotification, or None when `timeout` seconds are up. Zero only looks, None waits for ever.
+
+        >>> import byname
+        >>> byname.Job().notifications().get(timeout=0)  # nobody is in it
+        """
+    def get_async(self, timeout: _Timeout = None) -> Coroutine[Any, Any, JobNotification | None]:
+        """The next one without blocking the thread; as `get`. A cancelled one takes none.
+
+        >>> import asyncio, byname
+        >>> asyncio.run(byname.Job().notifications().get_async(timeout=0.01))
+        """
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> JobNotification: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class Mutex(Handle):

@@ -91,16 +91,16 @@ impl JobMessage {
     ///
     /// # Examples
     /// ```
-    /// assert_eq!(byname::JobMessage::AbnormalExitProcess.name(), "abnormal_exit");
+    /// assert_eq!(byname::JobMessage::AbnormalExitProcess.name(), "abnormal-exit");
     /// ```
     pub const fn name(self) -> &'static str {
         match self {
-            JobMessage::ActiveProcessLimit => "process_limit",
+            JobMessage::ActiveProcessLimit => "process-limit",
             JobMessage::ActiveProcessZero => "zero",
             JobMessage::NewProcess => "new",
             JobMessage::ExitProcess => "exit",
-            JobMessage::AbnormalExitProcess => "abnormal_exit",
-            JobMessage::JobMemoryLimit => "memory_limit",
+            JobMessage::AbnormalExitProcess => "abnormal-exit",
+            JobMessage::JobMemoryLimit => "memory-limit",
         }
     }
 }
