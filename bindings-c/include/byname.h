@@ -319,6 +319,36 @@ enum {
 #define BYNAME_ACCESS_JOB_TERMINATE 8
 
 /**
+ * A message of a job: the limit of processes was met; one was killed, or was not started (JOB_OBJECT_MSG_ACTIVE_PROCESS_LIMIT).
+ */
+#define BYNAME_JOB_MSG_ACTIVE_PROCESS_LIMIT 3
+
+/**
+ * A message of a job: no process is left (JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO).
+ */
+#define BYNAME_JOB_MSG_ACTIVE_PROCESS_ZERO 4
+
+/**
+ * A message of a job: the process is in it, or was when the notifications began (JOB_OBJECT_MSG_NEW_PROCESS).
+ */
+#define BYNAME_JOB_MSG_NEW_PROCESS 6
+
+/**
+ * A message of a job: the process has ended (JOB_OBJECT_MSG_EXIT_PROCESS).
+ */
+#define BYNAME_JOB_MSG_EXIT_PROCESS 7
+
+/**
+ * A message of a job: the process has ended by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or SIGABRT (JOB_OBJECT_MSG_ABNORMAL_EXIT_PROCESS).
+ */
+#define BYNAME_JOB_MSG_ABNORMAL_EXIT_PROCESS 8
+
+/**
+ * A message of a job: the limit of memory was met (JOB_OBJECT_MSG_JOB_MEMORY_LIMIT).
+ */
+#define BYNAME_JOB_MSG_JOB_MEMORY_LIMIT 10
+
+/**
  * The kinds of objects.
  */
 enum byname_kind
@@ -957,6 +987,20 @@ typedef struct {
    */
   uint64_t memory;
 } byname_job_limits;
+
+/**
+ * One notification of a job.
+ */
+typedef struct {
+  /**
+   * What happened: BYNAME_JOB_MSG_NEW_PROCESS and its neighbours.
+   */
+  uint32_t message;
+  /**
+   * To which process, as the caller's PID namespace numbers it; 0 for what is told of the job.
+   */
+  uint32_t pid;
+} byname_job_notification;
 
 /**
  * What a wait for several objects tells besides its status.
@@ -2119,6 +2163,58 @@ byname_status byname_job_limits_of(byname_handle h,
  */
 byname_status byname_job_limit(byname_handle h,
                                const byname_job_limits *limits);
+
+/**
+ * Begins to tell this process what happens in a job: first who is in it, then who comes, who goes, and that nobody is left.
+ *
+ * The handle can be waited for together with all others, and byname_handle_fd() gives a descriptor for poll(): it is signalled as long as there is a
+ * notification, and a wait takes none; byname_job_notification_next() does. It does not keep the job. Closing it ends the notifications; in a forked
+ * child it is closed. Who is put in by this process is told in any case; who is put in by another one, or forked by a member, if it lives long enough
+ * to be seen: up to a twentieth of a second.
+ *
+ * ```c
+ * byname_job_options options = BYNAME_JOB_OPTIONS_INIT;
+ * byname_handle job, told;
+ * byname_job_notification next;
+ * options.kill_on_close = 1;
+ * if (byname_job_create(NULL, &options, &job) != BYNAME_OK) return 1;
+ * if (byname_job_notifications(job, &told) != BYNAME_OK) return 1;
+ * pid_t child = fork();
+ * if (child == 0) {
+ *     for (;;) pause();
+ * }
+ * if (byname_job_assign(job, child) != BYNAME_OK) return 1;
+ * if (byname_job_notification_next(told, BYNAME_INFINITE, &next) != BYNAME_OK) return 1;
+ * if (next.message != BYNAME_JOB_MSG_NEW_PROCESS || next.pid != (uint32_t)child) return 1;
+ * if (byname_job_terminate(job, 0) != BYNAME_OK) return 1;
+ * while (next.message != BYNAME_JOB_MSG_ACTIVE_PROCESS_ZERO) {
+ *     if (byname_job_notification_next(told, BYNAME_INFINITE, &next) != BYNAME_OK) return 1;
+ * }
+ * waitpid(child, NULL, 0);
+ * byname_handle_close(told);
+ * byname_handle_close(job);
+ * ```
+ *
+ * @param h    a job's handle with the right BYNAME_ACCESS_JOB_LIMIT
+ * @param out  receives the handle; close it with byname_handle_close()
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _WRONG_KIND (6), _ACCESS_DENIED (5), _INVALID_ARGUMENT (87: this process has the job's notifications
+ *         already, or out is NULL), _LIMIT_REACHED (no descriptor or watch is left). Contract 8.7.
+ */
+byname_status byname_job_notifications(byname_handle h,
+                                       byname_handle *out);
+
+/**
+ * Takes the next notification of a job; waits for one.
+ *
+ * @param h             a handle of byname_job_notifications()
+ * @param timeout_ns    how long to wait, in nanoseconds; 0 tries once, BYNAME_INFINITE waits for ever
+ * @param notification  receives it
+ * @return BYNAME_OK; BYNAME_TIMED_OUT; or BYNAME_ERR_CLOSED (6: also in a forked child), _WRONG_KIND (6: any other handle), _INVALID_ARGUMENT (87:
+ *         notification is NULL, a negative time). Contract 8.7.
+ */
+byname_status byname_job_notification_next(byname_handle h,
+                                           int64_t timeout_ns,
+                                           byname_job_notification *notification);
 
 /**
  * Waits for one object of any kind: a mutex is acquired, an auto-reset event is reset, a semaphore gives a unit.

@@ -22,6 +22,7 @@ const SOURCES: &[&str] = &[
     "queue",
     "processes",
     "job",
+    "notifications",
     "wait",
     "process",
 ];

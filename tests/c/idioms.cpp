@@ -207,7 +207,14 @@ static void processes_and_jobs() {
         byname::job::open("a job").assign(member);
         CHECK(job.pids() == std::vector<std::uint32_t>{static_cast<std::uint32_t>(member)} && job.limits().kill_on_close == 1);
         CHECK(job.accounting().total_processes == 1 && !job.wait_for(0ns));
+        byname::job_notifications told(job);
+        byname::event stop;
+        CHECK(byname::wait_any({stop, told})->index == 1);
+        const byname::job_notification present = told.next();
+        CHECK(present.message == byname::job_message::new_process && present.pid == static_cast<std::uint32_t>(member));
+        CHECK(!told.next_for(1ms) && throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { byname::job_notifications twice(job); }));
         job.terminate(5);
+        CHECK(told.next().message == byname::job_message::exit_process && told.next().message == byname::job_message::active_process_zero);
         job.wait();
         waitpid(member, nullptr, 0);
         CHECK(throws(BYNAME_ERR_INVALID_ARGUMENT, 87, [&] { job.limit({0, 0, 1}); }));

@@ -1,6 +1,8 @@
 /* Processes and jobs (contract 8, 10.1), by the means that there are here. */
 #include "check.h"
 
+#include <poll.h>
+
 static pid_t sleeper(void) {
     pid_t child = fork();
     if (child == 0) {
@@ -152,4 +154,61 @@ static void limits(void) {
     OK(byname_handle_close(job));
 }
 
-TESTS(T(a_process_ends), T(a_process_is_terminated), T(bad_processes), T(a_job_is_terminated), T(the_last_close_kills), T(limits))
+static byname_job_notification next_of(byname_handle told) {
+    byname_job_notification next = {0, 0};
+    OK(byname_job_notification_next(told, BYNAME_INFINITE, &next));
+    return next;
+}
+
+static void notifications(void) {
+    byname_handle job, both[2] = {BYNAME_NO_HANDLE, BYNAME_NO_HANDLE}, again = BYNAME_NO_HANDLE;
+    byname_job_notification next = {77, 77};
+    byname_wait_result result;
+    int fd = -1;
+    if (!new_job(1, &job)) return;
+    OK(byname_event_create(NULL, NULL, &both[0]));
+    FAILS(byname_job_notifications(job, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_job_notifications(both[0], &both[1]), BYNAME_ERR_WRONG_KIND, 6);
+    OK(byname_job_notifications(job, &both[1]));
+    FAILS(byname_job_notifications(job, &again), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    IS(byname_job_notification_next(both[1], 0, &next), BYNAME_TIMED_OUT);
+    FAILS(byname_job_notification_next(both[1], 0, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_job_notification_next(both[1], -2, &next), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_job_notification_next(both[0], 0, &next), BYNAME_ERR_WRONG_KIND, 6);
+    CHECK(next.message == 77 && next.pid == 77);
+    IS(byname_wait_any(both, 2, 0, &result), BYNAME_TIMED_OUT);
+    OK(byname_handle_fd(both[1], &fd));
+    pid_t child = sleeper();
+    OK(byname_job_assign(job, child));
+    struct pollfd poll_for = {fd, POLLIN, 0};
+    CHECK(poll(&poll_for, 1, -1) == 1);
+    OK(byname_wait_any(both, 2, BYNAME_INFINITE, &result));
+    CHECK(result.index == 1);
+    next = next_of(both[1]);
+    CHECK(next.message == BYNAME_JOB_MSG_NEW_PROCESS && next.pid == (uint32_t)child);
+    pid_t forked = fork();
+    if (forked == 0) {
+        byname_handle own;
+        next = (byname_job_notification){0, 0};
+        if (byname_job_notification_next(both[1], 0, &next) != BYNAME_ERR_CLOSED) _exit(1);
+        if (byname_job_notifications(job, &own) != BYNAME_OK) _exit(2);
+        if (byname_job_notification_next(own, BYNAME_INFINITE, &next) != BYNAME_OK) _exit(3);
+        _exit(next.message == BYNAME_JOB_MSG_NEW_PROCESS && next.pid == (uint32_t)child ? 0 : 4);
+    }
+    int status = 1;
+    CHECK(waitpid(forked, &status, 0) == forked && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    kill(child, SIGBUS);
+    next = next_of(both[1]);
+    CHECK(next.message == BYNAME_JOB_MSG_ABNORMAL_EXIT_PROCESS && next.pid == (uint32_t)child);
+    next = next_of(both[1]);
+    CHECK(next.message == BYNAME_JOB_MSG_ACTIVE_PROCESS_ZERO && next.pid == 0);
+    waitpid(child, NULL, 0);
+    OK(byname_handle_close(both[1]));
+    FAILS(byname_job_notification_next(both[1], 0, &next), BYNAME_ERR_CLOSED, 6);
+    OK(byname_job_notifications(job, &again));
+    OK(byname_handle_close(again));
+    OK(byname_handle_close(both[0]));
+    OK(byname_handle_close(job));
+}
+
+TESTS(T(a_process_ends), T(a_process_is_terminated), T(bad_processes), T(a_job_is_terminated), T(the_last_close_kills), T(limits), T(notifications))

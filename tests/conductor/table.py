@@ -39,7 +39,7 @@ def words(what: list[str], prefix: str) -> list[str]:
         rest, limit = rest[:at], rest[at + 1]
     if verb in ("acquire", "wait"):
         return ["acquire", rest[0], limit]
-    if verb in ("send", "recv"):
+    if verb in ("send", "recv", "told"):
         return [verb, rest[0], limit, *rest[1:]]
     if verb in ("wait-any", "wait-all", "signal-and-wait"):
         if rest and rest[0].isdigit():  # `64 e` stands for e1 to e64
@@ -69,7 +69,7 @@ def may_look(options: list[str]) -> bool:
 
 def limit(command: tuple[str, ...]) -> float | None:
     """The time-out in seconds of a command of the protocol; None if it has none."""
-    at = {"acquire": 2, "send": 2, "recv": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(command[0])
+    at = {"acquire": 2, "send": 2, "recv": 2, "told": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}.get(command[0])
     return float(command[at]) / 1000 if at and command[at] != "inf" else None
 
 

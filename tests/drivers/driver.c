@@ -450,6 +450,26 @@ static byname_status terminate(struct object object, const char *code) {
     return object.kind == BYNAME_KIND_JOB ? byname_job_terminate(object.id, number) : byname_process_terminate(object.id, number);
 }
 
+static void begin_notifications(const struct command *c, char *out, size_t size) {
+    byname_handle begun = BYNAME_NO_HANDLE;
+    byname_status status = byname_job_notifications(find(c->words[4]).id, &begun);
+    tell_made(out, size, status, c->words[3], BYNAME_KIND_QUEUE, begun, 0);
+    if (status == BYNAME_OK) snprintf(out, size, "ok");
+}
+
+/* What a job tells, and of whom: a program that this driver has started, or another. */
+static void tell_notification(const struct command *c, char *out, size_t size, byname_handle h) {
+    static const char *const messages[] = {[3] = "process-limit", [4] = "zero", [6] = "new", [7] = "exit", [8] = "abnormal-exit", [10] = "memory-limit"};
+    byname_job_notification told;
+    byname_status status = byname_job_notification_next(h, timeout_of(c->words[4]), &told);
+    const char *of = "other";
+    tell(out, size, status);
+    if (status != BYNAME_OK) return;
+    for (int i = 0; i < child_count; i++)
+        if ((uint32_t)children[i].pid == told.pid) of = children[i].name;
+    snprintf(out, size, told.pid ? "%s %s" : "%s", messages[told.message], of);
+}
+
 static byname_status put_limit(const struct command *c, byname_handle h) {
     byname_job_limits limits = {(uint32_t)strtoul(c->words[4], NULL, 10), (uint32_t)option(c, 5, "kill"), 0};
     return byname_job_limit(h, &limits);
@@ -645,6 +665,8 @@ static void result(struct command *c, char *out, size_t size) {
     else if (strcmp(verb, "terminate") == 0) tell(out, size, terminate(find(c->words[3]), c->words[4]));
     else if (strcmp(verb, "pids") == 0) tell_pids(out, size, h);
     else if (strcmp(verb, "limit") == 0) tell(out, size, put_limit(c, h));
+    else if (strcmp(verb, "notifications") == 0) begin_notifications(c, out, size);
+    else if (strcmp(verb, "told") == 0) tell_notification(c, out, size, h);
     else if (strcmp(verb, "reap") == 0) reap(out, size, c->words[3]);
     else if (strcmp(verb, "start") == 0) tell(out, size, byname_watchdog_start(h));
     else if (strcmp(verb, "refresh") == 0) tell(out, size, byname_watchdog_refresh(h));
@@ -704,7 +726,9 @@ static void result(struct command *c, char *out, size_t size) {
 
 static void perform(struct command *c) {
     char out[LINE] = "";
-    const char *limit = strcmp(VERB(c), "acquire") == 0 || strcmp(VERB(c), "send") == 0 || strcmp(VERB(c), "recv") == 0 ? c->words[4]
+    const char *limit = strcmp(VERB(c), "acquire") == 0 || strcmp(VERB(c), "send") == 0 || strcmp(VERB(c), "recv") == 0 ||
+                                strcmp(VERB(c), "told") == 0
+                            ? c->words[4]
                         : strncmp(VERB(c), "wait-", 5) == 0 || strcmp(VERB(c), "signal-and-wait") == 0 ? c->words[3]
                                                                                                     : "0";
     if (strcmp(limit, "0") != 0) say(c, "begin %ld", syscall(SYS_gettid));

@@ -9,7 +9,7 @@ import { openSync, readSync, writeSync } from 'node:fs'
 import { Access, Event, Job, Mapping, Mutex, Process, Queue, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
 const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, watchdog: Watchdog, job: Job, mapping: Mapping }
-const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'process', 'queue']
+const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'jobnotifications', 'process', 'queue']
 const views = new Map() // by handle
 const objects = new Map() // by handle
 const grants = new Map() // by thread and handle: a stack
@@ -196,6 +196,7 @@ const COMMANDS = {
   terminate: (thread, handle, code) => (object(handle).terminate(Number(code)), 'ok'),
   pids: (thread, handle) => String(object(handle).pids().length),
   limit: (thread, handle, most, ...options) => (object(handle).limit({ activeProcesses: Number(most) || null, killOnClose: options.includes('kill') }), 'ok'),
+  notifications: (thread, handle, job) => (objects.set(handle, object(job).notifications()), 'ok'),
   reap: (thread, name) => reap(name),
   state: (thread, handle) => state(object(handle)),
   exists: (thread, kind, name) => exists(kind, name),
@@ -222,6 +223,12 @@ const WAITS = {
   async recv(thread, handle, limit) {
     const got = await object(handle).getMessage(timeout(limit))
     return got === null ? 'timeout' : `${got.data}${got.alert ? ' alert' : ''}`
+  },
+  async told(thread, handle, limit) {
+    const got = await object(handle).get(timeout(limit))
+    if (got === null) return 'timeout'
+    const name = [...children].find(([, { child }]) => child.pid === got.pid)?.[0] ?? 'other'
+    return got.pid === 0 ? got.message : `${got.message} ${name}`
   },
   async acquire(thread, handle, limit) {
     const target = object(handle)

@@ -211,6 +211,16 @@ def open_process(handle, name, *options):
     return "ok"
 
 
+def told(handle, limit):
+    """What a job tells, and of whom: a program that this driver has started, or another."""
+    got = objects[handle].get(seconds(limit))
+    if got is None:
+        return "timeout"
+    if got.pid == 0:
+        return got.message
+    return f"{got.message} {next((name for name, child in children.items() if child.pid == got.pid), 'other')}"
+
+
 def exit_code(handle):
     code = objects[handle].exit_code
     return "none" if code is None else str(code)
@@ -353,6 +363,8 @@ COMMANDS = {
     "terminate": lambda handle, code: (objects[handle].terminate(int(code)), "ok")[1],
     "pids": lambda handle: str(len(objects[handle].pids)),
     "limit": limit,
+    "notifications": lambda handle, job: (objects.__setitem__(handle, objects[job].notifications()), "ok")[1],
+    "told": told,
     "reap": reap,
     "state": state,
     "exists": exists,
@@ -374,7 +386,7 @@ COMMANDS = {
     "wait-all": wait_all,
     "signal-and-wait": signal_and_wait,
 }
-WAITS = {"acquire": 2, "send": 2, "recv": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}
+WAITS = {"acquire": 2, "send": 2, "recv": 2, "told": 2, "wait-any": 1, "wait-all": 1, "signal-and-wait": 1}
 
 
 def result(verb, *words):

@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, Mapping, Mutex, MutexState, Namespace, Permit, Process, Queue,
+    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, JobNotifications, Mapping, Mutex, MutexState, Namespace, Permit, Process, Queue,
     QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable, Watchdog,
     WatchdogStage,
 };
@@ -33,6 +33,7 @@ enum Object {
     Mapping(Mapping, Access),
     Reader(QueueReader),
     Writer(QueueWriter),
+    Notifications(JobNotifications),
 }
 
 /// What the whole process has open.
@@ -127,7 +128,7 @@ fn work(commands: &Receiver<Option<Command>>) {
 
 fn perform(command: &Command) {
     let limit = match command.verb.as_str() {
-        "acquire" | "send" | "recv" => command.words.get(1),
+        "acquire" | "send" | "recv" | "told" => command.words.get(1),
         "wait-any" | "wait-all" | "signal-and-wait" => command.words.first(),
         _ => None,
     };
@@ -200,6 +201,11 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
             let limits = JobLimits { active_processes: most, memory: None, kill_on_close: options.contains(&"kill") };
             done(find(handle)?.job()?.set_limits(limits))
         }
+        ("notifications", [handle, job]) => {
+            let begun = find(job)?.job()?.notifications()?;
+            Ok(keep(handle, false, Object::Notifications(begun)))
+        }
+        ("told", [handle, limit]) => tell(handle, limit),
         ("reap", [name]) => reap(name),
         ("mapping", [handle, _, size, options @ ..]) => make_mapping(handle, name(1), number(size)?, options),
         ("map", [view, handle, offset, length]) => map(view, &*find(handle)?, number(offset)?, number(length)?),
@@ -263,6 +269,7 @@ impl Object {
             Object::Mapping(..) => Err(Failure::Fault("in Rust the types do not let a mapping be waited for".into())),
             Object::Reader(end) => Ok(end),
             Object::Writer(end) => Ok(end),
+            Object::Notifications(told) => Ok(told),
         }
     }
 
@@ -489,6 +496,17 @@ fn receive(handle: &str, limit: &str) -> Answer {
     }))
 }
 
+/// What a job tells, and of whom: a program that this driver has started, or another.
+fn tell(handle: &str, limit: &str) -> Answer {
+    let object = find(handle)?;
+    let Object::Notifications(notifications) = &*object else { return Err(Failure::Fault("no notifications".into())) };
+    let Some(told) = notifications.recv_for(timeout(limit)?)? else { return Ok("timeout".into()) };
+    let message = told.message.name();
+    let held = held();
+    let of = held.children.iter().find(|(_, child)| child.id() == told.pid).map_or("other", |(name, _)| name);
+    Ok(if told.pid == 0 { message.into() } else { format!("{message} {of}") })
+}
+
 fn info(handle: &str) -> Answer {
     let seen = match &*find(handle)? {
         Object::Writer(end) => end.info()?,
@@ -531,6 +549,7 @@ fn close(handle: &str) -> Answer {
         Some(Object::Mapping(mapping, _)) => mapping.close(),
         Some(Object::Reader(end)) => end.close(),
         Some(Object::Writer(end)) => end.close(),
+        Some(Object::Notifications(told)) => told.close(),
         None => return Err(Failure::Fault(format!("handle {handle} is in use: safe Rust cannot close it"))),
     })
 }
@@ -549,7 +568,7 @@ fn acquire(handle: &str, limit: &str) -> Answer {
         Object::Job(job) => job.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Process(process) => process.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Watchdog(dog) => dog.wait_for(timeout(limit)?)?.map(|()| false),
-        end @ (Object::Reader(_) | Object::Writer(_)) => byname::wait_any(&[end.waitable()?], timeout(limit)?)?.won().map(|_| false),
+        end @ (Object::Reader(_) | Object::Writer(_) | Object::Notifications(_)) => byname::wait_any(&[end.waitable()?], timeout(limit)?)?.won().map(|_| false),
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
@@ -597,6 +616,7 @@ fn state(handle: &str) -> Answer {
         Object::Job(job) => format!("manual {}", if job.wait_for(Duration::ZERO)?.is_some() { "set" } else { "unset" }),
         Object::Process(_) => "fault a process has no state".into(),
         Object::Reader(_) | Object::Writer(_) => "fault a queue has no state but its info".into(),
+        Object::Notifications(_) => "fault notifications have no state".into(),
         Object::Semaphore(semaphore) => {
             let SemaphoreState { available, maximum, robust, .. } = semaphore.state()?;
             format!("{available}/{maximum}{}", if robust { " robust" } else { "" })
@@ -626,7 +646,7 @@ macro_rules! on_handle {
             Object::Semaphore($handle) => $call,
             Object::Timer($handle) => $call,
             Object::Job($handle) => $call,
-            Object::Process(_) => unreachable!("a process has no name, and no scenario sets a flag of it"),
+            Object::Process(_) | Object::Notifications(_) => unreachable!("it has no name, and no scenario sets a flag of it"),
             Object::Watchdog($handle) => $call,
             Object::Mapping($handle, _) => $call,
             Object::Reader($handle) => $call,
