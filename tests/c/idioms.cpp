@@ -208,7 +208,7 @@ static void processes_and_jobs() {
         CHECK(job.pids() == std::vector<std::uint32_t>{static_cast<std::uint32_t>(member)} && job.limits().kill_on_close == 1);
         CHECK(job.accounting().total_processes == 1 && !job.wait_for(0ns));
         byname::job_notifications told(job);
-        byname::event stop;
+        byname::event stop(byname::reset_mode::automatic);
         CHECK(byname::wait_any({stop, told})->index == 1);
         const byname::job_notification present = told.next();
         CHECK(present.message == byname::job_message::new_process && present.pid == static_cast<std::uint32_t>(member));

@@ -28,7 +28,7 @@ KINDS = {
     "job": byname.Job,
     "mapping": byname.Mapping,
 }
-ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Watchdog, byname.Job, byname.Process, byname.Queue)
+ONLY_WAITED_FOR = (byname.Event, byname.Timer, byname.Watchdog, byname.Job, byname.JobNotifications, byname.Process, byname.Queue)
 
 
 def say(number, text):
