@@ -189,7 +189,6 @@ static void notifications(void) {
     pid_t forked = fork();
     if (forked == 0) {
         byname_handle own;
-        next = (byname_job_notification){0, 0};
         if (byname_job_notification_next(both[1], 0, &next) != BYNAME_ERR_CLOSED) _exit(1);
         if (byname_job_notifications(job, &own) != BYNAME_OK) _exit(2);
         if (byname_job_notification_next(own, BYNAME_INFINITE, &next) != BYNAME_OK) _exit(3);

@@ -6,9 +6,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test program forks and asks for its thread's id itself; the rule is for what ships")]
 
 use byname::{
-    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, JobNotifications, Mapping, Mutex, MutexState, Namespace, Permit, Process, Queue,
-    QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable, Watchdog,
-    WatchdogStage,
+    Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, JobNotifications, Mapping, Mutex, MutexState, Namespace, Permit,
+    Process, Queue, QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable,
+    Watchdog, WatchdogStage,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
@@ -568,7 +568,9 @@ fn acquire(handle: &str, limit: &str) -> Answer {
         Object::Job(job) => job.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Process(process) => process.wait_for(timeout(limit)?)?.map(|()| false),
         Object::Watchdog(dog) => dog.wait_for(timeout(limit)?)?.map(|()| false),
-        end @ (Object::Reader(_) | Object::Writer(_) | Object::Notifications(_)) => byname::wait_any(&[end.waitable()?], timeout(limit)?)?.won().map(|_| false),
+        end @ (Object::Reader(_) | Object::Writer(_) | Object::Notifications(_)) => {
+            byname::wait_any(&[end.waitable()?], timeout(limit)?)?.won().map(|_| false)
+        }
         Object::Semaphore(semaphore) => {
             (if polls { semaphore.try_acquire()? } else { semaphore.acquire_for(timeout(limit)?)? }).map(|permit| {
                 let abandoned = permit.abandoned();
