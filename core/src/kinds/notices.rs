@@ -145,10 +145,12 @@ impl JobNotification {
     }
 }
 
-/// How the thread is told to look.
-pub(super) const TICKET: u64 = u64::MAX;
-/// How often it looks where nothing tells it to; more seldom where it would spend more than a twentieth of its time looking.
+/// How the thread is told to look, and that a member has ended.
+const NEWS: u64 = u64::MAX;
+const ENDED: u64 = NEWS - 1;
+/// How often it looks where nothing tells it to.
 const INTERVAL_NS: u64 = 50_000_000;
+/// Of its time it spends at most one part in so many on counts that nothing has asked for.
 const SHARE: u64 = 20;
 /// How long a look waits for the lock of a queue that a stopped process has.
 const PATIENCE_NS: u64 = 5_000_000;
@@ -161,13 +163,14 @@ const NEVER: u64 = u64::MAX;
 /// How many subscriptions there are, for who has no business here.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-static NOTICES: Lock<Notices> = Lock::new(Notices { senses: None, subscriptions: Vec::new(), took_ns: 0 });
+static NOTICES: Lock<Notices> = Lock::new(Notices { senses: None, subscriptions: Vec::new(), next: 0, took_ns: 0 });
 
 struct Notices {
     /// There as long as there is a subscription.
     senses: Option<Senses>,
     subscriptions: Vec<Subscription>,
-    /// How long the last look took.
+    /// When all is counted next, if there is anything to count, and how long it took the last time.
+    next: u64,
     took_ns: u64,
 }
 
@@ -240,7 +243,7 @@ pub(crate) fn subscribe(cx: Cx, job: Target, place: Arc<Place>, reader: Target) 
     let Some(senses) = &mut notices.senses else { return Err(Error::closed()) };
     let begun = Subscription::begin(cx, job, place, reader, senses);
     let told = begun.map(|subscription| notices.subscriptions.push(subscription));
-    notices.rest();
+    notices.rest_and_wake();
     told
 }
 
@@ -251,6 +254,7 @@ pub(crate) fn end_if_unread(space: &'static Space, reader: Target) {
         std::ptr::eq(s.space, space) && s.writer.at == reader.at && (space.check().is_err() || queue::readers_here(space, reader) == 0)
     };
     notices.keep(|subscription, _| !is_over(subscription));
+    notices.rest_and_wake();
 }
 
 /// For a fork.
@@ -278,7 +282,7 @@ impl Senses {
     fn new() -> Result<Senses> {
         let epoll = process::thread()?;
         let (bell, files) = EventFd::new().and_then(|bell| Ok((bell, Inotify::new()?))).map_err(too_few)?;
-        epoll.add_source(&bell, TICKET).and_then(|()| epoll.add_source(&files, TICKET)).map_err(too_few)?;
+        epoll.add_source(&bell, NEWS).and_then(|()| epoll.add_source(&files, NEWS)).map_err(too_few)?;
         Ok(Senses { epoll, bell, files, watches: BTreeMap::new(), descriptors: 0 })
     }
 
@@ -328,26 +332,33 @@ impl Notices {
                 subscription.end(senses);
             }
         }
-        self.rest();
     }
 
-    /// Says when the next look is due; without a subscription there is nothing to be told by.
-    fn rest(&mut self) {
+    /// Says when the next look is due; without a subscription there is nothing to be told by. True: that is earlier than it was.
+    fn rest(&mut self) -> bool {
         COUNT.store(self.subscriptions.len() as u64, Ordering::Release);
-        let due = if self.subscriptions.iter().any(Subscription::is_restless) {
-            clock::now() + INTERVAL_NS.max(self.took_ns * SHARE)
-        } else {
-            NEVER
+        if let Some(senses) = &self.senses
+            && self.subscriptions.is_empty()
+        {
+            senses.epoll.remove_source(&senses.bell);
+            senses.epoll.remove_source(&senses.files);
+            self.senses = None;
+        }
+        let due = match self.subscriptions.iter().any(Subscription::is_restless) {
+            true if self.next > clock::now() => self.next,
+            true => clock::now() + INTERVAL_NS,
+            false => NEVER,
         };
-        let earlier = DUE.swap(due, Ordering::AcqRel) > due;
-        match &self.senses {
-            Some(senses) if self.subscriptions.is_empty() => {
-                senses.epoll.remove_source(&senses.bell);
-                senses.epoll.remove_source(&senses.files);
-                self.senses = None;
-            }
-            Some(senses) if earlier => senses.bell.feed(),
-            _ => {}
+        self.next = due;
+        DUE.swap(due, Ordering::AcqRel) > due
+    }
+
+    /// The same where it is not the thread that says so.
+    fn rest_and_wake(&mut self) {
+        if self.rest()
+            && let Some(senses) = &self.senses
+        {
+            senses.bell.feed();
         }
     }
 }
@@ -365,21 +376,35 @@ pub(super) fn pause(ms: i32) -> i32 {
     }
 }
 
-/// The thread looks, if it `was_told` to or the time has come.
-pub(super) fn look(was_told: bool) {
-    if !was_told && clock::now() < DUE.load(Ordering::Acquire) {
+/// Whether a ticket is one of ours.
+pub(super) fn is_ours(ticket: u64) -> bool {
+    ticket >= ENDED
+}
+
+/// The thread looks, where it was told to, by these tickets, or the time has come. That members end calls for no count at once, unless the last one has: many end
+/// together, and a count may be a walk over all processes.
+pub(super) fn look(tickets: &[u64]) {
+    let begun = clock::now();
+    let counts = begun >= DUE.load(Ordering::Acquire) || tickets.contains(&NEWS);
+    if tickets.is_empty() && !counts {
         return;
     }
     let mut notices = NOTICES.lock();
-    let begun = clock::now();
-    let made = notices.senses.as_ref().is_some_and(|senses| senses.files.drain());
+    // Without a word of theirs, what they have to tell stays there, and is told yet.
+    let made = tickets.contains(&NEWS) && notices.senses.as_ref().is_some_and(|senses| senses.files.drain());
     notices.keep(|subscription, senses| {
         if made {
             subscription.watch_inside(senses);
         }
-        subscription.look(senses)
+        if counts { subscription.look(senses) } else { subscription.look_at_known(senses) }
     });
-    notices.took_ns = clock::now() - begun;
+    if counts {
+        notices.took_ns = clock::now() - begun;
+        notices.next = clock::now() + INTERVAL_NS.max(notices.took_ns * SHARE);
+    } else {
+        notices.next = notices.next.min(clock::now() + notices.took_ns * SHARE);
+    }
+    notices.rest();
 }
 
 /// Somebody of this process has met a limit.
@@ -396,12 +421,14 @@ pub(crate) fn entered(pid: u32) {
     if COUNT.load(Ordering::Acquire) == 0 {
         return;
     }
-    NOTICES.lock().keep(|subscription, senses| {
+    let mut notices = NOTICES.lock();
+    notices.keep(|subscription, senses| {
         if subscription.place.whereabouts(pid) == Whereabouts::Inside {
             subscription.meet(pid, senses);
         }
         subscription.send()
     });
+    notices.rest_and_wake();
 }
 
 impl Subscription {
@@ -522,6 +549,12 @@ impl Subscription {
         self.send()
     }
 
+    /// The same without a count, as long as a member is left.
+    fn look_at_known(&mut self, senses: &mut Senses) -> bool {
+        self.look_for_ended(None, senses);
+        if self.members.is_empty() && self.populated { self.look(senses) } else { self.send() }
+    }
+
     fn look_for_ended(&mut self, counted: Option<&BTreeSet<u32>>, senses: &mut Senses) {
         let (pids, processes): (Vec<u32>, Vec<&PidFd>) =
             self.members.iter().filter_map(|(pid, member)| Some((*pid, member.process.as_ref()?))).unzip();
@@ -599,7 +632,7 @@ impl Subscription {
         }
         if let Some(process) = &process {
             senses.descriptors += 1;
-            let _ = senses.epoll.add(process, TICKET); // else the next look sees it
+            let _ = senses.epoll.add(process, ENDED); // else the next look sees it
         }
         self.members.insert(pid, Member { identity, process });
     }

@@ -166,8 +166,8 @@ fn tell(epoll: &Epoll) {
     loop {
         let again = if later.is_empty() { -1 } else { AGAIN_MS };
         let told = epoll.sleep(notices::pause(again));
-        let (news, ended): (Vec<u64>, Vec<u64>) = told.into_iter().partition(|ticket| *ticket == notices::TICKET);
-        notices::look(!news.is_empty());
+        let (news, ended): (Vec<u64>, Vec<u64>) = told.into_iter().partition(|ticket| notices::is_ours(*ticket));
+        notices::look(&news);
         later.extend(ended);
         later.retain(|ticket| {
             let entry = WATCHED.lock().entries.get(ticket).cloned();
