@@ -14,11 +14,33 @@ fn here() -> Namespace {
 /// `None`, with a word why, where there are no jobs.
 fn job() -> Option<Job> {
     match Job::options().namespace(&here()).kill_on_close().unnamed() {
-        Err(error) if error.kind() == ErrorKind::Unsupported => {
+        Err(error) if error.kind() == ErrorKind::Unsupported && !is_without_groups() => {
             eprintln!("skipped: {error}");
             None
         }
-        made => Some(made.unwrap()),
+        made => {
+            assert!(!is_without_groups() || made.as_ref().unwrap().backend() == "processes", "there are no control groups");
+            Some(made.unwrap())
+        }
+    }
+}
+
+fn is_without_groups() -> bool {
+    std::env::var_os("BYNAME_TEST_WITHOUT_GROUPS").is_some()
+}
+
+/// All of this file, where processes are marked.
+#[test]
+fn the_same_without_control_groups() {
+    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/without_groups.sh");
+    if is_without_groups() || !tool.exists() {
+        return;
+    }
+    let mut command = Command::new("sh");
+    command.arg(&tool).arg(std::env::current_exe().unwrap()).env("BYNAME_TEST_WITHOUT_GROUPS", "1");
+    match command.status().unwrap().code() {
+        Some(77) => eprintln!("skipped: no mounts of its own can be made for the command"),
+        code => assert_eq!(code, Some(0)),
     }
 }
 

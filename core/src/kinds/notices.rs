@@ -530,7 +530,6 @@ impl Subscription {
 
     /// Tells what is new. False where nobody can be told any more.
     fn look(&mut self, senses: &mut Senses) -> bool {
-        self.look_at_limits();
         let counted = job::count(&self.place).map(BTreeSet::from_iter);
         self.unsettled = counted.is_err();
         self.look_for_ended(counted.as_ref().ok(), senses);
@@ -566,6 +565,7 @@ impl Subscription {
             });
             gone.extend(unseen.map(|(pid, _)| *pid));
         }
+        self.look_at_limits(); // before it is told who has ended, perhaps for that
         gone.into_iter().for_each(|pid| self.lose(pid, senses));
     }
 
