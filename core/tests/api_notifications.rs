@@ -262,13 +262,11 @@ fn nothing_is_left_of_closed_notifications() {
     let job = Job::options().namespace(&alone).kill_on_close().unnamed().unwrap();
     let child = job.spawn(&mut cat()).unwrap();
     drop(job.notifications().unwrap());
-    let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let (before, open) = (usage(&alone).objects, descriptors());
+    let before = usage(&alone).objects;
     for _ in 0..100 {
         assert_eq!(next(&job.notifications().unwrap()), (NewProcess, child.id()));
     }
     assert_eq!(usage(&alone).objects, before);
-    assert!(descriptors() < open + 50, "other tests run beside this one");
     finish(child);
 }
 
