@@ -169,7 +169,7 @@ struct Notices {
     /// There as long as there is a subscription.
     senses: Option<Senses>,
     subscriptions: Vec<Subscription>,
-    /// When all is counted next, if there is anything to count, and how long it took the last time.
+    /// When all is counted next, if there is a subscription that has to, and how long it took the last time.
     next: u64,
     took_ns: u64,
 }
@@ -271,6 +271,9 @@ pub(crate) fn forget() {
     };
     DUE.store(NEVER, Ordering::Release);
     COUNT.store(0, Ordering::Release);
+    if inherited.is_empty() {
+        return;
+    }
     for reader in handles::with(right::NOTICES) {
         let _ = reader.set_flags(right::PROTECTED, 0);
         let _ = HandleRef::from_id(reader.id()).close();
@@ -301,12 +304,11 @@ impl Senses {
         }
     }
 
-    /// The descriptor of a process that is to be told when it ends; EMFILE where the program shall have those that are left.
-    fn open(&mut self, pid: u32) -> std::result::Result<PidFd, i32> {
-        if system::limit(system::Limit::Descriptors).is_some_and(|most| self.descriptors >= most / 4) {
-            return Err(code::EMFILE);
-        }
-        PidFd::open(pid)
+    /// Descriptors of these processes, each to be told when it ends; EMFILE where the program shall have those that are left.
+    fn open(&self, pids: impl Iterator<Item = u32>) -> Vec<(u32, std::result::Result<PidFd, i32>)> {
+        let most = system::limit(system::Limit::Descriptors).unwrap_or(u64::MAX) / 4;
+        let open = |(place, pid)| (pid, if place < most { PidFd::open(pid) } else { Err(code::EMFILE) });
+        (self.descriptors..).zip(pids).map(open).collect()
     }
 }
 
@@ -344,12 +346,11 @@ impl Notices {
             senses.epoll.remove_source(&senses.files);
             self.senses = None;
         }
-        let due = match self.subscriptions.iter().any(Subscription::is_restless) {
-            true if self.next > clock::now() => self.next,
-            true => clock::now() + INTERVAL_NS,
-            false => NEVER,
-        };
-        self.next = due;
+        let now = clock::now();
+        if self.next < now {
+            self.next = now + INTERVAL_NS;
+        }
+        let due = if self.subscriptions.iter().any(Subscription::is_restless) { self.next } else { NEVER };
         DUE.swap(due, Ordering::AcqRel) > due
     }
 
@@ -398,11 +399,12 @@ pub(super) fn look(tickets: &[u64]) {
         }
         if counts { subscription.look(senses) } else { subscription.look_at_known(senses) }
     });
+    let now = clock::now();
     if counts {
-        notices.took_ns = clock::now() - begun;
-        notices.next = clock::now() + INTERVAL_NS.max(notices.took_ns * SHARE);
+        notices.took_ns = now - begun;
+        notices.next = now + INTERVAL_NS.max(notices.took_ns * SHARE);
     } else {
-        notices.next = notices.next.min(clock::now() + notices.took_ns * SHARE);
+        notices.next = notices.next.min(now + notices.took_ns * SHARE);
     }
     notices.rest();
 }
@@ -591,7 +593,7 @@ impl Subscription {
     }
 
     fn look_for_new(&mut self, counted: &BTreeSet<u32>, senses: &mut Senses) {
-        let new: Vec<_> = counted.iter().filter(|pid| !self.members.contains_key(*pid)).map(|pid| (*pid, senses.open(*pid))).collect();
+        let new = senses.open(counted.iter().copied().filter(|pid| !self.members.contains_key(pid)));
         if new.is_empty() {
             return;
         }
@@ -613,8 +615,9 @@ impl Subscription {
             Some(_) => return,
             None => {}
         }
-        let opened = senses.open(pid);
-        self.admit(pid, opened, senses);
+        for (pid, opened) in senses.open(std::iter::once(pid)) {
+            self.admit(pid, opened, senses);
+        }
     }
 
     fn admit(&mut self, pid: u32, opened: std::result::Result<PidFd, i32>, senses: &mut Senses) {
