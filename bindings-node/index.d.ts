@@ -995,8 +995,13 @@ export class Namespace {
   static session(name: string): Namespace
   /** A namespace behind a boundary; throws `ERR_BYNAME_UNSUPPORTED` in this version. */
   static private(boundary: string, alias: string): Namespace
-  /** The same namespace under the rules of `'desktop'` (itself) or of Windows `'ce'` (`ERR_BYNAME_UNSUPPORTED` in this version). */
+  /**
+   * The same namespace under the rules of `'desktop'` or of Windows `'ce'`: a name space for each kind, in which `''` is a name and a backslash is
+   * none; mutex, event, semaphore, mapping, queue and watchdog alone; no wait for all (contract 0.3, 1.4). Their objects never meet.
+   */
   profile(profile: 'desktop' | 'ce'): Namespace
+  /** The rules of naming that hold in it. */
+  readonly rules: 'desktop' | 'ce'
   /** The session's name; `null` for the default session. */
   readonly sessionName: string | null
   /** The file that the namespace lives in. */

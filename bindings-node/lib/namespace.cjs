@@ -32,6 +32,10 @@ class Namespace {
     return new Namespace(KEY, addon.profileNamespace(this.#place, profile === 'ce'))
   }
 
+  get rules() {
+    return addon.namespaceIsCe(this.#place) ? 'ce' : 'desktop'
+  }
+
   get sessionName() {
     return addon.namespaceSession(this.#place)
   }

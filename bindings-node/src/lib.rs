@@ -48,6 +48,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "sessionNamespace" => namespaces::session,
         "privateNamespace" => namespaces::private,
         "profileNamespace" => namespaces::profile,
+        "namespaceIsCe" => namespaces::is_ce,
         "namespaceSession" => namespaces::session_name,
         "namespacePath" => namespaces::path,
         "usage" => namespaces::usage,

@@ -45,6 +45,11 @@ pub(crate) fn profile<'s>(js: Js<'s>, state: &State, [place, ce]: [Value<'s>; 2]
     listed(js, state, namespace)
 }
 
+/// `namespaceIsCe(place) -> boolean`
+pub(crate) fn is_ce<'s>(js: Js<'s>, state: &State, [place]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_bool(chosen(js, state, place)?.rules() == Profile::Ce)
+}
+
 /// `namespaceSession(place) -> string | null`
 pub(crate) fn session_name<'s>(js: Js<'s>, state: &State, [place]: [Value<'s>; 1]) -> Reply<'s> {
     match chosen(js, state, place)?.session_name() {

@@ -92,9 +92,9 @@ impl Handle {
                 "an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name"
             )));
         };
-        let session = handle.namespace().or_raise()?.session_name();
+        let namespace = Namespace::over(handle.namespace().or_raise()?);
         let reopen = py.import("byname._byname")?.getattr("_reopen")?;
-        (reopen, (kind, name, session, access)).into_pyobject(py)
+        (reopen, (kind, name, namespace, access)).into_pyobject(py)
     }
 
     #[inline]
@@ -228,12 +228,12 @@ impl Handle {
 pub(crate) fn reopen<'py>(
     kind: &Bound<'py, PyType>,
     name: &str,
-    session: Option<&str>,
+    namespace: Bound<'py, Namespace>,
     access: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = kind.py();
     let keywords = pyo3::types::PyDict::new(py);
-    keywords.set_item("namespace", Namespace::of_session(py, session)?)?;
+    keywords.set_item("namespace", namespace)?;
     keywords.set_item("access", access)?;
     kind.call_method("open", (name,), Some(&keywords))
 }

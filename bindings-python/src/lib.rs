@@ -57,7 +57,7 @@ mod _byname {
     #[pymodule_export]
     use crate::mutex::Mutex;
     #[pymodule_export]
-    use crate::namespace::{Namespace, usage};
+    use crate::namespace::{Namespace, renamespace, usage};
     #[pymodule_export]
     use crate::notifications::JobNotifications;
     #[pymodule_export]

@@ -227,9 +227,10 @@ impl HandleRef {
     /// The name as it was passed; `None` if unnamed.
     pub fn name(self) -> Result<Option<String>> {
         let Opened { space, target, rights } = self.0.open(0)?;
-        let leaf = index::name_of(space, target.record)?;
+        let key = index::key_of(space, target.record)?;
         self.0.open(0)?; // open still: so it was this object's
-        Ok(leaf.map(|leaf| if rights & right::LOCAL != 0 { format!("Local\\{leaf}") } else { leaf }))
+        let leaf = key.as_deref().map(|key| name::of_key(key).0);
+        Ok(leaf.map(|leaf| if rights & right::LOCAL != 0 { format!("Local\\{leaf}") } else { leaf.to_owned() }))
     }
 
     /// Whether creating this handle made the object.
@@ -255,7 +256,8 @@ impl HandleRef {
 
     /// Where the object lives.
     pub fn namespace(self) -> Result<Namespace> {
-        Ok(Namespace(self.0.open(0)?.space))
+        let Opened { space, rights, .. } = self.0.open(0)?;
+        Namespace::over(space).profile(if rights & right::CE != 0 { Profile::Ce } else { Profile::Desktop })
     }
 
     /// A wait of the calling thread with time-out zero; never blocks.
@@ -643,7 +645,7 @@ pub struct Usage {
 /// What this process has in use.
 pub fn usage(namespace: &Namespace) -> Usage {
     owner::give_spare_back();
-    let space = namespace.0;
+    let space = namespace.space;
     let out = space.pools.lock().handed_out(&space.arena);
     let objects = refs::objects_of(space, space.me()).len();
     Usage { handles: handles::open_count(), owners: out.owners, waiters: out.waiters, nodes: out.nodes, objects }

@@ -44,8 +44,10 @@ pub(crate) mod right {
     pub(crate) const EXECUTE: u32 = 1 << 26;
     /// The handle reads what a job tells (`kinds/notices.rs`).
     pub(crate) const NOTICES: u32 = 1 << 27;
+    /// Of a namespace with the rules of CE.
+    pub(crate) const CE: u32 = 1 << 28;
     /// Their place in a tag.
-    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN | EXECUTE | NOTICES;
+    pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN | EXECUTE | NOTICES | CE;
 }
 
 /// One entry of the table.

@@ -25,7 +25,7 @@ use crate::kinds;
 use crate::life::{Life, Stage};
 use crate::live::{self, Vitals, owner_kind};
 use crate::lock::{Guards, Lock};
-use crate::name::{MAX_NAME_BYTES, quoted};
+use crate::name::{self, MAX_KEY_BYTES, quoted};
 use crate::ops;
 use crate::recover;
 use crate::refs::{self, count_matches};
@@ -125,7 +125,7 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
         } else if bucket.load() == seen {
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("no object named {} is open; create it, or start the process that does", quoted(name)),
+                format!("no object named {} is open; create it, or start the process that does", quoted(name::of_key(name).0)),
             ));
         }
     }
@@ -590,7 +590,11 @@ fn same_kind(found: Target, wanted: Machine, name: &str) -> Result<Target> {
 fn other_kind(name: &str, found: Machine) -> Error {
     Error::new(
         ErrorKind::WrongKind,
-        format!("the name {} belongs to an existing {}; all kinds share one name space, use another name", quoted(name), found.noun()),
+        format!(
+            "the name {} belongs to an existing {}; all kinds share one name space, use another name",
+            quoted(name::of_key(name).0),
+            found.noun()
+        ),
     )
 }
 
@@ -866,20 +870,20 @@ fn has_name(space: &Space, record: &'static Object, name: &str) -> Result<bool> 
 
 /// An object as messages name it.
 pub(crate) fn describe(space: &Space, target: Target) -> String {
-    match name_of(space, target.record) {
-        Ok(Some(name)) => format!("{} {}", target.machine.noun(), quoted(&name)),
+    match key_of(space, target.record) {
+        Ok(Some(key)) => format!("{} {}", target.machine.noun(), quoted(name::of_key(&key).0)),
         _ => format!("unnamed {}", target.machine.noun()),
     }
 }
 
-/// The leaf that an object is stored under.
-pub(crate) fn name_of(space: &Space, record: &'static Object) -> Result<Option<String>> {
+/// What an object is stored under.
+pub(crate) fn key_of(space: &Space, record: &'static Object) -> Result<Option<String>> {
     let len = record.name_len.load() as usize;
     if len == 0 {
         return Ok(None);
     }
     let words = name_words(space, record)?;
-    if len > MAX_NAME_BYTES.min(words.len() * 8) {
+    if len > MAX_KEY_BYTES.min(words.len() * 8) {
         return Err(space.arena.corrupted("a name that is too long"));
     }
     let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.load().to_le_bytes()).take(len).collect();

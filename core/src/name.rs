@@ -1,4 +1,4 @@
-//! Names, parsed at the edge (contract 1.1 to 1.3, desktop profile).
+//! Names, parsed at the edge (contract 1.1 to 1.4).
 //!
 //! ```text
 //! name   := [ prefix "\" ] leaf          prefix := "Local" | "Global" | "Session\" digits | private alias
@@ -6,14 +6,17 @@
 //! length := at most 260 UTF-16 code units of the whole string as passed, prefix included
 //! ```
 //!
-//! What passes is exactly what the arena stores: the leaf, compared byte by byte, never folded or normalised.
+//! What passes is exactly what the arena stores, as the object's *key*: the leaf, compared byte by byte, never folded or normalised.
+//!
+//! In the CE profile a name is any characters but `\` and NUL, or none, and each kind has its own: the key is a backslash, which begins no leaf, the
+//! letter of the kind, and the name. So objects of the two profiles never meet.
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest name, in UTF-16 code units (contract 1.3).
 pub const MAX_NAME_UTF16: usize = 260;
-/// The longest name in UTF-8: three bytes for each UTF-16 unit.
-pub(crate) const MAX_NAME_BYTES: usize = 3 * MAX_NAME_UTF16;
+/// The longest key in UTF-8: three bytes for each UTF-16 unit, and what a key of CE begins with.
+pub(crate) const MAX_KEY_BYTES: usize = 3 * MAX_NAME_UTF16 + 2;
 
 /// What a parsed name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +45,7 @@ pub(crate) fn check_length(name: &str) -> Result<()> {
 }
 
 /// Parses a name whose length has been checked.
-pub(crate) fn parse(name: Option<&str>) -> Result<Parsed<'_>> {
-    let Some(name) = name else { return Ok(Parsed::Unnamed) };
+pub(crate) fn parse(name: &str) -> Result<Parsed<'_>> {
     if name.is_empty() {
         return Ok(Parsed::Unnamed);
     }
@@ -83,6 +85,23 @@ pub(crate) fn parse(name: Option<&str>) -> Result<Parsed<'_>> {
             "Session\\n\\ names are reserved for the system and not supported by this version of byname; choose a session with BYNAME_SESSION",
         )),
         _ => Ok(Parsed::Directory(prefix)),
+    }
+}
+
+/// The key of a name of the CE profile, for the kind with that letter (contract 1.4).
+pub(crate) fn ce_key(name: &str, letter: char) -> Result<String> {
+    let refused = |why| Error::new(ErrorKind::InvalidName, format!("the name {} {why}; the CE profile knows no prefixes", quoted(name)));
+    match name.find(['\\', '\0']) {
+        Some(at) => Err(refused(if name.as_bytes()[at] == 0 { "holds a NUL character" } else { "holds a backslash" })),
+        None => Ok(format!("\\{letter}{name}")),
+    }
+}
+
+/// The name in a key, and whether it is one of the CE profile.
+pub(crate) fn of_key(key: &str) -> (&str, bool) {
+    match key.strip_prefix('\\') {
+        Some(rest) => (rest.get(1..).unwrap_or_default(), true),
+        None => (key, false),
     }
 }
 
@@ -130,28 +149,38 @@ mod tests {
     use super::*;
 
     fn number(name: &str) -> u32 {
-        check_length(name).and_then(|()| parse(Some(name)).map(|_| ())).map_or_else(|e| e.win32(), |()| 0)
+        check_length(name).and_then(|()| parse(name).map(|_| ())).map_or_else(|e| e.win32(), |()| 0)
     }
 
     #[test]
     fn contract_rows() {
-        assert_eq!(parse(None).unwrap(), Parsed::Unnamed, "N1");
-        assert_eq!(parse(Some("")).unwrap(), Parsed::Unnamed, "N2");
-        assert_eq!(parse(Some("Local\\foo")).unwrap(), Parsed::Leaf("foo"), "N7");
+        assert_eq!(parse("").unwrap(), Parsed::Unnamed, "N2");
+        assert_eq!(parse("Local\\foo").unwrap(), Parsed::Leaf("foo"), "N7");
         assert_eq!(number("Global\\foo"), 50, "N8 comes with a later version");
-        assert_eq!(parse(Some("willy\\wonka")).unwrap(), Parsed::Directory("willy"), "N9, N15");
+        assert_eq!(parse("willy\\wonka").unwrap(), Parsed::Directory("willy"), "N9, N15");
         assert_eq!((number("Global\\a\\b"), number("Local\\a\\b")), (3, 3), "N10");
         assert_eq!(number("\\foo"), 161, "N11");
         assert_eq!((number("Global\\"), number("Local\\")), (123, 123), "N12");
         assert_eq!((number("Global\\\\foo"), number("Local\\\\foo")), (123, 123), "N13");
-        assert_eq!(parse(Some("nodir\\")).unwrap(), Parsed::Directory("nodir"), "N14");
+        assert_eq!(parse("nodir\\").unwrap(), Parsed::Directory("nodir"), "N14");
         assert_eq!((number("Global"), number("Local"), number("Session")), (6, 6, 6), "N16");
-        assert_eq!(parse(Some("global\\foo")).unwrap(), Parsed::Directory("global"), "N17");
+        assert_eq!(parse("global\\foo").unwrap(), Parsed::Directory("global"), "N17");
         assert_eq!(number("Session\\1\\foo"), 50, "N18");
         for ordinary in ["foo/bar", "foo:bar", "..", ".", "a b\"*\u{1}", "gl\u{f6}bal"] {
-            assert_eq!(parse(Some(ordinary)).unwrap(), Parsed::Leaf(ordinary), "N20");
+            assert_eq!(parse(ordinary).unwrap(), Parsed::Leaf(ordinary), "N20");
         }
         assert_eq!(number("a\0b"), 123);
+    }
+
+    #[test]
+    fn contract_rows_of_ce() {
+        let number = |name| ce_key(name, 'E').map_or_else(|e| e.win32(), |_| 0);
+        assert_eq!(of_key(&ce_key("", 'E').unwrap()), ("", true), "CN2");
+        assert_eq!((number("a\\b"), number("\\"), number("Global\\x"), number("a\0")), (123, 123, 123, 123), "CN3, CN4");
+        assert_ne!(ce_key("x", 'E').unwrap(), ce_key("x", 'M').unwrap(), "CN5");
+        assert_ne!(ce_key("x", 'E').unwrap(), ce_key("X", 'E').unwrap(), "CN7");
+        assert_eq!((of_key("x"), of_key(&ce_key("x", 'E').unwrap())), (("x", false), ("x", true)));
+        assert!(ce_key(&"\u{20ac}".repeat(MAX_NAME_UTF16), 'E').unwrap().len() <= MAX_KEY_BYTES);
     }
 
     #[test]

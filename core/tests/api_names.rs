@@ -3,7 +3,10 @@
 mod api_support;
 
 use api_support::{in_thread, session};
-use byname::{Access, Error, ErrorKind, Event, Mutex, Namespace, Profile, Reset, Result, Semaphore, wait_any};
+use byname::{
+    Access, Error, ErrorKind, Event, Mapping, Mutex, Namespace, Process, Profile, Protect, Reset, Result, Semaphore, wait_all,
+    wait_all_async, wait_any,
+};
 use std::time::Duration;
 
 /// The number of the error, 0 for success.
@@ -146,8 +149,45 @@ fn sessions_are_apart() {
 #[test]
 fn what_a_later_version_brings_says_so() {
     assert_eq!(Namespace::private("boundary", "alias").unwrap_err().kind(), ErrorKind::Unsupported);
-    assert_eq!(session().profile(Profile::Ce).unwrap_err().kind(), ErrorKind::Unsupported);
-    assert_eq!(session().profile(Profile::Desktop).unwrap(), session());
+}
+
+#[test]
+fn the_profiles_of_a_namespace_never_meet() {
+    let desktop = session();
+    let ce = desktop.profile(Profile::Ce).unwrap();
+    assert_eq!((ce.rules(), ce.path(), ce.profile(Profile::Desktop).unwrap()), (Profile::Ce, desktop.path(), desktop));
+    assert_ne!(ce, desktop);
+    let theirs = Mutex::options().namespace(&desktop).create("two profiles").unwrap();
+    let ours = Mutex::options().namespace(&ce).create("two profiles").unwrap();
+    let event = Event::options().namespace(&ce).create("two profiles", Reset::Manual).unwrap();
+    assert!(theirs.created() && ours.created() && event.created());
+    let _held = theirs.lock().unwrap();
+    assert!(in_thread(move || ours.try_lock().unwrap().is_some()), "another mutex than theirs");
+    assert_eq!((event.name().as_deref(), event.namespace().unwrap()), (Some("two profiles"), ce));
+    drop(event);
+    assert_eq!(number(Event::options().namespace(&ce).open("two profiles")), 2);
+}
+
+#[test]
+fn ce_waits_for_no_all_whoever_asks_for_it() {
+    let ce = session().profile(Profile::Ce).unwrap();
+    let set = || Event::options().namespace(&ce).initially_set().unnamed(Reset::Auto).unwrap();
+    let (one, two) = (set(), set());
+    assert_eq!(number(wait_all(&[&one, &two], Duration::ZERO)), 87);
+    assert_eq!(number(wait_all(&[&one], Duration::ZERO)), 87);
+    assert_eq!(number(pollster::block_on(wait_all_async(&[&one, &two], None))), 87);
+    assert!(one.is_set().unwrap() && two.is_set().unwrap(), "nothing is consumed");
+    let process = Process::open_in(&ce, std::process::id(), Access::ALL).unwrap();
+    assert_eq!(number(wait_all(&[&process], Duration::ZERO)), 87);
+}
+
+#[test]
+fn ce_memory_is_not_mapped_for_reading_alone() {
+    let ce = session().profile(Profile::Ce).unwrap();
+    let options = Mapping::options().namespace(&ce);
+    assert_eq!(number(options.protect(Protect::READONLY).create("7.6", 4096)), 87);
+    assert!(options.create("7.6", 4096).unwrap().created(), "nothing was made");
+    assert_eq!(options.create("7.6", 9).unwrap().size().unwrap(), 4096, "the size it has");
 }
 
 #[test]

@@ -200,7 +200,16 @@ static void bad_namespaces(void) {
     FAILS(byname_event_create("x", &o, &h), BYNAME_ERR_INVALID_ARGUMENT, 87);
     o.ns.session = o.ns.boundary = o.ns.alias = NULL;
     o.ns.profile = BYNAME_PROFILE_CE;
-    FAILS(byname_event_create("x", &o, &h), BYNAME_ERR_UNSUPPORTED, 50);
+    OK(byname_event_create("", &o, &h));
+    byname_handle again;
+    bool made;
+    OK(byname_event_create("", &o, &again));
+    OK(byname_handle_created(again, &made));
+    CHECK(!made);
+    FAILS(byname_wait_all(&h, 1, 0, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_event_create("a\\b", &o, &again), BYNAME_ERR_INVALID_NAME, 123);
+    OK(byname_handle_close(again));
+    OK(byname_handle_close(h));
     o.ns.profile = 2;
     FAILS(byname_event_create("x", &o, &h), BYNAME_ERR_INVALID_ARGUMENT, 87);
 }

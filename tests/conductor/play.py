@@ -98,6 +98,8 @@ class Play:
                 driver = self.pool.take(language)
             driver.log = lambda text, role=role: self.transcript.append(f"{role:>4} {text}")
             self.actors[role] = Actor(role, driver)
+        if self.scenario.ce:
+            finish([actor.driver.send("main", "profile", "ce") for actor in self.actors.values()], self.deadline)
 
     def leave(self, failed: bool) -> None:
         """Gives clean drivers back to the pool and ends the others."""
@@ -314,17 +316,23 @@ class Play:
     def bind(self, actor: Actor, words: tuple[str, ...], fresh: bool) -> None:
         """Remembers which object a new handle of the actor means; one that is fresh also for what it was made."""
         kind, handle, word, *options = words
-        leaf = None if word in ("-", "%") else word.removeprefix("Local\\")
-        known = next((o for o in self.objects.values() if leaf is not None and o.word == leaf), None)
+        unnamed = ("-",) if self.scenario.ce else ("-", "%")
+        leaf = None if word in unnamed else word.removeprefix("Local\\")
+        same = {key: old for key, old in self.objects.items() if leaf is not None and self.is_called(old, kind, leaf)}
+        known = next(iter(same.values()), None)
         if known is None or fresh and known.made is not None:
             known = Object(kind, leaf, known.expected if known else None)
-            self.objects.update({key: known for key, old in self.objects.items() if leaf is not None and old.word == leaf})
+            self.objects.update(dict.fromkeys(same, known))
         if fresh:
             known.made = table.made(kind, options)
         actor.handles[handle] = self.objects[handle] = known
         actor.blind.discard(handle)
         if not table.may_look(options):
             actor.blind.add(handle)
+
+    def is_called(self, known: Object, kind: str, leaf: str) -> bool:
+        """Whether the object has that name; in the CE profile each kind has its own names."""
+        return known.word == leaf and (known.kind == kind or not self.scenario.ce)
 
     # --- comparing
 
@@ -392,16 +400,19 @@ class Play:
             return []
         watcher = watchers[self.looks % len(watchers)]
         self.looks += 1
-        asked: dict[str, tuple[Actor, str, bool, Call]] = {}
+        asked: dict[tuple[str, str], tuple[Actor, str, bool, Call]] = {}
         for handle, known in self.objects.items():
             # (Who looks for a queue by its name is one of its ends, and what he closes may break it.)
-            if known.word is None or known.word in asked or known.kind == "queue":
+            if known.word is None or known.kind == "queue":
                 continue
             word = known.word
-            owners = [a for a in self.actors.values() if any(o.word == word for o in a.handles.values())]
+            name = (word, known.kind if self.scenario.ce else "")
+            if name in asked:
+                continue
+            owners = [a for a in self.actors.values() if any(self.is_called(o, known.kind, word) for o in a.handles.values())]
             held = any(actor.driver.alive and not actor.driver.changed for actor in owners)
             kept = any(actor.child is not None for actor in owners) and known.expected != "gone"
-            asked[word] = (watcher, handle, (held or kept) and known.expected != "gone", watcher.driver.send("io", "exists", known.kind, word))
+            asked[name] = (watcher, handle, (held or kept) and known.expected != "gone", watcher.driver.send("io", "exists", known.kind, word))
         return list(asked.values())
 
     def wanted(self, known: Object) -> str:

@@ -13,7 +13,7 @@ from drivers import LANGUAGES, THREAD_OWNERS
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 #: What a driver must be able to do, besides the ordinary operations.
 ABILITIES = {"fork": (THREAD_OWNERS, "Node cannot fork")}
-KEYS = {"rows", "title", "roles", "setup", "steps", "repeat", "owner", "needs", "languages", "why", "session", "together", "watchdog"}
+KEYS = {"rows", "title", "roles", "setup", "steps", "repeat", "owner", "needs", "languages", "why", "session", "profile", "together", "watchdog"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Scenario:
     repeat: int = 1
     watchdog: float = 30.0
     own_session: bool = False
+    ce: bool = False
     together: tuple[str, ...] = ()
     speak: dict[str, frozenset[str]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
@@ -89,6 +90,7 @@ def _read(path: Path) -> list[Scenario]:
                 repeat=entry.get("repeat", 1),
                 watchdog=entry.get("watchdog", 30.0),
                 own_session=entry.get("session") == "own",
+                ce=entry.get("profile") == "ce",
                 together=tuple(entry.get("together", "").split()),
                 speak={role: _speakers(entry, role) for role in roles},
                 reasons=_reasons(entry, where),

@@ -173,23 +173,29 @@ static void tell_made(char *out, size_t size, byname_status status, const char *
     if (created) snprintf(out, size, "ok created");
 }
 
+/* Where names are looked up. */
+static byname_namespace place;
+
 static void make(const struct command *c, char *out, size_t size) {
     const char *handle = c->words[3], *name = c->words[4];
     byname_handle made = BYNAME_NO_HANDLE;
     if (strcmp(VERB(c), "mapping") == 0) {
         byname_mapping_options how = BYNAME_MAPPING_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 6);
         how.size = strtoull(c->words[5], NULL, 10);
         byname_status status = byname_mapping_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_MAPPING, made, how.access);
     } else if (VERB(c)[0] == 'm') {
         byname_mutex_options how = BYNAME_MUTEX_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 5);
         how.initially_owned = (uint32_t)option(c, 5, "owned");
         byname_status status = byname_mutex_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_MUTEX, made, how.access);
     } else if (VERB(c)[0] == 'e') {
         byname_event_options how = BYNAME_EVENT_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 5);
         how.manual_reset = (uint32_t)option(c, 5, "manual");
         how.initially_set = (uint32_t)option(c, 5, "set");
@@ -197,12 +203,14 @@ static void make(const struct command *c, char *out, size_t size) {
         tell_made(out, size, status, handle, BYNAME_KIND_EVENT, made, how.access);
     } else if (VERB(c)[0] == 'j') {
         byname_job_options how = BYNAME_JOB_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 5);
         how.kill_on_close = (uint32_t)option(c, 5, "kill");
         byname_status status = byname_job_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_JOB, made, how.access);
     } else if (VERB(c)[0] == 'w') {
         byname_watchdog_options how = BYNAME_WATCHDOG_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 8);
         how.period_ns = timeout_of(c->words[5]);
         how.grace_ns = timeout_of(c->words[6]);
@@ -211,6 +219,7 @@ static void make(const struct command *c, char *out, size_t size) {
         tell_made(out, size, status, handle, BYNAME_KIND_WATCHDOG, made, how.access);
     } else if (VERB(c)[0] == 'q') {
         byname_queue_options how = BYNAME_QUEUE_OPTIONS_INIT;
+        how.ns = place;
         how.max_messages = (uint32_t)strtoul(c->words[5], NULL, 10);
         how.max_size = (uint32_t)strtoul(c->words[6], NULL, 10);
         how.end = option(c, 7, "w") ? BYNAME_QUEUE_WRITE : BYNAME_QUEUE_READ;
@@ -219,12 +228,14 @@ static void make(const struct command *c, char *out, size_t size) {
         tell_made(out, size, status, handle, BYNAME_KIND_QUEUE, made, how.access);
     } else if (VERB(c)[0] == 't') {
         byname_timer_options how = BYNAME_TIMER_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 5);
         how.manual_reset = (uint32_t)option(c, 5, "manual");
         byname_status status = byname_timer_create(name, &how, &made);
         tell_made(out, size, status, handle, BYNAME_KIND_TIMER, made, how.access);
     } else {
         byname_semaphore_options how = BYNAME_SEMAPHORE_OPTIONS_INIT;
+        how.ns = place;
         how.access = access_of(c, 7);
         how.initial = strtoll(c->words[5], NULL, 10);
         how.maximum = strtoll(c->words[6], NULL, 10);
@@ -249,6 +260,7 @@ static byname_kind kind_of(const char *word) {
 
 static byname_status open_as(byname_kind kind, const char *name, uint32_t access, byname_handle *opened) {
     byname_open_options how = BYNAME_OPEN_OPTIONS_INIT;
+    how.ns = place;
     how.access = access;
     switch (kind) {
     case BYNAME_KIND_MUTEX: return byname_mutex_open(name, &how, opened);
@@ -265,6 +277,7 @@ static void open_existing(const struct command *c, char *out, size_t size) {
     byname_kind kind = kind_of(c->words[3]);
     byname_handle opened = BYNAME_NO_HANDLE;
     byname_queue_options how = BYNAME_QUEUE_OPTIONS_INIT;
+    how.ns = place;
     how.end = option(c, 6, "w") ? BYNAME_QUEUE_WRITE : BYNAME_QUEUE_READ;
     byname_status status = kind == BYNAME_KIND_QUEUE ? byname_queue_open(c->words[5], &how, &opened) : open_as(kind, c->words[5], access_of(c, 6), &opened);
     tell_made(out, size, status, c->words[4], kind, opened, access_of(c, 6));
@@ -425,6 +438,7 @@ static void reap(char *out, size_t size, const char *name) {
 
 static void open_process(const struct command *c, char *out, size_t size) {
     byname_open_options how = BYNAME_OPEN_OPTIONS_INIT;
+    how.ns = place;
     byname_handle opened = BYNAME_NO_HANDLE;
     how.access = access_of(c, 5);
     byname_status status = byname_process_open(pid_of(c->words[4]), &how, &opened);
@@ -579,6 +593,7 @@ static void clear(char *out, size_t size) {
         if (BYNAME_FAILED(status) && status != BYNAME_ERR_CLOSED) tell(out, size, status);
     }
     object_count = 0;
+    place.profile = BYNAME_PROFILE_DESKTOP;
     for (int i = 0; i < OBJECTS; i++) {
         if (views[i].bytes) byname_mapping_unmap(views[i].bytes);
         views[i].bytes = NULL;
@@ -646,7 +661,10 @@ static void result(struct command *c, char *out, size_t size) {
     if (strcmp(verb, "ping") == 0) snprintf(out, size, "pong");
     else if (strcmp(verb, "tid") == 0) snprintf(out, size, "%ld", syscall(SYS_gettid));
     else if (strcmp(verb, "clear") == 0) clear(out, size);
-    else if (strcmp(verb, "fork") == 0) run_forked(c, out, size);
+    else if (strcmp(verb, "profile") == 0) {
+        place.profile = strcmp(c->words[3], "ce") == 0 ? BYNAME_PROFILE_CE : BYNAME_PROFILE_DESKTOP;
+        tell(out, size, BYNAME_OK);
+    } else if (strcmp(verb, "fork") == 0) run_forked(c, out, size);
     else if (strcmp(verb, "child") == 0) leave_child(out, size);
     else if (strcmp(verb, "exec") == 0) execl("/bin/cat", "cat", (char *)NULL);
     else if (strcmp(verb, "churn") == 0) churn(c, out, size);

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { openSync, readSync, writeSync } from 'node:fs'
-import { Access, Event, Job, Mapping, Mutex, Process, Queue, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
+import { Access, Event, Job, Mapping, Mutex, Namespace, Process, Queue, Semaphore, Timer, Watchdog, signalAndWait, waitAll, waitAny } from '../../bindings-node/index.mjs'
 
 const KINDS = { mutex: Mutex, event: Event, semaphore: Semaphore, timer: Timer, watchdog: Watchdog, job: Job, mapping: Mapping }
 const ONLY_WAITED_FOR = ['event', 'timer', 'watchdog', 'job', 'jobnotifications', 'process', 'queue']
@@ -53,10 +53,13 @@ function keep(thread, handles, result) {
   return result.abandoned
 }
 
-// `access=0x100000` among the options; everything, where it is not there.
+// Where names are looked up.
+const place = {}
+
+// `access=0x100000` among the options; everything, where it is not there. And the place.
 function access(options) {
   const mask = options.find((option) => option?.startsWith('access='))
-  return mask ? { access: Number(mask.slice(7)) } : {}
+  return mask ? { access: Number(mask.slice(7)), ...place } : place
 }
 
 function make(kind, handle, name, options, thread) {
@@ -109,7 +112,7 @@ const shown = (bytes) => Buffer.from(bytes).toString().replaceAll('\0', '.')
 // Whether the name exists: what an open finds, which is closed again.
 function exists(kind, name) {
   try {
-    KINDS[kind].open(name, { access: Access.SYNCHRONIZE }).close()
+    KINDS[kind].open(name, { access: Access.SYNCHRONIZE, ...place }).close()
     return 'yes'
   } catch (error) {
     if (error.code === 'ERR_BYNAME_NOT_FOUND') return 'no'
@@ -149,8 +152,10 @@ const COMMANDS = {
     views.clear()
     for (const held of objects.values()) held[Symbol.dispose]()
     objects.clear()
+    delete place.namespace
     return 'ok'
   },
+  profile: (thread, word) => ((place.namespace = Namespace.local().profile(word)), 'ok'),
   churn: (thread, handle, path) => churn(handle, path),
   mutex: (thread, handle, name, ...options) => make('mutex', handle, name, options, thread),
   event: (thread, handle, name, ...options) => make('event', handle, name, options),
@@ -166,7 +171,7 @@ const COMMANDS = {
   read: (thread, handle, offset, length) => shown(object(handle).read(Number(offset), Number(length))),
   queue(thread, handle, name, maxMessages, maxSize, mode, ...options) {
     const numbers = { maxMessages: Number(maxMessages), maxSize: Number(maxSize) }
-    const made = new Queue(name, { ...numbers, mode, allowBroken: options.includes('broken') })
+    const made = new Queue(name, { ...numbers, mode, allowBroken: options.includes('broken'), ...place })
     objects.set(handle, made)
     return made.created ? 'ok created' : 'ok'
   },
@@ -175,7 +180,7 @@ const COMMANDS = {
     return `${messages}/${maxMessages} of ${maxSize}, ${readers} readers ${writers} writers, most ${mostMessages}`
   },
   open: (thread, kind, handle, name, ...options) =>
-    kind === 'queue' ? (objects.set(handle, Queue.open(name, { mode: options[0] })), 'ok') : (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
+    kind === 'queue' ? (objects.set(handle, Queue.open(name, { mode: options[0], ...place })), 'ok') : (objects.set(handle, KINDS[kind].open(name, access(options))), 'ok'),
   close: done('close'),
   set: done('set'),
   reset: done('reset'),

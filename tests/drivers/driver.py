@@ -103,10 +103,18 @@ def release(handle):
     return "ok"
 
 
+place = {}  # where names are looked up
+
+
 def access(options):
-    """`access=0x100000` among the options; everything, where it is not there."""
+    """`access=0x100000` among the options; everything, where it is not there. And the place."""
     masks = [int(option.removeprefix("access="), 16) for option in options if option.startswith("access=")]
-    return {"access": masks[0]} if masks else {}
+    return {"access": masks[0], **place} if masks else place
+
+
+def profile(word):
+    place["namespace"] = byname.Namespace(profile=word)
+    return "ok"
 
 
 def make(kind, handle, name, *options):
@@ -129,7 +137,7 @@ def make(kind, handle, name, *options):
 
 
 def make_queue(handle, name, most, size, end, *options):
-    objects[handle] = made = byname.Queue(name, int(most), int(size), end, "broken" in options)
+    objects[handle] = made = byname.Queue(name, int(most), int(size), end, "broken" in options, **place)
     return "ok created" if made.created else "ok"
 
 
@@ -149,7 +157,7 @@ def info(handle):
 
 def open_(kind, handle, name, *options):
     if kind == "queue":
-        objects[handle] = byname.Queue.open(name, *options)
+        objects[handle] = byname.Queue.open(name, *options, **place)
         return "ok"
     objects[handle] = KINDS[kind].open(name, **access(options))
     return "ok"
@@ -158,7 +166,7 @@ def open_(kind, handle, name, *options):
 def exists(kind, name):
     """Whether the name exists: what an open finds, which is closed again."""
     try:
-        KINDS[kind].open(name, access=byname.Access.SYNCHRONIZE).close()
+        KINDS[kind].open(name, access=byname.Access.SYNCHRONIZE, **place).close()
     except byname.NotFoundError:
         return "no"
     return "yes"
@@ -278,6 +286,7 @@ def clear():
     for held in objects.values():
         held.close()
     objects.clear()
+    place.clear()
     return "ok"
 
 
@@ -332,6 +341,7 @@ COMMANDS = {
     "ping": lambda: "pong",
     "tid": lambda: str(threading.get_native_id()),
     "clear": clear,
+    "profile": profile,
     "fork": fork,
     "child": child,
     "exec": lambda: os.execv("/bin/cat", ["cat"]),

@@ -3,7 +3,7 @@
 import { fresh, refusal, watchdog, wrongType } from './helper.mjs'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Access, ByNameError, Event, Grant, Mutex, Namespace, Semaphore, WaitResult, usage, waitAny } from '../../bindings-node/index.mjs'
+import { Access, ByNameError, Event, Grant, Mutex, Namespace, Semaphore, Timer, WaitResult, usage, waitAllSync, waitAny } from '../../bindings-node/index.mjs'
 
 test('names follow the grammar', () => {
   const rows = [
@@ -119,7 +119,13 @@ test('namespaces separate names', () => {
   assert.equal(Namespace.local().sessionName, process.env.BYNAME_SESSION)
   assert.equal(Namespace.session(process.env.BYNAME_SESSION).path, Namespace.local().path)
   assert.equal(one.profile('desktop').path, one.path)
-  assert.throws(() => one.profile('ce'), refusal('UNSUPPORTED', 50))
+  const ce = one.profile('ce')
+  assert.deepEqual([ce.rules, one.rules, ce.sessionName], ['ce', 'desktop', one.sessionName])
+  const twins = [new Mutex(name, { namespace: ce }), new Event(name, { namespace: ce }), new Event('', { namespace: ce })]
+  assert.deepEqual(twins.map((twin) => twin.created), [true, true, true])
+  assert.throws(() => waitAllSync(twins, { timeout: 0 }), refusal('INVALID_ARGUMENT', 87))
+  assert.throws(() => new Timer(name, { namespace: ce }), refusal('UNSUPPORTED', 50))
+  for (const twin of twins) twin.close()
   assert.throws(() => Namespace.private('b', 'a'), refusal('UNSUPPORTED', 50))
   for (const bad of ['', '/', 'x'.repeat(65), 'a b', 'ü']) assert.throws(() => Namespace.session(bad), ByNameError, bad)
   assert.throws(() => Namespace.session('\ud800'), refusal('INVALID_NAME', 123))

@@ -177,11 +177,12 @@ def test_namespace(elsewhere):
     assert eval(repr(other)) == other == byname.Namespace(other.session)
     assert other.path.endswith(other.session)
     assert pickle.loads(pickle.dumps(other)) == other
+    ce = byname.Namespace(other.session, profile="ce")
+    assert ce != other and ce.profile == "ce" and other.profile == "desktop"
+    assert eval(repr(ce)) == ce == pickle.loads(pickle.dumps(ce))
     with pytest.raises(byname.UnsupportedError) as caught:
         byname.Namespace(boundary="b", alias="a")
     assert caught.value.win32 == 50
-    with pytest.raises(byname.UnsupportedError):
-        byname.Namespace(profile="ce")
     for wrong in (
         {"session": ""},
         {"session": "a/b"},
@@ -195,6 +196,23 @@ def test_namespace(elsewhere):
     for wrong in {"session": 1}, {"session": b"s"}, {"profile": None}:
         with pytest.raises(TypeError):
             byname.Namespace(**wrong)
+
+
+def test_profiles_do_not_meet(name):
+    ce = byname.Namespace(profile="ce")
+    with byname.Event(name) as here, byname.Event(name, namespace=ce) as there, byname.Mutex(name, namespace=ce) as owner:
+        assert here.created and there.created and owner.created
+        here.set()
+        assert not there.is_set()
+        assert there.name == name and "(CE)" not in repr(there)
+        with pickle.loads(pickle.dumps(there)) as again:
+            there.set()
+            assert again.is_set()
+        with pytest.raises(byname.InvalidArgumentError) as caught:
+            byname.wait_all([there, owner], timeout=0)
+        assert caught.value.win32 == 87
+    with pytest.raises(byname.UnsupportedError):
+        byname.Timer(namespace=ce)
 
 
 def test_namespaces_do_not_meet(name, elsewhere):

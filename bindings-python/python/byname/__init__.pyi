@@ -1854,13 +1854,19 @@ class Namespace:
 
     Without arguments it is the one that every call uses: this user's, of the session that the environment variable
     BYNAME_SESSION names. `session` names another session of this user (1 to 64 letters, digits, `-`, `_`, `.`).
-    Private namespaces (`boundary` and `alias`) and `profile="ce"` raise UnsupportedError in this version.
+    `profile="ce"` gives it the rules of Windows CE: a name space for each kind, in which "" is a name and a backslash is
+    none; mutex, event, semaphore, mapping, queue and watchdog alone; no wait for all (contract 0.3, 1.4).
+    Private namespaces (`boundary` and `alias`) raise UnsupportedError in this version.
 
     >>> import byname
     >>> nightly = byname.Namespace("nightly")
     >>> with byname.Event("done", namespace=nightly) as done:
     ...     nightly.session, nightly == byname.Namespace()
     ('nightly', False)
+    >>> ce = byname.Namespace(profile="ce")
+    >>> with byname.Event("turn", namespace=ce) as turn, byname.Mutex("turn", namespace=ce) as owner:
+    ...     turn.created, owner.created
+    (True, True)
     """
     def __new__(
         cls,
@@ -1873,6 +1879,9 @@ class Namespace:
     @property
     def session(self) -> str | None:
         """The session's name; None for the default session."""
+    @property
+    def profile(self) -> Literal["desktop", "ce"]:
+        """The rules of naming that hold."""
     @property
     def path(self) -> str:
         """The file of the namespace."""

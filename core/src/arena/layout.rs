@@ -325,7 +325,7 @@ layout! {
     Slot: 32 { state @ 0, len @ 8, next @ 12, backed @ 16 }
 }
 const _: () = assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
-const _: () = assert!(crate::name::MAX_NAME_BYTES <= 98 * 8);
+const _: () = assert!(crate::name::MAX_KEY_BYTES <= 98 * 8);
 const _: () = assert!(FIXED_END <= PROCESSES_AT);
 const _: () = assert!(PROCESSES as u64 * 512 <= OWNERS_AT - PROCESSES_AT);
 const _: () = assert!(OWNERS as u64 * 128 <= WAITERS_AT - OWNERS_AT);

@@ -256,6 +256,9 @@ pub(super) struct Who {
     /// The objects
     #[arg(value_name = "NAME", required = true, value_parser = NonEmptyStringValueParser::new())]
     pub names: Vec<String>,
+    /// They are names of the CE profile, where each kind has its own
+    #[arg(long)]
+    pub ce: bool,
 }
 
 #[derive(Debug, Args)]

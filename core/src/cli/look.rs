@@ -48,12 +48,15 @@ pub(super) fn who(voice: Voice, how: &Who) -> u8 {
         Err(error) => return voice.fail(&error),
     };
     for name in &how.names {
-        let leaf = name.strip_prefix("Local\\").unwrap_or(name);
-        let Some(object) = objects.iter().find(|object| object.id.name.as_deref() == Some(leaf)) else {
+        let leaf = if how.ce { name } else { name.strip_prefix("Local\\").unwrap_or(name) };
+        let mut found = objects.iter().filter(|object| object.id.ce == how.ce && object.id.name.as_deref() == Some(leaf)).peekable();
+        if found.peek().is_none() {
             return voice.fail(&Error::new(ErrorKind::NotFound, format!("no object named {} is open", quoted(name))));
-        };
-        voice.report(&Report::Object(object));
-        voice.answer(&portrait(object));
+        }
+        for object in found {
+            voice.report(&Report::Object(object));
+            voice.answer(&portrait(object));
+        }
     }
     0
 }
@@ -293,7 +296,8 @@ fn word(state: ProcessState) -> &'static str {
 
 /// A name, or the number of an object that has none.
 pub(super) fn called(id: &ObjectName) -> String {
-    id.name.as_ref().map_or_else(|| format!("#{}", id.index), |name| name.escape_debug().to_string())
+    let profile = if id.ce { " (CE)" } else { "" };
+    id.name.as_ref().map_or_else(|| format!("#{}", id.index), |name| format!("{}{profile}", name.escape_debug()))
 }
 
 pub(super) fn duration(seconds: f64) -> String {

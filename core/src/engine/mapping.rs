@@ -1,7 +1,6 @@
 //! Mappings: shared memory by name, and its views (contract 7).
 
-use super::namespace::prefix;
-use super::{Access, Handle, HandleRef, Interrupt, Kind, Namespace, Outcome};
+use super::{Access, Handle, HandleRef, Interrupt, Kind, Namespace, Outcome, Profile};
 use crate::cell::private::{AtomicU32, AtomicU64};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, right};
@@ -326,18 +325,21 @@ impl Namespace {
     ///
     /// Errors, besides those of [`Namespace::create`]: the rows F1 to F19 of contract 7.1.
     pub fn create_mapping(&self, name: Option<&str>, spec: &MappingSpec<'_>, access: Access) -> Result<Handle> {
-        let space = self.0;
+        let space = self.space;
         space.check()?;
         name.map_or(Ok(()), name::check_length)?;
         let (facts, file) = spec.prepare()?;
         let cx = owner::current(space)?;
-        let leaf = self.leaf(cx, name)?;
+        if self.rules() == Profile::Ce && file.is_none() && spec.protect.0 & 0xffff == Protect::READONLY.0 {
+            return Err(Error::invalid_argument("in the CE profile memory cannot be mapped for reading alone; map a file, or for writing"));
+        }
+        let key = self.key(cx, Kind::Mapping, name)?;
         let rights = access.rights(Kind::Mapping)?;
-        let (target, new) = index::create(cx, leaf, facts.blueprint())?;
+        let (target, new) = index::create(cx, key.as_deref(), facts.blueprint())?;
         if let Some(file) = file.filter(|_| new) {
             mapping::keep(space, target.at, file);
         }
-        let entry = handles::insert(space, target, rights | prefix(name) | if new { right::CREATED } else { 0 })
+        let entry = handles::insert(space, target, rights | self.marks(name) | if new { right::CREATED } else { 0 })
             .inspect_err(|_| drop(index::leave(cx, target.at)))?;
         Ok(Handle(HandleRef(entry)))
     }

@@ -15,6 +15,7 @@ use crate::name::{self, Parsed};
 use crate::ops::Taken;
 use crate::owner;
 use crate::space::{self, Cx, Space};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// An attached namespace: where names are looked up.
@@ -33,28 +34,37 @@ use std::path::Path;
 /// # Ok::<(), byname::Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Namespace(pub(super) &'static Space);
+pub struct Namespace {
+    pub(super) space: &'static Space,
+    pub(super) profile: Profile,
+}
 
 /// Which rules of naming hold (contract 0.3).
 ///
 /// # Examples
 /// ```
-/// use byname::{ErrorKind, Namespace, Profile};
+/// use byname::{ErrorKind, Event, Mutex, Namespace, Profile, Reset};
 ///
-/// let here = Namespace::local()?;
-/// assert_eq!(here.profile(Profile::Desktop)?, here);
-/// assert_eq!(here.profile(Profile::Ce).unwrap_err().kind(), ErrorKind::Unsupported);
+/// let ce = Namespace::local()?.profile(Profile::Ce)?;
+/// let _turn = Event::options().namespace(&ce).create("turn", Reset::Auto)?;
+/// let _owner = Mutex::options().namespace(&ce).create("turn")?;
+/// assert_eq!(Event::open("turn").unwrap_err().kind(), ErrorKind::NotFound, "the profiles never meet");
 /// # Ok::<(), byname::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// One name space for all kinds; `Local\` and `Global\`; an empty name is no name.
     Desktop,
-    /// One name space per kind, as on Windows CE. Comes with a later version.
+    /// As on Windows CE: a name space for each kind, in which the empty string is a name and a backslash is none; mutex, event, semaphore,
+    /// mapping, queue and watchdog alone; no wait for all.
     Ce,
 }
 
 impl Namespace {
+    pub(super) fn over(space: &'static Space) -> Namespace {
+        Namespace { space, profile: Profile::Desktop }
+    }
+
     /// The namespace of this user, and of the session that `BYNAME_SESSION` names, in `BYNAME_DIR` or `/dev/shm`.
     ///
     /// # Errors
@@ -69,7 +79,7 @@ impl Namespace {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn local() -> Result<Namespace> {
-        space::local().map(Namespace)
+        space::local().map(Namespace::over)
     }
 
     /// This user's namespace of the session `name`: 1 to 64 letters, digits, `-`, `_`, `.`; else InvalidArgument.
@@ -84,7 +94,7 @@ impl Namespace {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn session(name: &str) -> Result<Namespace> {
-        space::named(name).map(Namespace)
+        space::named(name).map(Namespace::over)
     }
 
     /// A private namespace behind a boundary: Unsupported, it comes with a later version (contract 1.6).
@@ -100,22 +110,32 @@ impl Namespace {
         ))
     }
 
-    /// The namespace under the rules of `profile`; CE is Unsupported, it comes with a later version.
+    /// The same namespace under the rules of `profile`. Its objects are apart from those of the other profile.
+    ///
+    /// # Errors
+    /// None in this version; an error is what a namespace that has no such profile would say.
     ///
     /// # Examples
     /// ```
     /// use byname::{Namespace, Profile};
     ///
-    /// assert!(Namespace::local()?.profile(Profile::Ce).is_err());
+    /// let here = Namespace::local()?;
+    /// assert_eq!(here.profile(Profile::Ce)?.profile(Profile::Desktop)?, here);
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn profile(self, profile: Profile) -> Result<Namespace> {
-        match profile {
-            Profile::Desktop => Ok(self),
-            Profile::Ce => {
-                Err(Error::new(ErrorKind::Unsupported, "the CE profile comes with a later version of byname; use the desktop profile"))
-            }
-        }
+        Ok(Namespace { profile, ..self })
+    }
+
+    /// Which rules of naming hold in it.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(byname::Namespace::local()?.rules(), byname::Profile::Desktop);
+    /// # Ok::<(), byname::Error>(())
+    /// ```
+    pub fn rules(&self) -> Profile {
+        self.profile
     }
 
     /// The session's name; `None` for the default session.
@@ -127,13 +147,13 @@ impl Namespace {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn session_name(&self) -> Option<&'static str> {
-        self.0.session.as_deref()
+        self.space.session.as_deref()
     }
 
     /// For `crash.rs`.
     #[cfg(crash)]
     pub(crate) fn space(&self) -> &'static Space {
-        self.0
+        self.space
     }
 
     /// The file that holds the namespace.
@@ -144,7 +164,7 @@ impl Namespace {
     /// # Ok::<(), byname::Error>(())
     /// ```
     pub fn path(&self) -> &'static Path {
-        &self.0.arena.path
+        &self.space.arena.path
     }
 
     /// Makes the object, or opens the one of that name; [`HandleRef::created`] says which. `None` and `""` make an unnamed one.
@@ -157,21 +177,21 @@ impl Namespace {
 
     /// As [`Namespace::create`]; an initially owned mutex that is new belongs to `by`, and comes with its grant.
     pub fn create_by(&self, name: Option<&str>, spec: Spec, access: Access, by: By) -> Result<(Handle, Option<Grant>)> {
-        let space = self.0;
+        let space = self.space;
         space.check()?;
         name.map_or(Ok(()), name::check_length)?;
         spec.check()?;
         let cx = owner::current(space)?;
-        let leaf = self.leaf(cx, name)?;
+        let key = self.key(cx, spec.kind(), name)?;
         let rights = access.rights(spec.kind())?;
         let owning = if spec.is_owned() { Some(Owning::new(cx, by)?) } else { None };
         let what = |owning: &Option<Owning>| spec.blueprint(owning.as_ref().map(|o| o.owner(cx)));
         let made = match spec {
             Spec::Queue { end, max_messages, max_size, allow_broken, no_precommit } => {
-                Plan::new(no_precommit, allow_broken, max_messages, max_size).and_then(|plan| queue::create(cx, leaf, plan, end))
+                Plan::new(no_precommit, allow_broken, max_messages, max_size).and_then(|plan| queue::create(cx, key.as_deref(), plan, end))
             }
-            Spec::Job { .. } => kinds::job::create(cx, leaf, what(&owning)),
-            _ => index::create(cx, leaf, what(&owning)),
+            Spec::Job { .. } => kinds::job::create(cx, key.as_deref(), what(&owning)),
+            _ => index::create(cx, key.as_deref(), what(&owning)),
         };
         let owning = owning.filter(|owning| {
             let keep = matches!(made, Ok((_, true)));
@@ -181,7 +201,7 @@ impl Namespace {
             keep
         });
         let (target, new) = made?;
-        let entry = handles::insert(space, target, rights | prefix(name) | if new { right::CREATED } else { 0 })
+        let entry = handles::insert(space, target, rights | self.marks(name) | if new { right::CREATED } else { 0 })
             .inspect_err(|_| drop(let_go(cx, target)))?;
         let handle = Handle(HandleRef(entry));
         let grant = owning.map(|owning| {
@@ -194,52 +214,96 @@ impl Namespace {
     }
 
     /// Opens an existing object. Errors: NotFound, WrongKind, AccessDenied and those of names; a missing name is InvalidArgument (87),
-    /// an empty one InvalidName (6).
+    /// an empty one InvalidName (6), but in the CE profile.
     pub fn open(&self, name: Option<&str>, kind: Kind, access: Access) -> Result<Handle> {
-        self.open_if(name, |found| found == kind, access)
+        self.open_if(name, Some(kind), access)
     }
 
-    /// As [`Namespace::open`], whatever kind the object is of; [`HandleRef::kind`] says which.
+    /// As [`Namespace::open`], whatever kind the object is of; [`HandleRef::kind`] says which. Unsupported in the CE profile, where a name may be that of
+    /// several.
     pub fn open_any(&self, name: Option<&str>, access: Access) -> Result<Handle> {
-        self.open_if(name, |_| true, access)
+        self.open_if(name, None, access)
     }
 
-    fn open_if(&self, name: Option<&str>, is: impl Fn(Kind) -> bool, access: Access) -> Result<Handle> {
-        let space = self.0;
-        space.check()?;
-        let name = name.ok_or_else(|| Error::invalid_argument("only a named object can be opened; pass its name, or create one"))?;
-        name::check_length(name)?;
-        let cx = owner::current(space)?;
-        let leaf = self
-            .leaf(cx, Some(name))?
-            .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6))?;
-        let target = index::open(cx, leaf, |machine| is(Kind::of(machine)))?;
+    fn open_if(&self, name: Option<&str>, kind: Option<Kind>, access: Access) -> Result<Handle> {
+        let (cx, key) = self.wanted(name, kind)?;
+        let target = index::open(cx, &key, |machine| kind.is_none_or(|kind| kind == Kind::of(machine)))?;
         if target.machine == Machine::QueueReader {
-            return queue::of_found(cx, target, leaf, QueueEnd::Read, prefix(Some(name)));
+            return queue::of_found(cx, target, &key, QueueEnd::Read, self.marks(name));
         }
         if target.machine == Machine::Job {
-            kinds::job::open(cx, leaf, target)?;
+            kinds::job::open(cx, &key, target)?;
         }
         let entry = access
             .rights(Kind::of(target.machine))
-            .and_then(|rights| handles::insert(space, target, rights | prefix(Some(name))))
+            .and_then(|rights| handles::insert(cx.space, target, rights | self.marks(name)))
             .inspect_err(|_| drop(index::leave(cx, target.at)))?;
         Ok(Handle(HandleRef(entry)))
     }
 
-    /// The leaf that a name stands for; `None` if the object is to be unnamed.
-    pub(super) fn leaf<'a>(&self, cx: Cx, name: Option<&'a str>) -> Result<Option<&'a str>> {
-        match name::parse(name)? {
-            Parsed::Unnamed => Ok(None),
-            Parsed::Leaf(leaf) => Ok(Some(leaf)),
-            Parsed::Directory(dir) => Err(name::no_directory_at(name.unwrap_or_default(), index::exists(cx, dir)?)),
+    /// The key of an object that is to be opened.
+    pub(super) fn wanted<'a>(&self, name: Option<&'a str>, kind: Option<Kind>) -> Result<(Cx, Cow<'a, str>)> {
+        self.space.check()?;
+        let name = name.ok_or_else(|| Error::invalid_argument("only a named object can be opened; pass its name, or create one"))?;
+        name::check_length(name)?;
+        let cx = owner::current(self.space)?;
+        let key = match kind {
+            Some(kind) => self.key(cx, kind, Some(name))?,
+            None if self.profile == Profile::Desktop => self.leaf(cx, name)?,
+            None => {
+                return Err(Error::new(ErrorKind::Unsupported, "in the CE profile each kind has a name space of its own; say which kind"));
+            }
+        };
+        let none = || Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the object's name").numbered(6);
+        Ok((cx, key.ok_or_else(none)?))
+    }
+
+    /// What an object of that kind and name is stored under; `None` if it is to be unnamed.
+    pub(super) fn key<'a>(&self, cx: Cx, kind: Kind, name: Option<&'a str>) -> Result<Option<Cow<'a, str>>> {
+        let letter = self.letter(kind)?;
+        match (name, letter) {
+            (None, _) => Ok(None),
+            (Some(name), Some(letter)) => name::ce_key(name, letter).map(Cow::Owned).map(Some),
+            (Some(name), None) => self.leaf(cx, name),
         }
     }
-}
 
-/// Whether the name came with the prefix `Local\`.
-pub(super) fn prefix(name: Option<&str>) -> u32 {
-    if name.is_some_and(|n| n.starts_with("Local\\")) { right::LOCAL } else { 0 }
+    /// A kind's letter in keys of the CE profile, and whether the profile has it; `None` in the other profile.
+    fn letter(&self, kind: Kind) -> Result<Option<char>> {
+        Ok(Some(match (self.profile, kind) {
+            (Profile::Desktop, _) => return Ok(None),
+            (Profile::Ce, Kind::Event) => 'E',
+            (Profile::Ce, Kind::Mapping) => 'F',
+            (Profile::Ce, Kind::Mutex) => 'M',
+            (Profile::Ce, Kind::Queue) => 'Q',
+            (Profile::Ce, Kind::Semaphore) => 'S',
+            (Profile::Ce, Kind::Watchdog) => 'W',
+            (Profile::Ce, Kind::Timer | Kind::Job | Kind::Process) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("the CE profile has no {}; make it in the desktop profile", kind.noun().trim_start_matches("a ")),
+                ));
+            }
+        }))
+    }
+
+    /// The leaf that a name stands for; `None` if the object is to be unnamed.
+    fn leaf<'a>(&self, cx: Cx, name: &'a str) -> Result<Option<Cow<'a, str>>> {
+        match name::parse(name)? {
+            Parsed::Unnamed => Ok(None),
+            Parsed::Leaf(leaf) => Ok(Some(Cow::Borrowed(leaf))),
+            Parsed::Directory(dir) => Err(name::no_directory_at(name, index::exists(cx, dir)?)),
+        }
+    }
+
+    /// What a handle keeps of the way in which its object was named.
+    pub(super) fn marks(&self, name: Option<&str>) -> u32 {
+        match self.profile {
+            Profile::Ce => right::CE,
+            Profile::Desktop if name.is_some_and(|n| n.starts_with("Local\\")) => right::LOCAL,
+            Profile::Desktop => 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for Namespace {
@@ -250,7 +314,7 @@ impl std::fmt::Debug for Namespace {
 
 impl PartialEq for Namespace {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0)
+        std::ptr::eq(self.space, other.space) && self.profile == other.profile
     }
 }
 

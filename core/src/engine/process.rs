@@ -18,7 +18,7 @@ pub(super) const KILL: i32 = 9;
 impl Namespace {
     /// A process of the caller's own PID namespace, as an object without a name. InvalidArgument (87) where there is none of that number.
     pub fn open_process(&self, pid: i64, access: Access) -> Result<Handle> {
-        let space = self.0;
+        let space = self.space;
         space.check()?;
         let rights = access.rights(Kind::Process)?;
         let (found, words) = process::find(pid)?;
@@ -26,7 +26,7 @@ impl Namespace {
         let state = State::event(found.has_ended());
         let what = Blueprint { machine: Machine::Process, state, maximum: 0, owned: false, annex: Some(words) };
         let (target, _) = index::create(cx, None, what)?;
-        let made = process::watch(space, target.at, found).and_then(|()| handles::insert(space, target, rights));
+        let made = process::watch(space, target.at, found).and_then(|()| handles::insert(space, target, rights | self.marks(None)));
         made.map(|entry| Handle(HandleRef(entry))).inspect_err(|_| drop(index::leave(cx, target.at)))
     }
 }

@@ -1,6 +1,5 @@
 //! Message queues (contract 9): ends, messages, and waits for them.
 
-use super::namespace::prefix;
 use super::pending::begin;
 use super::{Access, Handle, HandleRef, Interrupt, Kind, Mode, Namespace, Outcome, PendingWait, another, wrong_kind};
 use crate::arena::refs::ProcessRef;
@@ -12,7 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, Opened, right};
 use crate::index::{self, Blueprint};
 use crate::kinds::queue::{self, Claimed, Into, Moved, Plan};
-use crate::name;
 use crate::owner;
 use crate::space::{Cx, Space};
 use crate::sys::clock::{self, Deadline};
@@ -70,10 +68,10 @@ const AGAIN_NS: u64 = 5_000_000;
 // --- ends
 
 /// Makes a queue, or opens one of that name. One that breaks meanwhile has lost its name: then another is made.
-pub(super) fn create(cx: Cx, leaf: Option<&str>, plan: Plan, end: QueueEnd) -> Result<(Target, bool)> {
+pub(super) fn create(cx: Cx, key: Option<&str>, plan: Plan, end: QueueEnd) -> Result<(Target, bool)> {
     let blueprint = Blueprint { machine: Machine::QueueReader, state: Plan::state(), maximum: 0, owned: false, annex: Some(plan.annex()) };
     loop {
-        let (found, new) = index::create(cx, leaf, blueprint)?;
+        let (found, new) = index::create(cx, key, blueprint)?;
         let target = Target { machine: end.machine(), ..found };
         let fits = if new { Ok(()) } else { queue::check_size(cx, target, plan.max_size) };
         match fits.and_then(|()| queue::attach(cx, target)) {
@@ -94,7 +92,7 @@ fn forsake(cx: Cx, target: Target) -> Result<()> {
 }
 
 /// The handle for a queue that was found by its name and is pinned.
-pub(super) fn of_found(cx: Cx, found: Target, leaf: &str, end: QueueEnd, rights: u32) -> Result<Handle> {
+pub(super) fn of_found(cx: Cx, found: Target, key: &str, end: QueueEnd, rights: u32) -> Result<Handle> {
     let mut target = Target { machine: end.machine(), ..found };
     loop {
         match queue::attach(cx, target) {
@@ -105,7 +103,7 @@ pub(super) fn of_found(cx: Cx, found: Target, leaf: &str, end: QueueEnd, rights:
                 return Err(error);
             }
         }
-        target = Target { machine: end.machine(), ..index::open(cx, leaf, |machine| machine.family() == Family::Queue)? };
+        target = Target { machine: end.machine(), ..index::open(cx, key, |machine| machine.family() == Family::Queue)? };
     }
     let rights = Access::ALL.rights(Kind::Queue)? | rights;
     let entry = handles::insert(cx.space, target, rights).inspect_err(|_| drop(super::let_go(cx, target)))?;
@@ -115,16 +113,9 @@ pub(super) fn of_found(cx: Cx, found: Target, leaf: &str, end: QueueEnd, rights:
 impl Namespace {
     /// Opens an end of an existing queue by its name. Errors: as [`Namespace::open`].
     pub fn open_queue(&self, name: Option<&str>, end: QueueEnd) -> Result<Handle> {
-        let space = self.0;
-        space.check()?;
-        let name = name.ok_or_else(|| Error::invalid_argument("only a named queue can be opened; pass its name, or create one"))?;
-        name::check_length(name)?;
-        let cx = owner::current(space)?;
-        let leaf = self
-            .leaf(cx, Some(name))?
-            .ok_or_else(|| Error::new(ErrorKind::InvalidName, "an empty name opens nothing; pass the queue's name").numbered(6))?;
-        let found = index::open(cx, leaf, |machine| machine.family() == Family::Queue)?;
-        of_found(cx, found, leaf, end, prefix(Some(name)))
+        let (cx, key) = self.wanted(name, Some(Kind::Queue))?;
+        let found = index::open(cx, &key, |machine| machine.family() == Family::Queue)?;
+        of_found(cx, found, &key, end, self.marks(name))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{By, HandleRef, Interrupt, Mode, Outcome, Pins, Satisfied};
 use crate::dispatch::lock::Target;
 use crate::dispatch::wait::{self, Ended, Request};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handles::right;
+use crate::handles::{Opened, right};
 use crate::ops::{self, Taken};
 use crate::owner;
 use crate::space::{Cx, Space};
@@ -20,6 +20,7 @@ use crate::timeout::Timeout;
 pub fn wait(objects: &[HandleRef], mode: Mode, by: By, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Outcome<Satisfied>> {
     if let [object] = objects {
         let opened = object.0.open(right::SYNCHRONIZE)?;
+        check_profile(&opened, mode)?;
         let cx = owner::current(opened.space)?;
         return wait_for(cx, &[opened.target], mode, by, timeout, interrupt).map_err(|e| opened.blame(e));
     }
@@ -96,6 +97,7 @@ pub(super) fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Spa
         let is_alone = objects.len() == 1;
         let place = |e: Error| if is_alone { e } else { e.about(&format!("object {i} of the list")) };
         let opened = object.0.open(right::SYNCHRONIZE).map_err(place)?;
+        check_profile(&opened, mode)?;
         is_mixed |= !std::ptr::eq(*space.get_or_insert(opened.space), opened.space);
         targets.push(opened.target);
     }
@@ -117,6 +119,14 @@ pub(super) fn resolve(objects: &[HandleRef], mode: Mode) -> Result<(&'static Spa
         }
     }
     Ok((space, targets))
+}
+
+/// Windows CE knows no wait for all (contract 9.9).
+fn check_profile(opened: &Opened, mode: Mode) -> Result<()> {
+    if mode == Mode::All && opened.rights & right::CE != 0 {
+        return Err(Error::invalid_argument("the CE profile has no wait for all; wait for any, or use the desktop profile"));
+    }
+    Ok(())
 }
 
 pub(super) fn satisfied(cx: Cx, targets: &[Target], owning: &Owning, ended: Ended) -> Result<Outcome<Satisfied>> {

@@ -20,7 +20,7 @@ use crate::dispatch::word::{Family, Machine, State};
 use crate::index;
 use crate::life::{Life, Stage};
 use crate::live::{owner_kind, process_state};
-use crate::name::MAX_NAME_BYTES;
+use crate::name::MAX_KEY_BYTES;
 use crate::sys::{clock, process, robust};
 use std::collections::{HashMap, HashSet};
 
@@ -527,7 +527,7 @@ impl Rules<'_> {
                 "a name is UTF-8 of at most 780 bytes",
             );
         };
-        if o.name_len as usize > MAX_NAME_BYTES || (o.name_len as usize > INLINE_NAME_BYTES) != (o.long_name != 0) {
+        if o.name_len as usize > MAX_KEY_BYTES || (o.name_len as usize > INLINE_NAME_BYTES) != (o.long_name != 0) {
             self.wrong(
                 "objects",
                 index,
@@ -790,7 +790,7 @@ fn bits(machine: Machine) -> u32 {
 
 fn named(o: &ObjectImage) -> String {
     match &o.name {
-        Some(name) => crate::name::quoted(name),
+        Some(key) => crate::name::quoted(crate::name::of_key(key).0),
         None => format!("unnamed object {}", o.index),
     }
 }

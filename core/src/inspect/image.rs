@@ -18,7 +18,7 @@ use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::{Machine, State, Word};
 use crate::life::{Life, Stage};
 use crate::live::{self, owner_kind, process_state};
-use crate::name::MAX_NAME_BYTES;
+use crate::name::MAX_KEY_BYTES;
 use crate::row::Row;
 use crate::sys::robust;
 use std::collections::HashMap;
@@ -545,7 +545,7 @@ fn read_name(view: &View, record: &Object, len: u32, long_name: u32) -> Option<S
         None => &record.name,
     };
     let len = len as usize;
-    if len == 0 || len > MAX_NAME_BYTES.min(words.len() * 8) {
+    if len == 0 || len > MAX_KEY_BYTES.min(words.len() * 8) {
         return None;
     }
     let bytes = words.iter().flat_map(|word| word.load().to_le_bytes()).take(len).collect();

@@ -11,6 +11,7 @@ use crate::dispatch::word::Machine;
 use crate::engine::{Action, WatchdogStage};
 use crate::kinds::{process, queue, timer, watchdog};
 use crate::live::{owner_kind, process_state};
+use crate::name;
 use crate::sys::clock::Due;
 use crate::sys::{self, clock};
 use std::collections::HashMap;
@@ -90,6 +91,8 @@ pub struct Party {
 pub struct ObjectName {
     /// `None` for one without a name.
     pub name: Option<String>,
+    /// The name is one of the CE profile, where each kind has its own.
+    pub ce: bool,
     /// Its record, by which one without a name can be told from others.
     pub index: u32,
     /// Of which kind it is.
@@ -440,7 +443,8 @@ impl<'a> Painter<'a> {
             Machine::Job => Kind::Job,
             Machine::Mapping => Kind::Mapping,
         };
-        Some(ObjectName { name: object.name.clone(), index: at.index, kind })
+        let key = object.name.as_deref().map(name::of_key);
+        Some(ObjectName { name: key.map(|(name, _)| name.to_owned()), ce: key.is_some_and(|(_, ce)| ce), index: at.index, kind })
     }
 
     /// Its beginning is written only where a mutex is among the objects.

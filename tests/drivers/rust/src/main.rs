@@ -7,8 +7,8 @@
 
 use byname::{
     Access, Action, Error, ErrorKind, Event, EventState, Job, JobLimits, JobNotifications, Mapping, Mutex, MutexState, Namespace, Permit,
-    Process, Queue, QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, SemaphoreState, Timeout, Timer, View, Wait, Waitable,
-    Watchdog, WatchdogStage,
+    Process, Profile, Queue, QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, SemaphoreState, Timeout, Timer, View, Wait,
+    Waitable, Watchdog, WatchdogStage,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
@@ -46,6 +46,8 @@ struct Held {
     children: HashMap<String, Child>,
     /// By handle.
     views: HashMap<String, Arc<View>>,
+    /// Names are looked up by the rules of CE.
+    ce: bool,
 }
 
 static HELD: LazyLock<std::sync::Mutex<Held>> = LazyLock::new(std::sync::Mutex::default);
@@ -159,6 +161,10 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         ("ping", []) => Ok("pong".into()),
         ("tid", []) => Ok(thread_id().to_string()),
         ("clear", []) => clear(),
+        ("profile", [word]) => {
+            held().ce = *word == "ce";
+            Ok("ok".into())
+        }
         ("fork", [verb, ..]) => fork(verb, &words[1..]),
         ("child", []) => child(),
         ("exec", []) => Err(std::process::Command::new("/bin/cat").exec().into()),
@@ -190,7 +196,7 @@ fn answer(verb: &str, words: &[Option<String>]) -> Answer {
         }
         ("assign", [handle, name]) => done(find(handle)?.job()?.assign(pid_of(name)?)),
         ("process", [handle, name, options @ ..]) => {
-            let process = Process::open_in(&Namespace::local()?, pid_of(name)?, access(options)?)?;
+            let process = Process::open_in(&place()?, pid_of(name)?, access(options)?)?;
             Ok(keep(handle, false, Object::Process(process)))
         }
         ("code", [handle]) => Ok(find(handle)?.process()?.exit_code()?.map_or("none".into(), |code| code.to_string())),
@@ -332,8 +338,14 @@ fn waitables(objects: &[Arc<Object>]) -> Result<Vec<&dyn Waitable>, Failure> {
     objects.iter().map(|object| object.waitable()).collect()
 }
 
+/// Where names are looked up.
+fn place() -> Result<Namespace, Failure> {
+    let profile = if held().ce { Profile::Ce } else { Profile::Desktop };
+    Ok(Namespace::local()?.profile(profile)?)
+}
+
 fn make_mutex(handle: &str, name: Option<&str>, options: &[&str]) -> Answer {
-    let mut how = Mutex::options().access(access(options)?);
+    let mut how = Mutex::options().namespace(&place()?).access(access(options)?);
     if options.contains(&"owned") {
         how = how.initially_owned();
     }
@@ -342,7 +354,7 @@ fn make_mutex(handle: &str, name: Option<&str>, options: &[&str]) -> Answer {
 }
 
 fn make_event(handle: &str, name: Option<&str>, reset: &str, options: &[&str]) -> Answer {
-    let mut how = Event::options().access(access(options)?);
+    let mut how = Event::options().namespace(&place()?).access(access(options)?);
     if options.contains(&"set") {
         how = how.initially_set();
     }
@@ -352,7 +364,7 @@ fn make_event(handle: &str, name: Option<&str>, reset: &str, options: &[&str]) -
 }
 
 fn make_semaphore(handle: &str, name: Option<&str>, initial: u32, maximum: u32, options: &[&str]) -> Answer {
-    let mut how = Semaphore::options().access(access(options)?);
+    let mut how = Semaphore::options().namespace(&place()?).access(access(options)?);
     if options.contains(&"robust") {
         how = how.robust();
     }
@@ -361,14 +373,14 @@ fn make_semaphore(handle: &str, name: Option<&str>, initial: u32, maximum: u32, 
 }
 
 fn make_timer(handle: &str, name: Option<&str>, reset: &str, options: &[&str]) -> Answer {
-    let how = Timer::options().access(access(options)?);
+    let how = Timer::options().namespace(&place()?).access(access(options)?);
     let reset = if reset == "manual" { Reset::Manual } else { Reset::Auto };
     let made = name.map_or_else(|| how.unnamed(reset), |name| how.create(name, reset))?;
     Ok(keep(handle, made.created(), Object::Timer(made)))
 }
 
 fn make_job(handle: &str, name: Option<&str>, options: &[&str]) -> Answer {
-    let mut how = Job::options().access(access(options)?);
+    let mut how = Job::options().namespace(&place()?).access(access(options)?);
     if options.contains(&"kill") {
         how = how.kill_on_close();
     }
@@ -411,7 +423,7 @@ fn terminate(handle: &str, code: u32) -> Answer {
 }
 
 fn make_watchdog(handle: &str, name: Option<&str>, [period, grace]: [Duration; 2], action: &str, options: &[&str]) -> Answer {
-    let how = Watchdog::options().access(access(options)?);
+    let how = Watchdog::options().namespace(&place()?).access(access(options)?);
     let action = if action == "kill" { Action::Kill } else { Action::None };
     let made = name.map_or_else(|| how.unnamed(period, grace, action), |name| how.create(name, period, grace, action))?;
     Ok(keep(handle, made.created(), Object::Watchdog(made)))
@@ -419,7 +431,7 @@ fn make_watchdog(handle: &str, name: Option<&str>, [period, grace]: [Duration; 2
 
 fn make_mapping(handle: &str, name: Option<&str>, size: u64, options: &[&str]) -> Answer {
     let access = access(options)?;
-    let how = Mapping::options().access(access);
+    let how = Mapping::options().namespace(&place()?).access(access);
     let made = name.map_or_else(|| how.unnamed(size), |name| how.create(name, size))?;
     Ok(keep(handle, made.created(), Object::Mapping(made, of_views(access))))
 }
@@ -464,7 +476,7 @@ fn read(mapping: &Mapping, offset: usize, length: usize) -> Answer {
 }
 
 fn queue_options(most: &str, size: &str, options: &[&str]) -> Result<QueueOptions, Failure> {
-    let how = QueueOptions::new(number(most)?, number(size)?);
+    let how = QueueOptions::new(number(most)?, number(size)?).namespace(&place()?);
     let how = if options.contains(&"w") { how.writer_only() } else { how.reader_only() };
     Ok(if options.contains(&"broken") { how.allow_broken() } else { how })
 }
@@ -519,14 +531,14 @@ fn info(handle: &str) -> Answer {
 fn open(kind: &str, handle: &str, name: &str, options: &[&str]) -> Answer {
     let access = access(options)?;
     let opened = match kind {
-        "mutex" => Object::Mutex(Mutex::options().access(access).open(name)?),
-        "event" => Object::Event(Event::options().access(access).open(name)?),
-        "job" => Object::Job(Job::options().access(access).open(name)?),
-        "watchdog" => Object::Watchdog(Watchdog::options().access(access).open(name)?),
-        "timer" => Object::Timer(Timer::options().access(access).open(name)?),
-        "mapping" => Object::Mapping(Mapping::options().access(access).open(name)?, of_views(access)),
+        "mutex" => Object::Mutex(Mutex::options().namespace(&place()?).access(access).open(name)?),
+        "event" => Object::Event(Event::options().namespace(&place()?).access(access).open(name)?),
+        "job" => Object::Job(Job::options().namespace(&place()?).access(access).open(name)?),
+        "watchdog" => Object::Watchdog(Watchdog::options().namespace(&place()?).access(access).open(name)?),
+        "timer" => Object::Timer(Timer::options().namespace(&place()?).access(access).open(name)?),
+        "mapping" => Object::Mapping(Mapping::options().namespace(&place()?).access(access).open(name)?, of_views(access)),
         "queue" => end_of(queue_options("1", "1", options)?.open(name)?)?,
-        _ => Object::Semaphore(Semaphore::options().access(access).open(name)?),
+        _ => Object::Semaphore(Semaphore::options().namespace(&place()?).access(access).open(name)?),
     };
     Ok(keep(handle, false, opened))
 }
@@ -706,7 +718,7 @@ fn how(abandoned: bool) -> String {
 
 /// Closes everything, so that the next scenario finds a clean process.
 fn clear() -> Answer {
-    let Held { objects, permits, children, views: _ } = std::mem::take(&mut *held());
+    let Held { objects, permits, children, views: _, ce: _ } = std::mem::take(&mut *held());
     for mut child in children.into_values() {
         child.kill()?;
         child.wait()?;
