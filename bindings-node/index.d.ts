@@ -128,6 +128,22 @@ declare abstract class Handle implements Disposable, AsyncDisposable {
    */
   close(): void
   /**
+   * A token by which another process of this user opens the object, named or not, with `fromShare`: text, to be passed in whatever way. A
+   * handle to the object must be open until then (contract 2.3, DH12). A process has none (`ERR_BYNAME_UNSUPPORTED`): pass its pid.
+   *
+   * ```js
+   * import { Event } from 'byname'
+   *
+   * const event = new Event()
+   * const same = Event.fromShare(event.share())
+   * event.set()
+   * console.log(same.waitSync({ timeout: 0 })) // true
+   * same.close()
+   * event.close()
+   * ```
+   */
+  share(): string
+  /**
    * A file descriptor that polls readable while a wait with time-out 0 may succeed, for native add-ons (`uv_poll_t`, epoll) and
    * for child processes that inherit it by `stdio`. JavaScript itself cannot poll it: neither `net.Socket` nor `tty` takes it,
    * and `fs.read` would take its news away. Await `wait()` or `acquire()` instead, which need neither thread nor descriptor.
@@ -229,6 +245,8 @@ export class Mutex extends Lock {
   constructor(name?: string | null, options?: OpenOptions & { initiallyOwned?: boolean | undefined })
   /** Opens an existing mutex; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Mutex
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<OpenOptions, 'access'>): Mutex
   /** The grant of a mutex made with `initiallyOwned`; `null` where it existed already, and without that option. */
   readonly initialGrant: Grant | null
   /** Who owns the mutex now. It may be out of date before you look. */
@@ -263,6 +281,8 @@ export class Event extends Handle {
   constructor(name?: string | null, options?: OpenOptions & { manualReset?: boolean | undefined; initial?: boolean | undefined })
   /** Opens an existing event; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Event
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<OpenOptions, 'access'>): Event
   /** Sets it: releases everyone who waits (manual), or one (auto); with nobody waiting it stays set (contract 4, E1, E2). */
   set(): void
   /** Resets it. Whom an earlier `set` released stays released (contract 4, E8). */
@@ -364,6 +384,8 @@ export class Mapping extends Handle {
   constructor(name?: string | null, options?: MappingOptions & { size?: number | undefined; protect?: number | undefined; file?: string | URL | number | { readonly fd: number } | null | undefined })
   /** Opens an existing mapping; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: MappingOptions): Mapping
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<MappingOptions, 'access'>): Mapping
   /** How many bytes it has. */
   readonly size: number
   /** How many changes were published, by any process. */
@@ -489,6 +511,8 @@ export class Queue extends Handle implements AsyncIterable<Uint8Array> {
   )
   /** Opens an existing queue, whatever its numbers are; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: QueueOpenOptions): Queue
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<QueueOpenOptions, 'mode'>): Queue
   /** Which ends it has. */
   readonly mode: 'r' | 'w' | 'rw'
   /** Its writing end, for waits: signalled while there is room. (Of mode `r`, itself.) */
@@ -607,6 +631,8 @@ export class Job extends Handle {
   constructor(name?: string | null, options?: OpenOptions & { killOnClose?: boolean | undefined })
   /** Opens an existing job; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Job
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<OpenOptions, 'access'>): Job
   /**
    * Puts a process into the job. Children that it has already stay where they are (contract 8.2).
    *
@@ -754,6 +780,8 @@ export class Semaphore extends Lock {
   )
   /** Opens an existing semaphore; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Semaphore
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<OpenOptions, 'access'>): Semaphore
   /**
    * Adds `n` units, without a grant. Above the maximum it throws `ERR_BYNAME_TOO_MANY_POSTS` and adds none; below 1 it throws
    * `ERR_BYNAME_INVALID_ARGUMENT`.
@@ -791,6 +819,8 @@ export class Timer extends Handle {
   constructor(name?: string | null, options?: OpenOptions & { manualReset?: boolean | undefined })
   /** Opens an existing timer; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Timer
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<OpenOptions, 'access'>): Timer
   /**
    * Sets it: not signaled until it is due, and due again after each period (contract 6.1). An earlier setting is over; who waits
    * goes on waiting for the new time. The times are the first one and that plus whole periods, however late anybody looks; those
@@ -854,6 +884,8 @@ export class Watchdog extends Handle {
   )
   /** Opens an existing watchdog; throws `ERR_BYNAME_NOT_FOUND` where there is none. */
   static open(name: string, options?: OpenOptions): Watchdog
+  /** Opens the one of a token that {@link Handle.share} gave, here or in another process; throws `ERR_BYNAME_NOT_FOUND` where it has ended. */
+  static fromShare(token: string, options?: Pick<OpenOptions, 'access'>): Watchdog
   /** Starts it, or starts it anew: this process is watched (WD1). */
   start(): void
   /** Gives it one period more from now; any process may (WD6). In its grace, or expired, it runs again; stopped, it stays so. */

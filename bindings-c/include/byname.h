@@ -228,6 +228,11 @@ enum {
 #define BYNAME_NAME_SIZE 781
 
 /**
+ * A buffer of this size holds every token of byname_handle_share(), and its NUL.
+ */
+#define BYNAME_TOKEN_SIZE 160
+
+/**
  * A watchdog does nothing: it is signaled, and that is all.
  */
 #define BYNAME_ACTION_NONE 0
@@ -462,6 +467,24 @@ typedef struct {
 } byname_namespace;
 
 /**
+ * How to open an object of any kind. Begin with BYNAME_OPEN_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, from its INIT macro.
+   */
+  uint32_t struct_size;
+  /**
+   * BYNAME_ACCESS_ bits that the handle shall have.
+   */
+  uint32_t access;
+  /**
+   * Where the name is looked up. (`namespace` is a keyword of C++.)
+   */
+  byname_namespace ns;
+} byname_open_options;
+
+/**
  * How to create a mutex. Begin with BYNAME_MUTEX_OPTIONS_INIT.
  */
 typedef struct {
@@ -486,24 +509,6 @@ typedef struct {
    */
   uint32_t reserved;
 } byname_mutex_options;
-
-/**
- * How to open an object of any kind. Begin with BYNAME_OPEN_OPTIONS_INIT.
- */
-typedef struct {
-  /**
-   * The size of this struct in bytes, from its INIT macro.
-   */
-  uint32_t struct_size;
-  /**
-   * BYNAME_ACCESS_ bits that the handle shall have.
-   */
-  uint32_t access;
-  /**
-   * Where the name is looked up. (`namespace` is a keyword of C++.)
-   */
-  byname_namespace ns;
-} byname_open_options;
 
 /**
  * What an acquisition tells besides its status.
@@ -1088,6 +1093,49 @@ byname_status byname_handle_close(byname_handle h);
  * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED. Contract 2.3.
  */
 byname_status byname_handle_duplicate(byname_handle h, byname_handle *out);
+
+/**
+ * The same with other rights.
+ *
+ * @param h       the handle
+ * @param access  BYNAME_ACCESS_ bits that the new handle shall have; 0: none, it can be closed and asked who it is. It may have more than `h`
+ * @param out     receives the new handle
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _ACCESS_DENIED (5: a bit that the kind does not define), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED.
+ *         Contract 2.3, DH4.
+ */
+byname_status byname_handle_duplicate_with(byname_handle h,
+                                           uint32_t access,
+                                           byname_handle *out);
+
+/**
+ * Gives a token by which another process of the same user opens the object, named or not, with byname_handle_from_share(): text, to be passed in
+ * whatever way. A handle to the object must be open until the token is used.
+ *
+ * @param h       the handle
+ * @param buffer  receives the token and a NUL. May be NULL if `size` is 0: then only the length is told
+ * @param size    the size of the buffer in bytes; BYNAME_TOKEN_SIZE is always enough
+ * @param length  receives the length of the token in bytes without its NUL; may be NULL
+ * @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _BUFFER_TOO_SMALL (122: nothing is written), _UNSUPPORTED (50: a process, which is opened by its pid),
+ *         _INVALID_ARGUMENT (87: buffer is NULL and size is not 0). Contract 2.3, DH12.
+ */
+byname_status byname_handle_share(byname_handle h,
+                                  char *buffer,
+                                  size_t size,
+                                  size_t *length);
+
+/**
+ * Opens the object of a token that byname_handle_share() gave, here or in another process; byname_handle_kind() tells its kind. Of a queue it opens an
+ * end that reads, and byname_queue_open_end() the other.
+ *
+ * @param token    the token
+ * @param options  its `access` alone counts; NULL for everything
+ * @param out      receives the handle
+ * @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: no token, or out is NULL), _NOT_FOUND (2: the object has ended, or this process has another user or
+ *         BYNAME_DIR), _ACCESS_DENIED (5), _DISCONNECTED (233: a broken queue), _LIMIT_REACHED. Contract 2.3, DH12.
+ */
+byname_status byname_handle_from_share(const char *token,
+                                       const byname_open_options *options,
+                                       byname_handle *out);
 
 /**
  * Tells the flags of a handle.

@@ -1,10 +1,10 @@
 //! What the handle of every kind can do.
 
-use crate::input::Out;
+use crate::input::{Out, null, text};
 use crate::options::{Options, byname_open_options, read};
 use crate::status::{Failure, OK, byname_status, guard};
 use byname::ErrorKind;
-use byname::engine::{Access, Handle, HandleFlags, HandleRef, Kind, Namespace, Spec};
+use byname::engine::{self, Access, Handle, HandleFlags, HandleRef, Kind, Namespace, Spec};
 use std::ffi::{c_char, c_int};
 
 /// A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
@@ -78,6 +78,64 @@ pub unsafe extern "C" fn byname_handle_duplicate(h: byname_handle, out: *mut byn
         // SAFETY: NULL or valid for writing a handle, by the header's contract of outputs.
         let out = unsafe { Out::required(out, "out") }?;
         out.write(byname_handle { id: HandleRef::from_id(h.id).duplicate()?.into_id() });
+        Ok(OK)
+    })
+}
+
+/// The same with other rights.
+///
+/// @param h       the handle
+/// @param access  BYNAME_ACCESS_ bits that the new handle shall have; 0: none, it can be closed and asked who it is. It may have more than `h`
+/// @param out     receives the new handle
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _ACCESS_DENIED (5: a bit that the kind does not define), _INVALID_ARGUMENT (87: out is NULL), _LIMIT_REACHED.
+///         Contract 2.3, DH4.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_duplicate_with(h: byname_handle, access: u32, out: *mut byname_handle) -> byname_status {
+    guard(|| {
+        // SAFETY: NULL or valid for writing a handle, by the header's contract of outputs.
+        let out = unsafe { Out::required(out, "out") }?;
+        out.write(byname_handle { id: HandleRef::from_id(h.id).duplicate_with(Access(access))?.into_id() });
+        Ok(OK)
+    })
+}
+
+/// Gives a token by which another process of the same user opens the object, named or not, with byname_handle_from_share(): text, to be passed in
+/// whatever way. A handle to the object must be open until the token is used.
+///
+/// @param h       the handle
+/// @param buffer  receives the token and a NUL. May be NULL if `size` is 0: then only the length is told
+/// @param size    the size of the buffer in bytes; BYNAME_TOKEN_SIZE is always enough
+/// @param length  receives the length of the token in bytes without its NUL; may be NULL
+/// @return BYNAME_OK, or BYNAME_ERR_CLOSED (6), _BUFFER_TOO_SMALL (122: nothing is written), _UNSUPPORTED (50: a process, which is opened by its pid),
+///         _INVALID_ARGUMENT (87: buffer is NULL and size is not 0). Contract 2.3, DH12.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_share(h: byname_handle, buffer: *mut c_char, size: usize, length: *mut usize) -> byname_status {
+    guard(|| {
+        let token = HandleRef::from_id(h.id).share()?;
+        // SAFETY: `buffer` has `size` bytes, and `length` is NULL or valid for writing a size, by the header's contract of outputs.
+        unsafe { tell(&token, "the token", "BYNAME_TOKEN_SIZE", buffer, size, length) }
+    })
+}
+
+/// Opens the object of a token that byname_handle_share() gave, here or in another process; byname_handle_kind() tells its kind. Of a queue it opens an
+/// end that reads, and byname_queue_open_end() the other.
+///
+/// @param token    the token
+/// @param options  its `access` alone counts; NULL for everything
+/// @param out      receives the handle
+/// @return BYNAME_OK, or BYNAME_ERR_INVALID_ARGUMENT (87: no token, or out is NULL), _NOT_FOUND (2: the object has ended, or this process has another user or
+///         BYNAME_DIR), _ACCESS_DENIED (5), _DISCONNECTED (233: a broken queue), _LIMIT_REACHED. Contract 2.3, DH12.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn byname_handle_from_share(
+    token: *const c_char,
+    options: *const byname_open_options,
+    out: *mut byname_handle,
+) -> byname_status {
+    guard(|| {
+        // SAFETY: by the header's contract of inputs and outputs.
+        let (token, options, out) = unsafe { (text(token, "token")?, read(options)?, Out::required(out, "out")?) };
+        let token = token.ok_or_else(|| null("token"))?;
+        out.write(byname_handle { id: engine::from_share(token, None, Access(options.access))?.into_id() });
         Ok(OK)
     })
 }
@@ -164,29 +222,9 @@ pub unsafe extern "C" fn byname_handle_kind(h: byname_handle, kind: *mut byname_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn byname_handle_name(h: byname_handle, buffer: *mut c_char, size: usize, length: *mut usize) -> byname_status {
     guard(|| {
-        if buffer.is_null() && size != 0 {
-            return Err(crate::input::null("buffer"));
-        }
         let name = HandleRef::from_id(h.id).name()?.unwrap_or_default();
-        if size != 0 {
-            if name.len() >= size {
-                return Err(Failure::new(
-                    ErrorKind::BufferTooSmall,
-                    format!("the name and its NUL need {} bytes, size is {size}; pass BYNAME_NAME_SIZE", name.len() + 1),
-                ));
-            }
-            // SAFETY: `buffer` has `size` bytes by the header's contract of outputs, which is more than the name has; a
-            // String of this library does not overlap it.
-            unsafe {
-                std::ptr::copy_nonoverlapping(name.as_ptr(), buffer.cast::<u8>(), name.len());
-                buffer.add(name.len()).write(0);
-            }
-        }
-        // SAFETY: NULL or valid for writing a size, by the header's contract of outputs.
-        if let Some(out) = unsafe { Out::optional(length) } {
-            out.write(name.len());
-        }
-        Ok(OK)
+        // SAFETY: `buffer` has `size` bytes, and `length` is NULL or valid for writing a size, by the header's contract of outputs.
+        unsafe { tell(&name, "the name", "BYNAME_NAME_SIZE", buffer, size, length) }
     })
 }
 
@@ -275,4 +313,40 @@ pub(crate) unsafe fn open(name: *const c_char, kind: Kind, options: *const bynam
         out.write(byname_handle { id: namespace.open(name, kind, Access(options.access))?.into_id() });
         Ok(OK)
     })
+}
+
+/// Gives a string to the caller; how long it is, whether it fits or not.
+///
+/// # Safety
+/// - `buffer` is NULL or has `size` bytes that can be written.
+/// - `length` is NULL or valid for writing a size.
+unsafe fn tell(
+    string: &str,
+    what: &str,
+    enough: &str,
+    buffer: *mut c_char,
+    size: usize,
+    length: *mut usize,
+) -> Result<byname_status, Failure> {
+    if buffer.is_null() && size != 0 {
+        return Err(null("buffer"));
+    }
+    if size != 0 {
+        if string.len() >= size {
+            return Err(Failure::new(
+                ErrorKind::BufferTooSmall,
+                format!("{what} and its NUL need {} bytes, size is {size}; pass {enough}", string.len() + 1),
+            ));
+        }
+        // SAFETY: `buffer` has `size` bytes, which is more than the string has; a string of this library does not overlap it.
+        unsafe {
+            std::ptr::copy_nonoverlapping(string.as_ptr(), buffer.cast::<u8>(), string.len());
+            buffer.add(string.len()).write(0);
+        }
+    }
+    // SAFETY: by this function's contract.
+    if let Some(out) = unsafe { Out::optional(length) } {
+        out.write(string.len());
+    }
+    Ok(OK)
 }

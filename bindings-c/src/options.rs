@@ -64,6 +64,8 @@ pub const BYNAME_PROFILE_CE: u32 = 1;
 
 /// A buffer of this many bytes holds every name and its NUL.
 pub const BYNAME_NAME_SIZE: usize = 781;
+/// A buffer of this size holds every token of byname_handle_share(), and its NUL.
+pub const BYNAME_TOKEN_SIZE: usize = 160;
 
 const _: () = {
     assert!(BYNAME_ACCESS_SYNCHRONIZE == Access::SYNCHRONIZE.0);

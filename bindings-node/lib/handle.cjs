@@ -74,6 +74,10 @@ class Handle {
     }
   }
 
+  share() {
+    return addon.share(this[SLOT])
+  }
+
   fileno() {
     return addon.fileno(this[SLOT])
   }

@@ -6,7 +6,7 @@ const { addon } = require('./addon.cjs')
 const { flagOf, numberOf, optionsOf, textOf, timeoutOf } = require('./check.cjs')
 const { wrongType } = require('./errors.cjs')
 const { Handle, Opened, SLOT } = require('./handle.cjs')
-const { opened, placed, wait, waitSync } = require('./kinds.cjs')
+const { opened, placed, shared, wait, waitSync } = require('./kinds.cjs')
 const { pend } = require('./pending.cjs')
 
 /** The number of the kind in the addon's `open`. */
@@ -24,6 +24,10 @@ class Job extends Handle {
 
   static open(name, options) {
     return new this(opened(JOB, name, options))
+  }
+
+  static fromShare(token, options) {
+    return new this(shared(JOB, token, options))
   }
 
   assign(pid) {

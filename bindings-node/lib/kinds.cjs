@@ -2,7 +2,7 @@
 // The kinds of objects.
 
 const { addon, desk } = require('./addon.cjs')
-const { flagOf, nameOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
+const { flagOf, nameOf, numberOf, optionsOf, textOf, timeoutOf } = require('./check.cjs')
 const { LOST, grantOf, newest } = require('./grant.cjs')
 const { Handle, Opened, SLOT, ask } = require('./handle.cjs')
 const { placeOf } = require('./namespace.cjs')
@@ -32,6 +32,12 @@ function placed(name, options) {
 
 function opened(kind, name, options) {
   return new Opened(addon.open(kind, ...placed(name, optionsOf(options))))
+}
+
+/** What a token of `share()` leads to. */
+function shared(kind, token, options) {
+  const { access = Access.ALL } = optionsOf(options)
+  return new Opened(addon.fromShare(kind, textOf(token, 'token'), numberOf(access, 'options.access')))
 }
 
 /** Starts to acquire a lock; undefined: its grant lies on the desk. */
@@ -109,6 +115,10 @@ class Mutex extends Lock {
     return new this(opened(0, name, options))
   }
 
+  static fromShare(token, options) {
+    return new this(shared(0, token, options))
+  }
+
   get initialGrant() {
     return this.#initialGrant
   }
@@ -140,6 +150,10 @@ class Event extends Handle {
 
   static open(name, options) {
     return new this(opened(1, name, options))
+  }
+
+  static fromShare(token, options) {
+    return new this(shared(1, token, options))
   }
 
   set() {
@@ -189,6 +203,10 @@ class Semaphore extends Lock {
     return new this(opened(2, name, options))
   }
 
+  static fromShare(token, options) {
+    return new this(shared(2, token, options))
+  }
+
   release(n = 1) {
     return post(this[SLOT], numberOf(n, 'n'))
   }
@@ -203,4 +221,4 @@ class Semaphore extends Lock {
   }
 }
 
-module.exports = { Access, Event, Lock, Mutex, Semaphore, happened, opened, placed, startWait, wait, waitSync }
+module.exports = { Access, Event, Lock, Mutex, Semaphore, happened, opened, placed, shared, startWait, wait, waitSync }

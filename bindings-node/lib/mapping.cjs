@@ -2,7 +2,7 @@
 // Shared memory: array buffers over it, which are detached with their mapping.
 
 const { addon } = require('./addon.cjs')
-const { nameOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
+const { nameOf, numberOf, optionsOf, textOf, timeoutOf } = require('./check.cjs')
 const { wrongType } = require('./errors.cjs')
 const { Handle, Opened, SLOT } = require('./handle.cjs')
 const { Event } = require('./kinds.cjs')
@@ -73,6 +73,12 @@ class Mapping extends Handle {
     const { namespace, access = 'rw' } = optionsOf(options)
     const mask = maskOf(access, 'options.access')
     return new this(new Opened(addon.open(8, placeOf(namespace), nameOf(name), mask)), mask)
+  }
+
+  static fromShare(token, options) {
+    const { access = 'rw' } = optionsOf(options)
+    const mask = maskOf(access, 'options.access')
+    return new this(new Opened(addon.fromShare(8, textOf(token, 'token'), mask)), mask)
   }
 
   get size() {

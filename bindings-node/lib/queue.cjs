@@ -2,7 +2,7 @@
 // The message queue.
 
 const { addon } = require('./addon.cjs')
-const { flagOf, nameOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
+const { flagOf, nameOf, numberOf, optionsOf, textOf, timeoutOf } = require('./check.cjs')
 const { wrongType } = require('./errors.cjs')
 const { Handle, Opened, SLOT } = require('./handle.cjs')
 const { placeOf } = require('./namespace.cjs')
@@ -53,6 +53,11 @@ class Queue extends Handle {
     const chosen = optionsOf(options)
     const mode = endsOf(chosen)
     return new this(new Opened(addon.openQueue(placeOf(chosen.namespace), nameOf(name), mode === 'w')), mode)
+  }
+
+  static fromShare(token, options) {
+    const mode = endsOf(optionsOf(options))
+    return new this(new Opened(addon.queueFromShare(textOf(token, 'token'), mode === 'w')), mode)
   }
 
   get mode() {

@@ -5,7 +5,7 @@ const { addon } = require('./addon.cjs')
 const { flagOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
 const { wrongType } = require('./errors.cjs')
 const { Handle, Opened, SLOT } = require('./handle.cjs')
-const { happened, opened, placed, startWait } = require('./kinds.cjs')
+const { happened, opened, shared, placed, startWait } = require('./kinds.cjs')
 const { pend } = require('./pending.cjs')
 const { isDate } = require('node:util/types')
 
@@ -21,6 +21,10 @@ class Timer extends Handle {
 
   static open(name, options) {
     return new this(opened(3, name, options))
+  }
+
+  static fromShare(token, options) {
+    return new this(shared(3, token, options))
   }
 
   set(setting) {

@@ -5,7 +5,7 @@ const { addon } = require('./addon.cjs')
 const { flagOf, numberOf, optionsOf, timeoutOf } = require('./check.cjs')
 const { wrongType } = require('./errors.cjs')
 const { Handle, Opened, SLOT } = require('./handle.cjs')
-const { happened, opened, placed, startWait } = require('./kinds.cjs')
+const { happened, opened, shared, placed, startWait } = require('./kinds.cjs')
 const { pend } = require('./pending.cjs')
 
 /** The actions by their numbers. The last is for languages whose functions any thread may call. */
@@ -33,6 +33,10 @@ class Watchdog extends Handle {
 
   static open(name, options) {
     return new this(opened(4, name, options))
+  }
+
+  static fromShare(token, options) {
+    return new this(shared(4, token, options))
   }
 
   start() {

@@ -6,7 +6,7 @@ use crate::grants::{OWNER, given};
 use crate::js::{Js, Reply, Value};
 use crate::namespaces::chosen;
 use crate::state::State;
-use byname::engine::{HandleFlags, HandleRef, Kind, OwnerInfo, Reset, Spec};
+use byname::engine::{self, HandleFlags, HandleRef, Kind, OwnerInfo, Reset, Spec};
 
 /// The handle in a slot.
 #[inline]
@@ -49,9 +49,9 @@ pub(crate) fn create_semaphore<'s>(
     create(js, state, [namespace, name, access], spec)
 }
 
-/// `open(kind, namespace, name, access) -> slot`; the kinds are numbered as in `KINDS` of index.js.
-pub(crate) fn open<'s>(js: Js<'s>, state: &State, [kind, namespace, name, access]: [Value<'s>; 4]) -> Reply<'s> {
-    let kind = match js.int(kind)? {
+/// The kinds as JavaScript numbers them.
+fn kind_of(number: u32) -> Result<Kind, Fault> {
+    Ok(match number {
         0 => Kind::Mutex,
         1 => Kind::Event,
         2 => Kind::Semaphore,
@@ -62,10 +62,26 @@ pub(crate) fn open<'s>(js: Js<'s>, state: &State, [kind, namespace, name, access
         7 => Kind::Job,
         8 => Kind::Mapping,
         _ => return Err(Fault::Type("no such kind".into())),
-    };
+    })
+}
+
+/// `open(kind, namespace, name, access) -> slot`
+pub(crate) fn open<'s>(js: Js<'s>, state: &State, [kind, namespace, name, access]: [Value<'s>; 4]) -> Reply<'s> {
+    let kind = kind_of(js.int(kind)?)?;
     let name = convert::name(js, name)?;
     let found = chosen(js, state, namespace)?.open(name.as_deref(), kind, convert::access(js, access)?)?;
     js.make_int(state.adopt(found))
+}
+
+/// `share(slot) -> token`
+pub(crate) fn share<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Reply<'s> {
+    js.make_text(&handle(js, state, slot)?.share()?)
+}
+
+/// `fromShare(kind, token, access) -> slot`
+pub(crate) fn from_share<'s>(js: Js<'s>, state: &State, [kind, token, access]: [Value<'s>; 3]) -> Reply<'s> {
+    let kind = kind_of(js.int(kind)?)?;
+    js.make_int(state.adopt(engine::from_share(&js.text(token, "token")?, Some(kind), convert::access(js, access)?)?))
 }
 
 /// `close(slot)`: the slot is free afterwards, unless the handle is still open.

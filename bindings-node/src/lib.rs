@@ -58,6 +58,8 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
         "createEvent" => handles::create_event,
         "createSemaphore" => handles::create_semaphore,
         "open" => handles::open,
+        "share" => handles::share,
+        "fromShare" => handles::from_share,
         "close" => handles::close,
         "collect" => handles::collect,
         "isOpen" => handles::is_open,
@@ -104,6 +106,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: sys::napi_env, exports: sy
 
         "createQueue" => queues::create,
         "openQueue" => queues::open,
+        "queueFromShare" => queues::from_share,
         "openEnd" => queues::open_end,
         "queueInfo" => queues::info,
         "put" => queues::put,

@@ -37,6 +37,11 @@ pub(crate) fn create<'s>(
     js.make_int(state.adopt(made))
 }
 
+/// `queueFromShare(token, writer) -> slot`
+pub(crate) fn from_share<'s>(js: Js<'s>, state: &State, [token, writer]: [Value<'s>; 2]) -> Reply<'s> {
+    js.make_int(state.adopt(engine::queue_from_share(&js.text(token, "token")?, end(js, writer)?)?))
+}
+
 /// `openQueue(namespace, name, writes) -> slot`
 pub(crate) fn open<'s>(js: Js<'s>, state: &State, [namespace, name, writes]: [Value<'s>; 3]) -> Reply<'s> {
     let name = convert::name(js, name)?;

@@ -1,19 +1,18 @@
 //! What every handle can do, whatever its kind.
 
-use crate::args;
 use crate::bracket::Brackets;
 use crate::error::OrRaise;
 use crate::namespace::Namespace;
+use crate::{args, share};
 use byname::ErrorKind;
 use byname::engine::{self, Access, HandleFlags, HandleRef, Kind, Spec};
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{IntoPyDict, PyDict, PyString, PyTuple, PyType};
 
 /// A handle to an object: what the kinds of objects have in common.
 ///
 /// A handle keeps the object alive, and with it the name: both are gone when the last handle in any process is closed.
-/// Handles work in forked children, and pickle by kind, namespace and name; whoever unpickles one opens the object.
+/// Handles work in forked children, and pickle by kind, namespace and name, those without a name by a token of `share`; whoever unpickles one opens the object.
 ///
 /// >>> import byname
 /// >>> with byname.Event("ready") as event:
@@ -82,19 +81,16 @@ impl Handle {
     }
 
     /// What pickles: how to open the object again, with that access.
-    pub(crate) fn reduce<'py>(slf: &Bound<'py, Handle>, access: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    /// A pickled handle: its name and namespace, or its token where it has no name, and the keyword with which it is opened again.
+    pub(crate) fn reduce<'py>(slf: &Bound<'py, Handle>, keyword: &str, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let handle = slf.get().inner;
-        let kind = slf.get_type();
-        let Some(name) = handle.name().or_raise()? else {
-            let kind = kind.name()?;
-            return Err(PyTypeError::new_err(format!(
-                "an unnamed {kind} cannot be pickled: another process has no way to find it; give it a name"
-            )));
+        let (name, namespace) = match handle.name().or_raise()? {
+            Some(name) => (name, Some(Namespace::over(handle.namespace().or_raise()?))),
+            None => (handle.share().or_raise()?, None),
         };
-        let namespace = Namespace::over(handle.namespace().or_raise()?);
         let reopen = py.import("byname._byname")?.getattr("_reopen")?;
-        (reopen, (kind, name, namespace, access)).into_pyobject(py)
+        (reopen, (slf.get_type(), name, namespace, [(keyword, value)].into_py_dict(py)?)).into_pyobject(py)
     }
 
     #[inline]
@@ -217,23 +213,54 @@ impl Handle {
         })
     }
 
+    /// A token by which another process of this user opens the object, named or not, with `from_share`: text, to be passed in
+    /// whatever way. The object must be open until then. Pickling an object without a name does the same. Contract 2.3, DH12.
+    ///
+    /// >>> import byname
+    /// >>> with byname.Event() as event, byname.Event.from_share(event.share()) as same:
+    /// ...     event.set()
+    /// ...     same.wait(0), same.created
+    /// (True, False)
+    fn share(&self) -> PyResult<String> {
+        self.inner.share().or_raise()
+    }
+
+    /// Opens the object of a token that `share` gave, here or in another process: on a class an object of its kind, on `Handle` one
+    /// of any kind. Raises NotFoundError if the object has ended, or this process has another user or BYNAME_DIR.
+    ///
+    /// >>> import byname
+    /// >>> with byname.Timer() as timer, byname.Handle.from_share(timer.share()) as same:
+    /// ...     same
+    /// <byname.Timer unnamed>
+    #[classmethod]
+    #[pyo3(signature = (token, *, access=Access::ALL), text_signature = "($cls, token, *, access=Access.ALL)")]
+    fn from_share<'py>(
+        class: &Bound<'py, PyType>,
+        token: &str,
+        #[pyo3(from_py_with = args::access)] access: Access,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        share::open(class, token, access)
+    }
+
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let access = slf.get().inner.access().or_raise()?.0;
-        Handle::reduce(slf, access.into_pyobject(slf.py())?.into_any())
+        Handle::reduce(slf, "access", access.into_pyobject(slf.py())?.into_any())
     }
 }
 
-/// Opens what a pickled handle stood for.
+/// Opens what a pickled handle stood for: by its name in a namespace, or by its token.
 #[pyfunction(name = "_reopen")]
 pub(crate) fn reopen<'py>(
     kind: &Bound<'py, PyType>,
     name: &str,
-    namespace: Bound<'py, Namespace>,
-    access: Bound<'py, PyAny>,
+    namespace: Option<Bound<'py, Namespace>>,
+    keywords: Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = kind.py();
-    let keywords = pyo3::types::PyDict::new(py);
-    keywords.set_item("namespace", namespace)?;
-    keywords.set_item("access", access)?;
-    kind.call_method("open", (name,), Some(&keywords))
+    match namespace {
+        Some(namespace) => {
+            keywords.set_item("namespace", namespace)?;
+            kind.call_method("open", (name,), Some(&keywords))
+        }
+        None => kind.call_method("from_share", (name,), Some(&keywords)),
+    }
 }

@@ -27,6 +27,7 @@ mod process;
 mod processes;
 mod queue;
 mod semaphore;
+mod share;
 mod state;
 mod time;
 mod timer;

@@ -45,6 +45,13 @@ pub(crate) struct Mapping {
     changed: Mutex<Option<(u32, Py<Event>)>>,
 }
 
+impl Mapping {
+    /// What a new value has besides its handle.
+    pub(crate) fn with(access: Access) -> Mapping {
+        Mapping { exports: Exports::default(), access, changed: Mutex::default() }
+    }
+}
+
 /// What `access` says: a word, or a mask.
 fn wanted(value: &Bound<'_, PyAny>) -> PyResult<Access> {
     match value.cast::<PyString>() {
@@ -103,7 +110,7 @@ impl Mapping {
             let spec = MappingSpec { size, protect: protect.unwrap_or_else(|| Share::of(access).protect(backing)), backing };
             namespace.create_mapping(name.as_deref(), &spec, access)
         })?;
-        Ok(made.add_subclass(Mapping { exports: Exports::default(), access, changed: Mutex::default() }))
+        Ok(made.add_subclass(Mapping::with(access)))
     }
 
     /// Opens an existing mapping; raises NotFoundError if there is none of that name (contract 1.2, 7.2).
@@ -121,7 +128,7 @@ impl Mapping {
         #[pyo3(from_py_with = wanted)] access: Access,
     ) -> PyResult<Py<Mapping>> {
         let opened = Handle::open(py, name, Kind::Mapping, namespace, access)?;
-        Py::new(py, opened.add_subclass(Mapping { exports: Exports::default(), access, changed: Mutex::default() }))
+        Py::new(py, opened.add_subclass(Mapping::with(access)))
     }
 
     /// How many bytes it has: of memory whole pages of 4096, of a file what was asked for.
@@ -320,7 +327,7 @@ impl Mapping {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let access = slf.get().access.0.into_pyobject(slf.py())?.into_any();
-        Handle::reduce(slf.as_super(), access)
+        Handle::reduce(slf.as_super(), "access", access)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::message::{Incoming, Outgoing};
 use crate::namespace::Namespace;
 use crate::time::type_name;
 use crate::{args, block, time};
-use byname::engine::{Access, HandleRef, Interrupt, Outcome, QueueEnd, Spec};
+use byname::engine::{self, Access, HandleRef, Interrupt, Outcome, QueueEnd, Spec};
 use byname::{Error, Timeout};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -83,17 +83,19 @@ const LARGE: usize = 65_536;
 
 /// Which ends.
 #[derive(Clone, Copy)]
-struct Mode {
+pub(crate) struct Mode {
     reads: bool,
     writes: bool,
 }
+
+pub(crate) const BOTH: Mode = Mode { reads: true, writes: true };
 
 fn mode(value: &Bound<'_, PyAny>) -> PyResult<Mode> {
     let text = value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("mode must be a str, not {}", type_name(value))))?;
     match &*text.to_string_lossy() {
         "r" => Ok(Mode { reads: true, writes: false }),
         "w" => Ok(Mode { reads: false, writes: true }),
-        "rw" => Ok(Mode { reads: true, writes: true }),
+        "rw" => Ok(BOTH),
         other => Err(Error::invalid_argument(format!("mode is {other:?}; it is \"r\", \"w\" or \"rw\""))).or_raise(),
     }
 }
@@ -104,7 +106,12 @@ impl Mode {
     }
 
     /// The queue of a first end; the other is opened from it.
-    fn complete(self, py: Python<'_>, first: PyClassInitializer<Handle>, inner: HandleRef) -> PyResult<PyClassInitializer<Queue>> {
+    pub(crate) fn complete(
+        self,
+        py: Python<'_>,
+        first: PyClassInitializer<Handle>,
+        inner: HandleRef,
+    ) -> PyResult<PyClassInitializer<Queue>> {
         let writer = if self.reads && self.writes {
             let handle = py.detach(|| inner.open_end(QueueEnd::Write)).or_raise()?;
             Some(Py::new(py, PyClassInitializer::from(Handle::over(handle)).add_subclass(Queue { writer: None }))?)
@@ -118,7 +125,7 @@ impl Mode {
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (name=None, max_messages=0, max_size=4096, mode=Mode { reads: true, writes: true }, allow_broken=false, *, precommit=true, namespace=None),
+    #[pyo3(signature = (name=None, max_messages=0, max_size=4096, mode=BOTH, allow_broken=false, *, precommit=true, namespace=None),
         text_signature = "(name=None, max_messages=0, max_size=4096, mode='rw', allow_broken=False, *, precommit=True, namespace=None)")]
     #[allow(clippy::too_many_arguments, reason = "keywords")]
     fn new(
@@ -149,16 +156,14 @@ impl Queue {
     /// ...     found.put(b"hello"), made.get()
     /// (True, b'hello')
     #[staticmethod]
-    #[pyo3(signature = (name, mode=Mode { reads: true, writes: true }, *, namespace=None, access=Access::ALL),
-        text_signature = "(name, mode='rw', *, namespace=None, access=Access.ALL)")]
+    #[pyo3(signature = (name, mode=BOTH, *, namespace=None),
+        text_signature = "(name, mode='rw', *, namespace=None)")]
     fn open(
         py: Python<'_>,
         name: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = mode)] mode: Mode,
         namespace: Option<&Bound<'_, Namespace>>,
-        #[pyo3(from_py_with = args::access)] access: Access,
     ) -> PyResult<Py<Queue>> {
-        let _ = access; // of a pickled handle
         let name = args::name(name)?;
         let mut inner = HandleRef::from_id(0);
         let first = Handle::made(py, namespace, |namespace| {
@@ -167,6 +172,25 @@ impl Queue {
             Ok(found)
         })?;
         Py::new(py, mode.complete(py, first, inner)?)
+    }
+
+    /// Opens the queue of a token that `share` gave, here or in another process.
+    ///
+    /// >>> import byname
+    /// >>> with byname.Queue(max_size=8, mode="r") as jobs, byname.Queue.from_share(jobs.share(), mode="w") as writer:
+    /// ...     writer.put(b"hello"), jobs.get()
+    /// (True, b'hello')
+    #[staticmethod]
+    #[pyo3(signature = (token, mode=BOTH), text_signature = "(token, mode='rw')")]
+    fn from_share(py: Python<'_>, token: &str, #[pyo3(from_py_with = mode)] mode: Mode) -> PyResult<Py<Queue>> {
+        let opened = py.detach(|| engine::queue_from_share(token, mode.first())).or_raise()?;
+        let inner = opened.by_ref();
+        Py::new(py, mode.complete(py, PyClassInitializer::from(Handle::over(opened)), inner)?)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let mode = Self::mode(slf)?.into_pyobject(slf.py())?.into_any();
+        Handle::reduce(slf.as_super(), "mode", mode)
     }
 
     /// Puts a message (bytes, bytearray, memoryview, …); waits while the queue is full. True, or False when `timeout` seconds are up.

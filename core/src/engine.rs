@@ -31,6 +31,7 @@ mod notices;
 mod pending;
 mod process;
 mod queue;
+mod share;
 mod timer;
 mod waits;
 mod watchdog;
@@ -52,6 +53,7 @@ pub use queue::{
     Message, Notify as MessageNotify, PendingMessage, QueueEnd, QueueInfo, Received, Reservation, Taken as TakenMessage, start_receive,
     start_reserve, start_send, start_take,
 };
+pub use share::{from_share, queue_from_share};
 pub use timer::{Due, Period, TimerState};
 pub use waits::{signal_and_wait, wait};
 pub(crate) use watchdog::hold as hold_watchdogs;
@@ -212,11 +214,23 @@ impl HandleRef {
 
     /// Another handle with the same rights to the same object; [`HandleFlags`] are not copied.
     pub fn duplicate(self) -> Result<Handle> {
-        let Opened { space, target, rights } = self.0.open(0)?;
+        let opened = self.0.open(0)?;
+        self.duplicate_of(opened, opened.rights & right::GRANTED)
+    }
+
+    /// The same with other rights (contract 2.3, DH4): `access` is a mask as for opening, or 0 for none. Rights that the handle does not have are
+    /// granted, too: who may use the namespace may open its objects for everything.
+    pub fn duplicate_with(self, access: Access) -> Result<Handle> {
+        let opened = self.0.open(0)?;
+        let granted = if access.0 == 0 { 0 } else { access.rights(Kind::of(opened.target.machine))? };
+        self.duplicate_of(opened, granted)
+    }
+
+    fn duplicate_of(self, Opened { space, target, rights }: Opened, granted: u32) -> Result<Handle> {
         if !index::pin(space, target.at) {
             return Err(Error::closed());
         }
-        another(space, target, rights & !(right::CREATED | right::CHANGEABLE))
+        another(space, target, granted | rights & right::KEPT)
     }
 
     /// What the object is.

@@ -46,6 +46,10 @@ pub(crate) mod right {
     pub(crate) const NOTICES: u32 = 1 << 27;
     /// Of a namespace with the rules of CE.
     pub(crate) const CE: u32 = 1 << 28;
+    /// What an access mask can ask for.
+    pub(crate) const GRANTED: u32 = SYNCHRONIZE | MODIFY | QUERY | TERMINATE | ASSIGN | EXECUTE;
+    /// What every handle to the same object keeps.
+    pub(crate) const KEPT: u32 = LOCAL | CE | NOTICES;
     /// Their place in a tag.
     pub(super) const ALL: u32 = 0xff | TERMINATE | ASSIGN | EXECUTE | NOTICES | CE;
 }

@@ -131,6 +131,29 @@ pub(crate) fn open(cx: Cx, name: &str, is: impl Fn(Machine) -> bool) -> Result<T
     }
 }
 
+/// Opens the object at that place, whatever its name; `None` if it has ended, or another one is there.
+pub(crate) fn enter(cx: Cx, at: ObjectRef) -> Result<Option<Target>> {
+    if at.index >= cx.space.arena.high_water(Table::Objects) {
+        return Ok(None);
+    }
+    let record = cx.space.arena.object(at.index)?;
+    let mut vain = Vain::default();
+    loop {
+        let life = Life(record.life.load());
+        if !life.is_live(at.generation) {
+            return Ok(None);
+        }
+        let buried = match bury_holders(cx, at) {
+            Err(error) if lock::is_busy(&error) && !cx.patience.passed() => true,
+            other => other?,
+        };
+        if !buried && join(cx, at, record, life)? {
+            return ops::target_at(cx.space, at).map(Some);
+        }
+        vain.look(cx, record.life.load())?;
+    }
+}
+
 /// Whether an object of that name lives; for N15.
 pub(crate) fn exists(cx: Cx, name: &str) -> Result<bool> {
     match open(cx, name, |_| true) {

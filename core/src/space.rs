@@ -246,8 +246,13 @@ pub(crate) fn local() -> Result<&'static Space> {
 
 /// The namespace of a named session.
 pub(crate) fn named(session: &str) -> Result<&'static Space> {
-    check_session(session)?;
-    attach(directory(), Some(session))
+    of_session(Some(session))
+}
+
+/// The same, or where there is no name the default session, whatever BYNAME_SESSION says.
+pub(crate) fn of_session(session: Option<&str>) -> Result<&'static Space> {
+    session.map_or(Ok(()), check_session)?;
+    attach(directory(), session)
 }
 
 /// Where the namespace of that session is, or the default one, without attaching it.

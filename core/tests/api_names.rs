@@ -277,3 +277,17 @@ fn a_refusal_names_the_object_and_the_cure() {
         "semaphore \"counted out\": releasing 2 would lift the count from 1 over the maximum 2; nothing was released, release only what was acquired"
     );
 }
+
+#[test]
+fn a_copy_may_have_other_rights() {
+    let namespace = session();
+    let mapping = Mapping::options().namespace(&namespace).unnamed(4096).unwrap();
+    let reads = mapping.try_clone_with(Access::MAP_READ).unwrap();
+    assert_eq!((number(reads.view(.., Access::MAP_READ)), number(reads.view(.., Access::MAP_WRITE))), (0, 5), "DH4");
+    assert_eq!(number(mapping.try_clone_with(Access(0)).unwrap().view(.., Access::MAP_READ)), 5, "DH4");
+    let event = Event::options().namespace(&namespace).access(Access::SYNCHRONIZE).create("Local\\less", Reset::Auto).unwrap();
+    let more = event.try_clone_with(Access::ALL).unwrap();
+    assert_eq!((number(event.set()), number(more.set())), (5, 0), "DH5");
+    assert_eq!((more.name().as_deref(), more.created()), (Some("Local\\less"), false));
+    assert_eq!(number(event.try_clone_with(Access(4))), 5);
+}

@@ -49,8 +49,51 @@ static void a_duplicate_has_the_same_rights(void) {
     OK(byname_event_create(NULL, &o, &a));
     OK(byname_handle_duplicate(a, &b));
     FAILS(byname_event_set(b), BYNAME_ERR_ACCESS_DENIED, 5);
-    OK(byname_handle_close(a));
     OK(byname_handle_close(b));
+    OK(byname_handle_duplicate_with(a, BYNAME_ACCESS_MODIFY_STATE, &b));
+    OK(byname_event_set(b));
+    FAILS(byname_event_wait(b, 0), BYNAME_ERR_ACCESS_DENIED, 5);
+    OK(byname_handle_close(b));
+    OK(byname_handle_duplicate_with(a, 0, &b));
+    FAILS(byname_event_set(b), BYNAME_ERR_ACCESS_DENIED, 5);
+    FAILS(byname_handle_duplicate_with(a, 4, &b), BYNAME_ERR_ACCESS_DENIED, 5);
+    OK(byname_handle_close(b));
+    OK(byname_handle_close(a));
+}
+
+static byname_handle shared;
+static char token[BYNAME_TOKEN_SIZE];
+
+static void opens_by_the_token(const parent *p) {
+    byname_open_options o = BYNAME_OPEN_OPTIONS_INIT;
+    byname_handle same, denied;
+    (void)p;
+    OK(byname_handle_from_share(token, NULL, &same));
+    o.access = BYNAME_ACCESS_SYNCHRONIZE;
+    OK(byname_handle_from_share(token, &o, &denied));
+    FAILS(byname_event_set(denied), BYNAME_ERR_ACCESS_DENIED, 5);
+    OK(byname_event_set(same));
+}
+
+static void a_token_leads_to_the_object(void) {
+    size_t length = 0;
+    byname_handle again;
+    child c;
+    shared = new_event(0, 0);
+    OK(byname_handle_share(shared, NULL, 0, &length));
+    CHECK(length > 0 && length < sizeof token);
+    FAILS(byname_handle_share(shared, token, length, NULL), BYNAME_ERR_BUFFER_TOO_SMALL, 122);
+    FAILS(byname_handle_share(shared, NULL, 1, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    OK(byname_handle_share(shared, token, sizeof token, &length));
+    CHECK(strlen(token) == length);
+    c = start_child(opens_by_the_token);
+    CHECK(end_child(&c) == 0);
+    OK(byname_event_wait(shared, 0));
+    OK(byname_handle_close(shared));
+    FAILS(byname_handle_from_share(token, NULL, &again), BYNAME_ERR_NOT_FOUND, 2);
+    FAILS(byname_handle_from_share("token", NULL, &again), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_handle_from_share(NULL, NULL, &again), BYNAME_ERR_INVALID_ARGUMENT, 87);
+    FAILS(byname_handle_from_share(token, NULL, NULL), BYNAME_ERR_INVALID_ARGUMENT, 87);
 }
 
 static void a_protected_handle_stays_open(void) {
@@ -179,6 +222,6 @@ static void a_missing_directory_is_told(void) {
 }
 
 TESTS(T(a_missing_directory_is_told), T(kinds), T(names_fit_or_are_refused), T(a_duplicate_is_the_same_object_closed_apart),
-      T(a_duplicate_has_the_same_rights), T(a_protected_handle_stays_open), T(a_look_shows_everything),
+      T(a_duplicate_has_the_same_rights), T(a_token_leads_to_the_object), T(a_protected_handle_stays_open), T(a_look_shows_everything),
       T(the_table_of_handles_is_finite), T(the_last_error_is_the_threads), T(messages_name_the_object),
       T(statuses_have_names), T(header_and_library_are_of_one_version))

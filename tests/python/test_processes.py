@@ -112,8 +112,50 @@ def test_pickling(kind, name, elsewhere):
         again.close()
         with pytest.raises(byname.NotFoundError):
             pickle.loads(text)
-    with pytest.raises(TypeError, match=f"unnamed {kind.__name__} cannot be pickled"):
-        pickle.dumps(kind())
+    unnamed = kind()
+    text = pickle.dumps(unnamed)
+    with pickle.loads(text) as again, copy.copy(unnamed) as another:
+        assert type(again) is type(another) is kind and again.name is None and not again.created
+        assert kind.from_share(unnamed.share()).name is None
+    unnamed.close()
+    with pytest.raises(byname.NotFoundError) as caught:
+        pickle.loads(text)
+    assert caught.value.win32 == 2
+
+
+def answer(question, answered, replies, memory):
+    question.wait()
+    with memoryview(memory) as numbers:
+        replies.put(bytes(numbers[:5]))
+    answered.set()
+
+
+@pytest.mark.parametrize("start", METHODS, indirect=True)
+def test_objects_without_a_name_go_to_other_processes(start):
+    question, answered = byname.Event(), byname.Event()
+    replies, memory = byname.Queue(max_size=8), byname.Mapping(size=4096)
+    with memoryview(memory) as numbers:
+        numbers[:5] = b"hello"
+    child = start.Process(target=answer, args=(question, answered, replies, memory))
+    child.start()
+    question.set()
+    assert answered.wait(PATIENCE) and replies.get(0) == b"hello"
+    child.join()
+
+
+def test_a_token_says_what_is_wrong_with_it():
+    event = byname.Event()
+    with pytest.raises(byname.WrongKindError, match="the token is of the unnamed event"):
+        byname.Mutex.from_share(event.share())
+    with pytest.raises(byname.InvalidArgumentError, match="no token"):
+        byname.Event.from_share("event")
+    with pytest.raises(byname.UnsupportedError, match="its pid"):
+        byname.Process.open(os.getpid()).share()
+    same = byname.Event.from_share(event.share(), access=byname.Access.SYNCHRONIZE)
+    with pytest.raises(byname.AccessDeniedError):
+        same.set()
+    with byname.Queue(max_size=8, mode="r") as reader, pickle.loads(pickle.dumps(reader)) as again:
+        assert again.mode == "r", "an end stays that end"
 
 
 def test_grants_are_neither_pickled_nor_copied():

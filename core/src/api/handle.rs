@@ -146,6 +146,63 @@ macro_rules! any_handle_methods {
                 self.handle.duplicate().map(Self::over)
             }
 
+            /// Makes another handle to the same object with other rights (contract 2.3, DH4): a mask as for opening, or `Access(0)` for none, to be given to
+            /// code that shall do less. It may also ask for more: who may use the namespace may open its objects for everything.
+            ///
+            /// # Errors
+            /// AccessDenied (5) for a bit that the kind does not define; LimitReached (1450) when no handle is left; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{Access, ", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("let less = ", $make, "?.try_clone_with(Access(0))?;")]
+            #[doc = concat!("assert_eq!(less.name(), None, \"it can be closed and asked who it is, no more\");")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn try_clone_with(&self, access: $crate::Access) -> $crate::Result<Self> {
+                self.handle.duplicate_with(access).map(Self::over)
+            }
+
+            /// Gives a token by which another process of the same user opens the object, also one without a name: text, to be passed in whatever
+            /// way. A handle to the object must be open until the token is used (contract 2.3, DH12).
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("let object = ", $make, "?;")]
+            #[doc = concat!("let same = ", stringify!($Type), "::from_share(&object.share()?)?;")]
+            /// object.close()?;
+            /// assert!(!same.created() && same.name().is_none());
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn share(&self) -> $crate::Result<String> {
+                self.handle.share()
+            }
+
+            /// Opens the object of a token that [`share`](Self::share) gave, with every right.
+            ///
+            /// # Errors
+            /// InvalidArgument (87) for what is no token; NotFound (2) where the object has ended, or this process has another user or
+            /// BYNAME_DIR; WrongKind (6); LimitReached (1450); NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use byname::{", stringify!($Type), ", Reset};")]
+            ///
+            #[doc = concat!("let token = ", $make, "?.share()?; // and closed: it has ended")]
+            #[doc = concat!("assert_eq!(", stringify!($Type), "::from_share(&token).unwrap_err().win32(), 2);")]
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn from_share(token: &str) -> $crate::Result<Self> {
+                let kind = $crate::engine::Kind::$Type;
+                $crate::engine::from_share(token, Some(kind), $crate::Access::ALL).map(Self::over)
+            }
+
             /// Tells whether this handle is protected from being closed (contract 2.2); see [`set_protected`](Self::set_protected).
             ///
             /// # Errors

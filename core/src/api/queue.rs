@@ -486,7 +486,7 @@ forward! { QueueReader:
 }
 
 macro_rules! end_methods {
-    ($Type:ident, $what:literal) => {
+    ($Type:ident, $what:literal, $end:ident) => {
         impl $Type {
             /// Tells the name of the queue as it was passed; `None` for an unnamed one.
             ///
@@ -513,6 +513,40 @@ macro_rules! end_methods {
             /// ```
             pub fn try_clone(&self) -> Result<$Type> {
                 Ok($Type { handle: self.handle.duplicate()? })
+            }
+
+            /// Gives a token by which another process of the same user opens an end of the queue, also of one without a name: text, to be passed in whatever
+            /// way. A handle to the queue must be open until the token is used (contract 2.3, DH12).
+            ///
+            /// # Errors
+            /// Closed (6) in a child process made by a raw clone; NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            /// use byname::{QueueOptions, QueueReader, QueueWriter};
+            ///
+            /// let queue = QueueOptions::new(1, 8).unnamed()?;
+            #[doc = concat!("let token = queue.", $what, "()?.share()?;")]
+            /// QueueWriter::from_share(&token)?.send(b"hello")?;
+            /// assert_eq!(&QueueReader::from_share(&token)?.recv()?[..], b"hello");
+            /// # Ok::<(), byname::Error>(())
+            /// ```
+            pub fn share(&self) -> Result<String> {
+                self.handle.share()
+            }
+
+            /// Opens this end of the queue of a token, whichever end [`share`](Self::share) was asked of.
+            ///
+            /// # Errors
+            /// InvalidArgument (87) for what is no token; NotFound (2) where the queue has ended, or this process has another user or BYNAME_DIR; WrongKind (6);
+            /// Disconnected (233) where the queue is broken; LimitReached (1450); NamespaceLost (1167).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("assert_eq!(byname::", stringify!($Type), "::from_share(\"nonsense\").unwrap_err().win32(), 87);")]
+            /// ```
+            pub fn from_share(token: &str) -> Result<$Type> {
+                Ok($Type { handle: engine::queue_from_share(token, QueueEnd::$end)? })
             }
 
             /// Tells whether this handle is protected from being closed (contract 2.2); see [`set_protected`](Self::set_protected).
@@ -653,7 +687,7 @@ pub struct QueueReader {
     handle: Handle,
 }
 
-end_methods!(QueueReader, "reader");
+end_methods!(QueueReader, "reader", Read);
 
 /// The writing end of a queue. As a [`Waitable`](crate::Waitable) it is signalled while the queue is not full (contract 9.7).
 ///
@@ -673,7 +707,7 @@ pub struct QueueWriter {
     handle: Handle,
 }
 
-end_methods!(QueueWriter, "writer");
+end_methods!(QueueWriter, "writer", Write);
 
 impl QueueWriter {
     /// Sends a message, which is copied; waits while the queue is full (contract 9.4).

@@ -5,6 +5,7 @@ use super::grant::{Grant, Owning};
 use super::kind::{Kind, Spec};
 use super::queue::{self, QueueEnd};
 use super::{By, Handle, HandleRef, let_go};
+use crate::dispatch::lock::Target;
 use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handles::{self, right};
@@ -234,11 +235,27 @@ impl Namespace {
         if target.machine == Machine::Job {
             kinds::job::open(cx, &key, target)?;
         }
-        let entry = access
-            .rights(Kind::of(target.machine))
-            .and_then(|rights| handles::insert(cx.space, target, rights | self.marks(name)))
-            .inspect_err(|_| drop(index::leave(cx, target.at)))?;
-        Ok(Handle(HandleRef(entry)))
+        self.entered(cx, target, access, self.marks(name))
+    }
+
+    /// A handle to an object that was found without its name, and which is pinned; of a queue, to that end.
+    pub(super) fn handle_to(&self, cx: Cx, found: Target, end: QueueEnd, access: Access) -> Result<Handle> {
+        let is_queue = Kind::of(found.machine) == Kind::Queue;
+        let target = if is_queue { Target { machine: end.machine(), ..found } } else { found };
+        if target.machine == Machine::Job {
+            kinds::job::open(cx, "that was shared", target)?;
+        }
+        if is_queue {
+            kinds::queue::attach_another(cx, target).inspect_err(|_| drop(index::leave(cx, target.at)))?;
+        }
+        self.entered(cx, target, access, self.marks(None))
+    }
+
+    /// The handle to an object that this call has opened.
+    fn entered(&self, cx: Cx, target: Target, access: Access, marks: u32) -> Result<Handle> {
+        let rights = access.rights(Kind::of(target.machine));
+        let entry = rights.and_then(|rights| handles::insert(cx.space, target, rights | marks));
+        entry.map(|entry| Handle(HandleRef(entry))).inspect_err(|_| drop(let_go(cx, target)))
     }
 
     /// The key of an object that is to be opened.

@@ -32,7 +32,7 @@ pub enum QueueEnd {
 }
 
 impl QueueEnd {
-    fn machine(self) -> Machine {
+    pub(super) fn machine(self) -> Machine {
         match self {
             QueueEnd::Read => Machine::QueueReader,
             QueueEnd::Write => Machine::QueueWriter,
