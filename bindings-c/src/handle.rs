@@ -4,7 +4,7 @@ use crate::input::{Out, null, text};
 use crate::options::{Options, byname_open_options, read};
 use crate::status::{Failure, OK, byname_status, guard};
 use byname::ErrorKind;
-use byname::engine::{self, Access, Handle, HandleFlags, HandleRef, Kind, Namespace, Spec};
+use byname::engine::{self, Access, Handle, HandleFlags, HandleRef, Kind, Namespace, QueueEnd, Spec};
 use std::ffi::{c_char, c_int};
 
 /// A reference to an object. A value that is checked at every use: copy it freely, use it from any thread; a closed or
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn byname_handle_from_share(
         // SAFETY: by the header's contract of inputs and outputs.
         let (token, options, out) = unsafe { (text(token, "token")?, read(options)?, Out::required(out, "out")?) };
         let token = token.ok_or_else(|| null("token"))?;
-        out.write(byname_handle { id: engine::from_share(token, None, Access(options.access))?.into_id() });
+        out.write(byname_handle { id: engine::from_share(token, None, QueueEnd::Read, Access(options.access))?.into_id() });
         Ok(OK)
     })
 }

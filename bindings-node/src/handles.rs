@@ -6,7 +6,7 @@ use crate::grants::{OWNER, given};
 use crate::js::{Js, Reply, Value};
 use crate::namespaces::chosen;
 use crate::state::State;
-use byname::engine::{self, HandleFlags, HandleRef, Kind, OwnerInfo, Reset, Spec};
+use byname::engine::{self, HandleFlags, HandleRef, Kind, OwnerInfo, QueueEnd, Reset, Spec};
 
 /// The handle in a slot.
 #[inline]
@@ -81,7 +81,7 @@ pub(crate) fn share<'s>(js: Js<'s>, state: &State, [slot]: [Value<'s>; 1]) -> Re
 /// `fromShare(kind, token, access) -> slot`
 pub(crate) fn from_share<'s>(js: Js<'s>, state: &State, [kind, token, access]: [Value<'s>; 3]) -> Reply<'s> {
     let kind = kind_of(js.int(kind)?)?;
-    js.make_int(state.adopt(engine::from_share(&js.text(token, "token")?, Some(kind), convert::access(js, access)?)?))
+    js.make_int(state.adopt(engine::from_share(&js.text(token, "token")?, Some(kind), QueueEnd::Read, convert::access(js, access)?)?))
 }
 
 /// `close(slot)`: the slot is free afterwards, unless the handle is still open.

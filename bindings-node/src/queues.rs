@@ -8,7 +8,7 @@ use crate::namespaces::chosen;
 use crate::state::State;
 use crate::waits::{Pending, begin};
 use byname::Error;
-use byname::engine::{self, Access, Message, MessageNotify, Outcome, QueueEnd, Spec};
+use byname::engine::{self, Access, Kind, Message, MessageNotify, Outcome, QueueEnd, Spec};
 
 fn end<'s>(js: Js<'s>, writes: Value<'s>) -> Result<QueueEnd, Fault> {
     Ok(if js.bool(writes)? { QueueEnd::Write } else { QueueEnd::Read })
@@ -39,7 +39,7 @@ pub(crate) fn create<'s>(
 
 /// `queueFromShare(token, writer) -> slot`
 pub(crate) fn from_share<'s>(js: Js<'s>, state: &State, [token, writer]: [Value<'s>; 2]) -> Reply<'s> {
-    js.make_int(state.adopt(engine::queue_from_share(&js.text(token, "token")?, end(js, writer)?)?))
+    js.make_int(state.adopt(engine::from_share(&js.text(token, "token")?, Some(Kind::Queue), end(js, writer)?, Access::ALL)?))
 }
 
 /// `openQueue(namespace, name, writes) -> slot`

@@ -3,6 +3,7 @@
 use crate::bracket::Brackets;
 use crate::error::OrRaise;
 use crate::namespace::Namespace;
+use crate::queue::{BOTH, Mode, mode};
 use crate::{args, share};
 use byname::ErrorKind;
 use byname::engine::{self, Access, HandleFlags, HandleRef, Kind, Spec};
@@ -12,7 +13,8 @@ use pyo3::types::{IntoPyDict, PyDict, PyString, PyTuple, PyType};
 /// A handle to an object: what the kinds of objects have in common.
 ///
 /// A handle keeps the object alive, and with it the name: both are gone when the last handle in any process is closed.
-/// Handles work in forked children, and pickle by kind, namespace and name, those without a name by a token of `share`; whoever unpickles one opens the object.
+/// Handles work in forked children, and pickle by kind, namespace and name, those without a name by a token of `share`;
+/// whoever unpickles one opens the object.
 ///
 /// >>> import byname
 /// >>> with byname.Event("ready") as event:
@@ -226,20 +228,22 @@ impl Handle {
     }
 
     /// Opens the object of a token that `share` gave, here or in another process: on a class an object of its kind, on `Handle` one
-    /// of any kind. Raises NotFoundError if the object has ended, or this process has another user or BYNAME_DIR.
+    /// of any kind; `mode` says which ends of a queue. Raises NotFoundError if the object has ended, or this process has another user or
+    /// BYNAME_DIR.
     ///
     /// >>> import byname
     /// >>> with byname.Timer() as timer, byname.Handle.from_share(timer.share()) as same:
     /// ...     same
     /// <byname.Timer unnamed>
     #[classmethod]
-    #[pyo3(signature = (token, *, access=Access::ALL), text_signature = "($cls, token, *, access=Access.ALL)")]
+    #[pyo3(signature = (token, *, access=Access::ALL, mode=BOTH), text_signature = "($cls, token, *, access=Access.ALL, mode='rw')")]
     fn from_share<'py>(
         class: &Bound<'py, PyType>,
         token: &str,
         #[pyo3(from_py_with = args::access)] access: Access,
+        #[pyo3(from_py_with = mode)] mode: Mode,
     ) -> PyResult<Bound<'py, PyAny>> {
-        share::open(class, token, access)
+        share::open(class, token, access, mode)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {

@@ -7,7 +7,7 @@ use crate::message::{Incoming, Outgoing};
 use crate::namespace::Namespace;
 use crate::time::type_name;
 use crate::{args, block, time};
-use byname::engine::{self, Access, HandleRef, Interrupt, Outcome, QueueEnd, Spec};
+use byname::engine::{Access, HandleRef, Interrupt, Outcome, QueueEnd, Spec};
 use byname::{Error, Timeout};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -90,7 +90,7 @@ pub(crate) struct Mode {
 
 pub(crate) const BOTH: Mode = Mode { reads: true, writes: true };
 
-fn mode(value: &Bound<'_, PyAny>) -> PyResult<Mode> {
+pub(crate) fn mode(value: &Bound<'_, PyAny>) -> PyResult<Mode> {
     let text = value.cast::<PyString>().map_err(|_| PyTypeError::new_err(format!("mode must be a str, not {}", type_name(value))))?;
     match &*text.to_string_lossy() {
         "r" => Ok(Mode { reads: true, writes: false }),
@@ -101,7 +101,7 @@ fn mode(value: &Bound<'_, PyAny>) -> PyResult<Mode> {
 }
 
 impl Mode {
-    fn first(self) -> QueueEnd {
+    pub(crate) fn first(self) -> QueueEnd {
         if self.reads { QueueEnd::Read } else { QueueEnd::Write }
     }
 
@@ -172,20 +172,6 @@ impl Queue {
             Ok(found)
         })?;
         Py::new(py, mode.complete(py, first, inner)?)
-    }
-
-    /// Opens the queue of a token that `share` gave, here or in another process.
-    ///
-    /// >>> import byname
-    /// >>> with byname.Queue(max_size=8, mode="r") as jobs, byname.Queue.from_share(jobs.share(), mode="w") as writer:
-    /// ...     writer.put(b"hello"), jobs.get()
-    /// (True, b'hello')
-    #[staticmethod]
-    #[pyo3(signature = (token, mode=BOTH), text_signature = "(token, mode='rw')")]
-    fn from_share(py: Python<'_>, token: &str, #[pyo3(from_py_with = mode)] mode: Mode) -> PyResult<Py<Queue>> {
-        let opened = py.detach(|| engine::queue_from_share(token, mode.first())).or_raise()?;
-        let inner = opened.by_ref();
-        Py::new(py, mode.complete(py, PyClassInitializer::from(Handle::over(opened)), inner)?)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {

@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::job::Job;
 use crate::mapping::Mapping;
 use crate::mutex::Mutex;
-use crate::queue::BOTH;
+use crate::queue::{Mode, Queue};
 use crate::semaphore::Semaphore;
 use crate::timer::Timer;
 use crate::watchdog::Watchdog;
@@ -22,6 +22,7 @@ fn kind_of(class: &Bound<'_, PyType>) -> Option<Kind> {
         (py.get_type::<Job>(), Kind::Job),
         (py.get_type::<Mapping>(), Kind::Mapping),
         (py.get_type::<Mutex>(), Kind::Mutex),
+        (py.get_type::<Queue>(), Kind::Queue),
         (py.get_type::<Semaphore>(), Kind::Semaphore),
         (py.get_type::<Timer>(), Kind::Timer),
         (py.get_type::<Watchdog>(), Kind::Watchdog),
@@ -30,9 +31,9 @@ fn kind_of(class: &Bound<'_, PyType>) -> Option<Kind> {
 }
 
 /// The object of a token, as a value of its own class.
-pub(crate) fn open<'py>(class: &Bound<'py, PyType>, token: &str, access: Access) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn open<'py>(class: &Bound<'py, PyType>, token: &str, access: Access, mode: Mode) -> PyResult<Bound<'py, PyAny>> {
     let (py, kind) = (class.py(), kind_of(class));
-    let opened = py.detach(|| engine::from_share(token, kind, access)).or_raise()?;
+    let opened = py.detach(|| engine::from_share(token, kind, mode.first(), access)).or_raise()?;
     let (kind, inner) = (opened.kind().or_raise()?, opened.by_ref());
     let handle = PyClassInitializer::from(Handle::over(opened));
     Ok(match kind {
@@ -40,7 +41,7 @@ pub(crate) fn open<'py>(class: &Bound<'py, PyType>, token: &str, access: Access)
         Kind::Job => Bound::new(py, handle.add_subclass(Job))?.into_any(),
         Kind::Mapping => Bound::new(py, handle.add_subclass(Mapping::with(access)))?.into_any(),
         Kind::Mutex => Bound::new(py, handle.add_subclass(Mutex))?.into_any(),
-        Kind::Queue => Bound::new(py, BOTH.complete(py, handle, inner)?)?.into_any(),
+        Kind::Queue => Bound::new(py, mode.complete(py, handle, inner)?)?.into_any(),
         Kind::Semaphore => Bound::new(py, handle.add_subclass(Semaphore))?.into_any(),
         Kind::Timer => Bound::new(py, handle.add_subclass(Timer))?.into_any(),
         Kind::Watchdog => Bound::new(py, handle.add_subclass(Watchdog))?.into_any(),

@@ -53,7 +53,7 @@ pub use queue::{
     Message, Notify as MessageNotify, PendingMessage, QueueEnd, QueueInfo, Received, Reservation, Taken as TakenMessage, start_receive,
     start_reserve, start_send, start_take,
 };
-pub use share::{from_share, queue_from_share};
+pub use share::from_share;
 pub use timer::{Due, Period, TimerState};
 pub use waits::{signal_and_wait, wait};
 pub(crate) use watchdog::hold as hold_watchdogs;

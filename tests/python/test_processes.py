@@ -114,9 +114,9 @@ def test_pickling(kind, name, elsewhere):
             pickle.loads(text)
     unnamed = kind()
     text = pickle.dumps(unnamed)
-    with pickle.loads(text) as again, copy.copy(unnamed) as another:
-        assert type(again) is type(another) is kind and again.name is None and not again.created
-        assert kind.from_share(unnamed.share()).name is None
+    for again in pickle.loads(text), copy.copy(unnamed), kind.from_share(unnamed.share()):
+        assert type(again) is kind and again.name is None and not again.created
+        again.close()
     unnamed.close()
     with pytest.raises(byname.NotFoundError) as caught:
         pickle.loads(text)

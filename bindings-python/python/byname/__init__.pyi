@@ -79,26 +79,6 @@ _Timeout: TypeAlias = SupportsFloat | SupportsIndex | None
 _Share: TypeAlias = Literal["r", "rw", "copy"] | SupportsIndex
 
 class _HasFileno(Protocol):
-    def share(self) -> str:
-        """A token by which another process of this user opens the object, named or not, with `from_share`: text, to be passed in
-        whatever way. The object must be open until then. Pickling an object without a name does the same. Contract 2.3, DH12.
-
-        >>> import byname
-        >>> with byname.Event() as event, byname.Event.from_share(event.share()) as same:
-        ...     event.set()
-        ...     same.wait(0), same.created
-        (True, False)
-        """
-    @classmethod
-    def from_share(cls, token: str, *, access: SupportsIndex = ...) -> Self:
-        """Opens the object of a token that `share` gave, here or in another process: on a class an object of its kind, on `Handle` one
-        of any kind. Raises NotFoundError if the object has ended, or this process has another user or BYNAME_DIR.
-
-        >>> import byname
-        >>> with byname.Timer() as timer, byname.Handle.from_share(timer.share()) as same:
-        ...     same
-        <byname.Timer unnamed>
-        """
     def fileno(self) -> int: ...
 
 class Access(IntFlag):
@@ -216,6 +196,27 @@ class Handle:
         ... except byname.ClosedError as error:
         ...     print(error)
         the handle is closed; open the object again
+        """
+    def share(self) -> str:
+        """A token by which another process of this user opens the object, named or not, with `from_share`: text, to be passed in
+        whatever way. The object must be open until then. Pickling an object without a name does the same. Contract 2.3, DH12.
+
+        >>> import byname
+        >>> with byname.Event() as event, byname.Event.from_share(event.share()) as same:
+        ...     event.set()
+        ...     same.wait(0), same.created
+        (True, False)
+        """
+    @classmethod
+    def from_share(cls, token: str, *, access: SupportsIndex = ..., mode: str = "rw") -> Self:
+        """Opens the object of a token that `share` gave, here or in another process: on a class an object of its kind, on `Handle` one
+        of any kind; `mode` says which ends of a queue. Raises NotFoundError if the object has ended, or this process has another user or
+        BYNAME_DIR.
+
+        >>> import byname
+        >>> with byname.Timer() as timer, byname.Handle.from_share(timer.share()) as same:
+        ...     same
+        <byname.Timer unnamed>
         """
     def fileno(self) -> int:
         """A file descriptor that is readable while a wait with time-out zero may succeed: for selectors, select.epoll and
@@ -1413,15 +1414,6 @@ class Queue(Handle):
         >>> import byname
         >>> with byname.Queue("jobs", max_size=8) as made, byname.Queue.open("jobs", mode="w") as found:
         ...     found.put(b"hello"), made.get()
-        (True, b'hello')
-        """
-    @staticmethod
-    def from_share(token: str, mode: str = "rw") -> Queue:  # type: ignore[override]
-        """Opens the queue of a token that `share` gave, here or in another process.
-
-        >>> import byname
-        >>> with byname.Queue(max_size=8, mode="r") as jobs, byname.Queue.from_share(jobs.share(), mode="w") as writer:
-        ...     writer.put(b"hello"), jobs.get()
         (True, b'hello')
         """
     def put(self, data: bytes | bytearray | memoryview, timeout: _Timeout = None, alert: bool = False) -> bool:

@@ -200,7 +200,7 @@ macro_rules! any_handle_methods {
             /// ```
             pub fn from_share(token: &str) -> $crate::Result<Self> {
                 let kind = $crate::engine::Kind::$Type;
-                $crate::engine::from_share(token, Some(kind), $crate::Access::ALL).map(Self::over)
+                $crate::engine::from_share(token, Some(kind), $crate::engine::QueueEnd::Read, $crate::Access::ALL).map(Self::over)
             }
 
             /// Tells whether this handle is protected from being closed (contract 2.2); see [`set_protected`](Self::set_protected).

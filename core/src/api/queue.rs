@@ -546,7 +546,7 @@ macro_rules! end_methods {
             #[doc = concat!("assert_eq!(byname::", stringify!($Type), "::from_share(\"nonsense\").unwrap_err().win32(), 87);")]
             /// ```
             pub fn from_share(token: &str) -> Result<$Type> {
-                Ok($Type { handle: engine::queue_from_share(token, QueueEnd::$end)? })
+                Ok($Type { handle: engine::from_share(token, Some(engine::Kind::Queue), QueueEnd::$end, crate::Access::ALL)? })
             }
 
             /// Tells whether this handle is protected from being closed (contract 2.2); see [`set_protected`](Self::set_protected).

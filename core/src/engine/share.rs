@@ -79,20 +79,12 @@ impl HandleRef {
     }
 }
 
-/// Opens the object of a token that [`HandleRef::share`] gave, here or in another process; of `kind`, where one is given, else of any. Of a queue it is the reading end.
+/// Opens the object of a token that [`HandleRef::share`] gave, here or in another process; of `kind`, where one is given, else of any. Of a queue it is that
+/// `end`.
 ///
 /// InvalidArgument (87) for what is no token; NotFound (2) where the object has ended, or its namespace is not this process's; WrongKind (6); those of
 /// [`Namespace::open`].
-pub fn from_share(token: &str, kind: Option<Kind>, access: Access) -> Result<Handle> {
-    open_shared(token, kind, QueueEnd::Read, access)
-}
-
-/// As [`from_share`], an end of a queue.
-pub fn queue_from_share(token: &str, end: QueueEnd) -> Result<Handle> {
-    open_shared(token, Some(Kind::Queue), end, Access::ALL)
-}
-
-fn open_shared(token: &str, kind: Option<Kind>, end: QueueEnd, access: Access) -> Result<Handle> {
+pub fn from_share(token: &str, kind: Option<Kind>, end: QueueEnd, access: Access) -> Result<Handle> {
     let wrong = || Error::invalid_argument(format!("{} is no token; pass what share() gave", quoted(token)));
     let token = Token::parse(token).ok_or_else(wrong)?;
     let namespace = Namespace::over(token.space()?).profile(token.profile)?;
