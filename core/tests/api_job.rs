@@ -280,7 +280,10 @@ fn a_job_of_another_directory_is_left_alone() {
     let folder = here().path().with_file_name(format!("jobs-elsewhere-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "a_role_for_other_tests", "--nocapture"]).env("BYNAME_TEST_ROLE", "in another directory").env("BYNAME_DIR", &folder);
+    command
+        .args(["--exact", "a_role_for_other_tests", "--nocapture"])
+        .env("BYNAME_TEST_ROLE", "in another directory")
+        .env("BYNAME_DIR", &folder);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line == "made"));

@@ -3,9 +3,7 @@
 mod api_support;
 
 use api_support::{Count, poll_with, watchdog};
-use byname::{
-    Action, ErrorKind, Event, Job, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout, Watchdog, WatchdogStage,
-};
+use byname::{Action, ErrorKind, Event, Job, Mutex, Namespace, QueueOptions, Reset, Semaphore, Timeout, Watchdog, WatchdogStage};
 use rustix::event::epoll;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;

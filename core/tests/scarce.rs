@@ -7,8 +7,8 @@
 use byname::engine;
 use byname::inspect::{Inspection, ProcessState};
 use byname::{
-    Access, Action, Error, ErrorKind, Event, Job, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Timer, Watchdog,
-    wait_any,
+    Access, Action, Error, ErrorKind, Event, Job, Mapping, Namespace, Process, Protect, Queue, QueueOptions, Reset, Semaphore, Timer,
+    Watchdog, wait_any,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -68,11 +68,16 @@ impl Token {
 
 impl HandleRef {
     /// A token by which another process of the same user opens the object, named or not, with [`from_share`]: text, to be passed in whatever way. A handle
-    /// to the object must be open until then. Unsupported (50) for a process, which is opened by its pid.
+    /// to the object must be open until then. Unsupported (50) for a process, which is opened by its pid, and for notifications.
     pub fn share(self) -> Result<String> {
         let Opened { space, target, rights } = self.0.open(0)?;
-        if Kind::of(target.machine) == Kind::Process {
-            return Err(Error::new(ErrorKind::Unsupported, "a process is shared by its pid; pass that, and open it there"));
+        let why = match Kind::of(target.machine) {
+            Kind::Process => Some("a process is shared by its pid; pass that, and open it there"),
+            _ if rights & right::NOTICES != 0 => Some("what a job tells is told to one process; share the job, and ask it there"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(Error::new(ErrorKind::Unsupported, why));
         }
         let profile = if rights & right::CE != 0 { Profile::Ce } else { Profile::Desktop };
         Ok(Token { file: space.arena.identity(), at: target.at, profile, session: space.session.clone() }.text())
