@@ -4,7 +4,7 @@
 //! writes them, so that one place decides orderings and one place can count, or interrupt, every write. Loads are
 //! Acquire, stores Release, read-modify-writes AcqRel; a caller that needs more says so with [`fence`].
 //!
-//! Under `--cfg crash` each of these writes is a point where a process can be made to die (`crash.rs`).
+//! Under `--cfg crash` each of these writes is a point where a process can be made to die (`crash.rs`); under the model checker, an actor of a model.
 
 #![allow(clippy::disallowed_types)] // the one home of atomics
 
@@ -149,6 +149,8 @@ macro_rules! word {
             fn crash_point(&self) {
                 #[cfg(all(crash, not(loom)))]
                 crate::crash::before_write(std::ptr::from_ref(self).addr());
+                #[cfg(all(test, loom))]
+                crate::model::before_write();
             }
         }
     };

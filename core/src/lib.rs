@@ -39,6 +39,7 @@ mod life;
 mod live;
 #[cfg(not(loom))]
 mod lock;
+mod machines;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(not(loom))]

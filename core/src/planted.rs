@@ -50,6 +50,24 @@ pub(crate) enum Planted {
     PulseUnseen,
     /// A mutex is left poked without a word to those who watch it.
     PokeUntold,
+    /// The next writer after a dead one makes the version even before its own change.
+    BeginEven,
+    /// An expiry has no step at which it has happened.
+    ExpireUnannounced,
+    /// Whoever takes over a timer finishes no setting.
+    MendUnset,
+    /// A set wakes nobody who waits for the time that was.
+    SetUntold,
+    /// A keeper acts on what it saw before it had the lock.
+    ActUnseen,
+    /// A refresh may put the deadline back.
+    RefreshBackwards,
+    /// The message is there before its length and its bytes are.
+    CommitEarly,
+    /// Whoever takes over a queue believes its lists.
+    MendNothing,
+    /// Whoever gives up a wait for a message tells nobody else.
+    LeaveMessage,
     /// What a dead process's thread owned is handed on while the thread may still be inside a system call.
     HandOnEarly,
     /// Nobody is told that the last owner died.
@@ -107,9 +125,19 @@ pub(crate) fn has(bug: Planted) -> bool {
     in_this_process() == Some(bug)
 }
 
-/// In the models a bug is an argument.
+/// In the models a bug is an argument; for those steps that are the library's own it is planted first.
 #[cfg(loom)]
-#[allow(dead_code, reason = "the steps that ask are mostly not in the models")]
-pub(crate) fn has(_: Planted) -> bool {
-    false
+pub(crate) fn has(bug: Planted) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+#[cfg(loom)]
+pub(crate) fn plant(bug: Option<Planted>) {
+    PLANTED.set(bug);
+}
+
+// Of the exploring thread: loom runs all threads of a model on it.
+#[cfg(loom)]
+std::thread_local! {
+    static PLANTED: std::cell::Cell<Option<Planted>> = const { std::cell::Cell::new(None) };
 }

@@ -305,6 +305,7 @@ pub(crate) const CHUNK: u64 = 65_536;
 /// And behind reference rows in pieces of this.
 pub(crate) const ROW_CHUNK: u64 = 4096;
 
+#[cfg(not(loom))]
 macro_rules! layout {
     ($($record:ident: $size:literal { $($field:ident @ $offset:literal),* })+) => {
         $( const _: () = assert!(size_of::<$record>() == $size);
@@ -312,6 +313,7 @@ macro_rules! layout {
     };
 }
 
+#[cfg(not(loom))] // whose atomics are larger
 layout! {
     Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120, crowd @ 128 }
     Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424, dogs @ 432 }
@@ -324,19 +326,22 @@ layout! {
     Annex: 128 { owner @ 0, words @ 8 }
     Slot: 32 { state @ 0, len @ 8, next @ 12, backed @ 16 }
 }
-const _: () = assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
-const _: () = assert!(crate::name::MAX_KEY_BYTES <= 98 * 8);
-const _: () = assert!(FIXED_END <= PROCESSES_AT);
-const _: () = assert!(PROCESSES as u64 * 512 <= OWNERS_AT - PROCESSES_AT);
-const _: () = assert!(OWNERS as u64 * 128 <= WAITERS_AT - OWNERS_AT);
-const _: () = assert!(WAITERS as u64 * 64 <= NODES_AT - WAITERS_AT);
-const _: () = assert!(NODES as u64 * 64 <= OBJECTS_AT - NODES_AT);
-const _: () = assert!(OBJECTS as u64 * 256 <= LONG_NAMES_AT - OBJECTS_AT);
-const _: () = assert!(LONG_NAMES as u64 * 800 <= ANNEXES_AT - LONG_NAMES_AT);
-const _: () = assert!(ANNEXES as u64 * 128 <= ROWS_AT - ANNEXES_AT);
-const _: () = assert!(crate::sys::robust::THREAD_LOCK_BYTES == 64);
+#[cfg(not(loom))]
+const _: () = {
+    assert!(size_of::<Object>() - INLINE_NAME_BYTES <= 112);
+    assert!(crate::name::MAX_KEY_BYTES <= 98 * 8);
+    assert!(FIXED_END <= PROCESSES_AT);
+    assert!(PROCESSES as u64 * 512 <= OWNERS_AT - PROCESSES_AT);
+    assert!(OWNERS as u64 * 128 <= WAITERS_AT - OWNERS_AT);
+    assert!(WAITERS as u64 * 64 <= NODES_AT - WAITERS_AT);
+    assert!(NODES as u64 * 64 <= OBJECTS_AT - NODES_AT);
+    assert!(OBJECTS as u64 * 256 <= LONG_NAMES_AT - OBJECTS_AT);
+    assert!(LONG_NAMES as u64 * 800 <= ANNEXES_AT - LONG_NAMES_AT);
+    assert!(ANNEXES as u64 * 128 <= ROWS_AT - ANNEXES_AT);
+    assert!(crate::sys::robust::THREAD_LOCK_BYTES == 64);
+};
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};

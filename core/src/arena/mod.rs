@@ -4,7 +4,6 @@
 pub(crate) mod backing;
 #[cfg(not(loom))]
 pub(crate) mod file;
-#[cfg(not(loom))]
 pub(crate) mod layout;
 #[cfg(not(loom))]
 pub(crate) mod mapping;

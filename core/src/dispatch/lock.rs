@@ -27,6 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kinds;
 use crate::life::Life;
 use crate::live::{self, Vitals};
+use crate::machines::Held;
 use crate::ops;
 use crate::space::Cx;
 use crate::sys::clock::{self, Deadline};
@@ -240,6 +241,16 @@ fn bring_to_order(locked: &mut Locked) -> Result<()> {
     Intent::resolve(locked)?;
     kinds::mend(locked)?;
     locked.rebuild()
+}
+
+impl Held for Locked {
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn write_state(&mut self, state: State) {
+        Locked::write_state(self, state);
+    }
 }
 
 impl Drop for Locked {

@@ -7,6 +7,7 @@ use crate::dispatch::word::{Family, Machine, State};
 use crate::error::{Error, Result};
 use crate::index::Blueprint;
 use crate::kinds;
+use crate::machines;
 use crate::kinds::queue::Plan;
 
 /// What an object is.
@@ -195,7 +196,7 @@ impl Spec {
         };
         let annex = match self {
             Spec::Job { kill_on_close } => Some(kinds::job::fresh(kill_on_close)),
-            Spec::Timer { .. } => Some(kinds::timer::FRESH),
+            Spec::Timer { .. } => Some(machines::timer::FRESH),
             Spec::Watchdog { period, grace, action, parameter } => Some(watchdog::fresh(period, grace, action, parameter)),
             _ => None,
         };

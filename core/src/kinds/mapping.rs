@@ -4,23 +4,13 @@
 //! the object is published; those of a file are the file, and what stands beside the arena is its path. A view is pages of that file and needs nothing here any more.
 //!
 //! *The annex.* Words 0 to 6 stand still from [`build`] on: size; protection and attributes; device, inode, length of the path, and descriptor of a file (pid
-//! and number plus one, in its maker); 7 and 8 are the version and its writer:
-//! ```text
-//! version   2 n: n changes were published      2 n + 1: the next one is being made
-//! writer    the thread (owner reference) that makes it; 0: nobody, and with an odd version: its maker is gone, and everybody has been told
-//! ```
-//!
-//! *Who may write what.* `writer`: from 0, or from a thread that is gone, to himself: anyone, by swap; back to 0: itself, or for the dead whoever has rung. `version`: the
-//! writer alone. Order of a change: writer, odd version, the bytes, even version, bells, writer 0. As a mutex its owner, so a mapping keeps in its holder set the
-//! process whose thread is the writer.
+//! and number plus one, in its maker); 7 and 8 are the version and its writer: `machines/version.rs`. As a mutex its owner, so a
+//! mapping keeps in its holder set the process whose thread is the writer.
 //!
 //! *Bells.* Who waits for changes has an auto-reset event, one for each process, of a name that no program can pass: `changed\<mapping>\<process>`. A change
 //! sets those of all processes that hold the mapping. So nobody needs to be entered anywhere: an event ends with its only holder.
 //!
-//! *Reading.* Version even, copy, version unchanged: SYNC(version). Odd, and the writer is gone: the bytes are half made, and the reader is told so.
-//!
-//! *Death.* In [`build`]: `bury` removes the file by the object's number. A writer's, before the odd version: nothing happened. Odd: readers are told, and
-//! the next writer, who leaves the version odd until he has finished. After the even version: the change is whole, and the bells are rung again.
+//! *Death.* In [`build`]: `bury` removes the file by the object's number. A writer's: see the version.
 //!
 //! *Who tells of it.* Readers and writers look at the thread's word ([`live`]). Bells are rung ([`let_go`]) by the thread itself, if it returns in the middle of a change;
 //! by the keeper of its process within a second, if it vanished; by the reaper, if the process died. Then the writer is 0, so that nobody does it again; who dies between the
@@ -31,12 +21,12 @@
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, Annex, Table};
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef};
-use crate::cell::fence;
 use crate::dispatch::lock::Target;
 use crate::dispatch::word::{Machine, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{self, Blueprint};
 use crate::live::{self, Vitals};
+use crate::machines::version::{Begun, Read, Version};
 use crate::ops;
 use crate::owner;
 use crate::refs;
@@ -281,9 +271,13 @@ fn find(space: &Space, at: ObjectRef, source: Source, write: bool) -> Result<Fil
 
 // --- the version
 
+fn version_of(annex: &Annex) -> Version<'_> {
+    Version { version: &annex.words[VERSION], writer: &annex.words[WRITER] }
+}
+
 /// How often a change was published.
 pub(crate) fn version(space: &Space, target: Target) -> Result<u64> {
-    Ok(annex(space, target)?.words[VERSION].load() / 2)
+    Ok(version_of(annex(space, target)?).count())
 }
 
 fn is_gone(space: &Space, writer: u64) -> Result<bool> {
@@ -293,42 +287,29 @@ fn is_gone(space: &Space, writer: u64) -> Result<bool> {
 
 /// The calling thread begins a change; true if the writer before it died in the middle of one.
 pub(crate) fn begin(cx: Cx, target: Target) -> Result<bool> {
-    let words = &annex(cx.space, target)?.words;
-    let me = cx.op.pack();
-    loop {
-        let writer = words[WRITER].load();
-        if writer == me {
-            return Err(Error::new(ErrorKind::WouldDeadlock, "this thread is in the middle of a change already; end it first"));
+    match version_of(annex(cx.space, target)?).begin(cx.op.pack(), |writer| is_gone(cx.space, writer))? {
+        Begun::Yes { torn } => {
+            owner::note_taken();
+            Ok(torn)
         }
-        if writer != 0 && !is_gone(cx.space, writer)? {
-            return Err(Error::new(
-                ErrorKind::NotOwner,
-                "another thread is in the middle of a change; put a mutex around the changes of several writers",
-            ));
-        }
-        if words[WRITER].cas(writer, me).is_ok() {
-            break;
-        }
+        Begun::Ours => Err(Error::new(ErrorKind::WouldDeadlock, "this thread is in the middle of a change already; end it first")),
+        Begun::Theirs => Err(Error::new(
+            ErrorKind::NotOwner,
+            "another thread is in the middle of a change; put a mutex around the changes of several writers",
+        )),
     }
-    owner::note_taken();
-    let version = words[VERSION].load();
-    let died = version % 2 == 1;
-    words[VERSION].store(version | 1);
-    fence(); // SYNC(version): odd before any byte changes
-    Ok(died)
 }
 
 /// The calling thread ends its change.
 pub(crate) fn end(cx: Cx, target: Target) -> Result<()> {
-    let words = &annex(cx.space, target)?.words;
-    if words[WRITER].load() != cx.op.pack() {
+    let version = version_of(annex(cx.space, target)?);
+    if version.writer.load() != cx.op.pack() {
         return Err(Error::new(ErrorKind::NotOwner, "this thread is not in the middle of a change; begin one first"));
     }
     owner::note_released();
-    fence(); // SYNC(version): every byte before the even version
-    words[VERSION].store(words[VERSION].load().wrapping_add(1) & !1);
+    version.publish();
     let rung = ring(cx, target.at);
-    words[WRITER].store(0);
+    version.leave();
     rung
 }
 
@@ -341,22 +322,19 @@ pub(crate) fn read(
     buf: &mut [u8],
     mut stop: impl FnMut() -> bool,
 ) -> Result<Option<u64>> {
-    let words = &annex(space, target)?.words;
+    let version = version_of(annex(space, target)?);
     let mut looks = 0;
     loop {
-        let version = words[VERSION].load();
-        if version % 2 == 0 {
-            pages.read(offset, buf);
-            fence(); // SYNC(version): the bytes before the second look
-            if words[VERSION].load() == version {
-                return Ok(Some(version / 2));
+        match version.read(|| pages.read(offset, buf), |writer| is_gone(space, writer))? {
+            Read::Whole(count) => return Ok(Some(count)),
+            Read::Torn => {
+                return Err(Error::new(
+                    ErrorKind::Disconnected,
+                    "the writer died in the middle of a change, so the bytes may be half made; they are whole again after the next change",
+                )
+                .numbered(109));
             }
-        } else if is_gone(space, words[WRITER].load())? && words[VERSION].load() == version {
-            return Err(Error::new(
-                ErrorKind::Disconnected,
-                "the writer died in the middle of a change, so the bytes may be half made; they are whole again after the next change",
-            )
-            .numbered(109));
+            Read::Changing => {}
         }
         space.check()?;
         looks += 1;
@@ -374,13 +352,13 @@ const READ_AT_ONCE: u32 = 100;
 
 /// The thread that is making a change, or died of it untold.
 pub(crate) fn writer(space: &Space, target: Target) -> Result<Option<OwnerRef>> {
-    Ok(OwnerRef::unpack(annex(space, target)?.words[WRITER].load()))
+    Ok(OwnerRef::unpack(version_of(annex(space, target)?).writer.load()))
 }
 
 /// The writer is gone, or ends now: everybody is told, and then it is nobody.
 fn let_go(cx: Cx, target: Target, writer: OwnerRef) -> Result<()> {
     ring(cx, target.at)?;
-    let _ = annex(cx.space, target)?.words[WRITER].cas(writer.pack(), 0);
+    version_of(annex(cx.space, target)?).let_go(writer.pack());
     Ok(())
 }
 

@@ -22,8 +22,10 @@ pub(super) struct Kernel(std::sync::Mutex<Inside>);
 
 #[derive(Default)]
 struct Inside {
-    /// By waiter.
-    asleep: HashMap<usize, Thread>,
+    /// By waiter; and until when.
+    asleep: HashMap<usize, (Thread, Option<u64>)>,
+    /// The clock.
+    now: u64,
     /// Waiters that were woken while nobody slept.
     woken: Vec<usize>,
     running: usize,
@@ -56,11 +58,16 @@ impl Kernel {
 
     /// Sleeps while the claim is `seen`.
     pub(super) fn sleep(&self, waiter: usize, claim: &Word64, seen: Claim) {
-        if Claim(claim.newest()) != seen {
+        self.sleep_until(waiter, claim, seen, None);
+    }
+
+    /// The same until some time.
+    pub(super) fn sleep_until(&self, waiter: usize, claim: &Word64, seen: Claim, until: Option<u64>) {
+        if Claim(claim.newest()) != seen || until.is_some_and(|at| self.inside().now >= at) {
             return;
         }
         let mut inside = self.inside();
-        inside.asleep.insert(waiter, thread::current());
+        inside.asleep.insert(waiter, (thread::current(), until));
         inside.rest();
         drop(inside);
         thread::park();
@@ -69,13 +76,24 @@ impl Kernel {
     pub(super) fn wake(&self, waiter: usize) {
         let mut inside = self.inside();
         match inside.asleep.remove(&waiter) {
-            Some(sleeper) => {
+            Some((sleeper, _)) => {
                 inside.running += 1;
                 drop(inside);
                 sleeper.unpark();
             }
             None => inside.woken.push(waiter),
         }
+    }
+
+    /// The clock goes on: who sleeps until then wakes.
+    pub(super) fn advance(&self, now: u64) {
+        let mut inside = self.inside();
+        inside.now = now;
+        let (over, asleep) = std::mem::take(&mut inside.asleep).into_iter().partition(|(_, (_, until))| until.is_some_and(|at| at <= now));
+        inside.asleep = asleep;
+        inside.running += over.len();
+        drop(inside);
+        over.into_values().for_each(|(sleeper, _)| sleeper.unpark());
     }
 
     pub(super) fn is_asleep(&self, waiter: usize) -> bool {

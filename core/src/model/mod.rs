@@ -4,7 +4,8 @@
 //! production; the steps between them repeat those of `dispatch/`, `recover.rs` and `index.rs`, write for write and under the same names.
 //! loom runs every interleaving with a bounded number of preemptions, and lets every load return each value that the orderings allow.
 //!
-//! *Death.* An actor has fuel, one drop a write. Without fuel it dies before the write, and the others see it as they see the kernel's mark.
+//! *Death.* An actor has fuel, one drop a write. Without fuel it dies before the write, and the others see it as they see the kernel's mark. So it does in
+//! the machines of annexes, slots and versions (`machines/`), which are the library's own steps (`death.rs`).
 //!
 //! *Two kinds of models.* One idea a file says of one race what has to come out. `pairs.rs` and `triples.rs` run every operation
 //! against every other, and ask the reference model of the contract (`tests/reference`) whether what came out can be explained.
@@ -17,6 +18,7 @@
 //! kernel's futex (here a lock and a condition), ring and seats, and all that is private to a process.
 
 mod all;
+mod death;
 mod kernel;
 mod leave;
 mod mutex;
@@ -25,10 +27,14 @@ mod pairs;
 mod planted;
 mod recovery;
 mod signal;
+mod timer;
 mod triples;
+mod version;
 mod wait;
 mod watch;
 mod world;
+
+pub(crate) use death::before_write;
 
 use crate::arena::refs::OwnerRef;
 use crate::cell::{self, Word32, Word64};
@@ -57,6 +63,7 @@ fn explore_reading(newest: bool, preemptions: usize, body: Arc<impl Fn() + Send 
     let counted = runs.clone();
     builder.check(move || {
         *counted.lock().unwrap() += 1;
+        death::begin();
         body();
     });
     *runs.lock().unwrap()

@@ -276,7 +276,7 @@ impl World {
         for locked in locks.iter_mut().filter(|_| !changed) {
             let before = locked.state;
             let after = match locked.record().machine {
-                Machine::AutoEvent if u64::from(before.epoch()) == record.epoch[locked.object].load() => before.set(),
+                Machine::AutoEvent | Machine::AutoTimer if u64::from(before.epoch()) == record.epoch[locked.object].load() => before.set(),
                 Machine::Semaphore => before.post(1, locked.record().maximum).unwrap_or(before),
                 _ => before,
             };

@@ -2,6 +2,9 @@
 
 use super::kernel::{ALL_LOCK, Kernel};
 use super::*;
+use crate::arena::layout::ANNEX_WORDS;
+use crate::machines::Held;
+use crate::machines::timer::Timer;
 
 pub(super) const OBJECTS: usize = 2;
 /// Processes whose permits are counted.
@@ -69,8 +72,15 @@ impl Waiter {
     }
 }
 
+/// What object 0 keeps besides its word.
+pub(super) enum Annex {
+    None,
+    Timer(Box<[Word64; ANNEX_WORDS]>),
+}
+
 /// The shared memory of one run.
 pub(super) struct World {
+    pub(super) annex: Annex,
     pub(super) objects: [Object; OBJECTS],
     pub(super) waiters: Vec<Waiter>,
     pub(super) all_lock: Word64,
@@ -125,6 +135,7 @@ impl World {
             news: Default::default(),
         };
         World {
+            annex: Annex::None,
             objects: objects.map(object),
             waiters: waiters.iter().enumerate().map(waiter).collect(),
             all_lock: Word64::new(0),
@@ -200,6 +211,7 @@ impl World {
         if actor.swap(&self.objects[object].word, word.0, ours.0)? {
             let mut locked = self.locked(actor, object, word.state(), ours);
             locked.resolve()?;
+            locked.mend()?;
             locked.finish(false)?;
         }
         Ok(())
@@ -398,6 +410,18 @@ pub(super) struct Locked<'w> {
     written: Word,
 }
 
+impl Held for Locked<'_> {
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn write_state(&mut self, state: State) {
+        self.check();
+        (self.state, self.written) = (state, self.written.with_state(state));
+        self.record().word.store(self.written.0);
+    }
+}
+
 impl<'w> Locked<'w> {
     pub(super) fn record(&self) -> &'w Object {
         &self.world.objects[self.object]
@@ -413,11 +437,8 @@ impl<'w> Locked<'w> {
     }
 
     pub(super) fn write_state(&mut self, state: State) -> Step {
-        self.check();
         self.spend()?;
-        self.state = state;
-        self.written = self.written.with_state(state);
-        self.record().word.store(self.written.0);
+        Held::write_state(self, state);
         Ok(())
     }
 
@@ -463,6 +484,29 @@ impl<'w> Locked<'w> {
             (_, Some(waiter)) => self.settle_account(waiter.home)?,
         }
         self.clear()
+    }
+
+    /// Finishes what the last locker left half done in the annex (`kinds::mend`).
+    fn mend(&mut self) -> Step {
+        let (world, actor) = (self.world, self.actor);
+        match &world.annex {
+            Annex::Timer(words) if self.object == 0 => actor.does(|| Timer(words).mend(self)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has all who wait look again.
+    pub(super) fn rouse(&mut self, wakes: &mut Vec<usize>) -> Step {
+        for index in self.queue() {
+            let claim = &self.world.waiters[index].claim;
+            while let Some(poked) = Claim(claim.load()).poke() {
+                if self.actor.swap(claim, claim.load(), poked.0)? {
+                    wakes.push(index);
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Declares what the account of a process will be, where the object has one.

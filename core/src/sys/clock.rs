@@ -1,5 +1,6 @@
 //! Time: CLOCK_MONOTONIC, one type for "until when"; and for timers CLOCK_REALTIME beside it.
 
+pub(crate) use crate::machines::timer::Due;
 use crate::timeout::Timeout;
 use std::cell::Cell;
 
@@ -62,41 +63,14 @@ impl Deadline {
     }
 }
 
-/// An instant of one of the two clocks, as a word of the arena: bit 63 says that it is the wall clock's; 0 is no instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Due(u64);
-
-const WALL: u64 = 1 << 63;
-
 impl Due {
-    /// An instant that is too far for the clock is its last one.
-    pub(crate) fn monotonic(ns: u64) -> Due {
-        Due(ns.clamp(1, WALL - 1))
-    }
-
-    pub(crate) fn on_wall(ns: u64) -> Due {
-        Due(WALL | ns.min(WALL - 1))
-    }
-
-    pub(crate) fn unpack(word: u64) -> Option<Due> {
-        (word != 0).then_some(Due(word))
-    }
-
-    pub(crate) fn pack(self) -> u64 {
-        self.0
-    }
-
-    fn is_on_wall(self) -> bool {
-        self.0 & WALL != 0
-    }
-
     fn clock_now(self) -> u64 {
         if self.is_on_wall() { wall() } else { now() }
     }
 
     /// How long until then, in nanoseconds, as its clock goes now.
     pub(crate) fn left(self) -> u64 {
-        (self.0 & !WALL).saturating_sub(self.clock_now())
+        self.nanos().saturating_sub(self.clock_now())
     }
 
     pub(crate) fn passed(self) -> bool {
@@ -116,7 +90,7 @@ impl Due {
     /// The first of the instants that follow this one, which has passed, at intervals of `period`, and are still to come; on the monotonic clock.
     pub(crate) fn next(self, period: u64) -> Due {
         let now = now();
-        let passed = if self.is_on_wall() { now.wrapping_sub(wall().saturating_sub(self.0 & !WALL)) } else { self.0 };
+        let passed = if self.is_on_wall() { now.wrapping_sub(wall().saturating_sub(self.nanos())) } else { self.nanos() };
         let late = now.wrapping_sub(passed) % period.max(1);
         Due::monotonic(now.saturating_add(period - late))
     }
@@ -159,7 +133,7 @@ impl Until {
             Some(limit) if limit < left && !due.is_on_wall() => Until::from(deadline),
             limit => {
                 let clock = if due.is_on_wall() { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
-                let at = (due.0 & !WALL).saturating_sub(EARLY_NS);
+                let at = due.nanos().saturating_sub(EARLY_NS);
                 let at = limit.map_or(at, |limit| at.min(due.clock_now().saturating_add(limit)));
                 Until { at: Some(at), clock, is_exact: true }
             }
