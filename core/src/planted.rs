@@ -60,11 +60,13 @@ pub(crate) enum Planted {
     SetUntold,
     /// A keeper acts on what it saw before it had the lock.
     ActUnseen,
+    /// Who starts a watchdog takes the time before he has the lock.
+    StartEarly,
     /// A refresh may put the deadline back.
     RefreshBackwards,
     /// The message is there before its length and its bytes are.
     CommitEarly,
-    /// Whoever takes over a queue believes its lists.
+    /// Whoever takes over a dead one's lock leaves what follows from the annex as it is.
     MendNothing,
     /// Whoever gives up a wait for a message tells nobody else.
     LeaveMessage,

@@ -3,26 +3,11 @@
 //! *What it is.* Deadlines, and functions of the clock, as a timer is. Who waits looks at the clock ([`tick`]). The action is done by keepers ([`watch_over`]): the
 //! watched process's own, which looks when it is due, and those of its three neighbours before it in the ring, which can run when it cannot; and once a second by everybody's.
 //!
-//! ```text
-//! state   signalled(0): a cache of what annex and clock say
-//! annex   0 selector   runs(63..32) | stage(15..8): 0 STOPPED, 1 RUNNING, 2 EXPIRED | bank(0)
-//!         1 period, 2 grace    ns, never 0 and any; written once
-//!         3 action             0 none, 1 kill, 2 reset; its parameter in the high half; written once
-//!         4 to 8    bank 0: deadline (CLOCK_MONOTONIC); who started it: process slot, pid, its start time, its PID namespace
-//!         9 to 13   bank 1: the same
-//! ```
-//! *Stages.* RUNNING and EXPIRED are told apart by the action alone. Of one that runs the clock makes the rest: before the deadline it runs, from then for `grace`
-//! it is in GRACE, and without an action EXPIRED afterwards. It is signalled from the deadline on.
+//! Its stages, and the steps in its annex, are `machines/watchdog.rs`.
 //!
-//! *Who may write.* All of it under the object's lock.
+//! *Steps.* Each under the object's lock. After a start, who waits and the keepers are told, who compute their sleep afresh; of a refresh nobody is told: who
+//! sleeps looks again at the deadline that was. The action: kill: the signal, then EXPIRED. reset: EXPIRED, then the hook of this process.
 //!
-//! *Steps.* Each has happened with its one store, after which the state is put to what annex and clock say:
-//! ```text
-//! start    the other bank, whole; selector: that bank, RUNNING, runs + 1; then who waits and the keepers are told, who compute their sleep afresh
-//! refresh  deadline; of an EXPIRED one the selector: RUNNING       nobody is told: who sleeps looks again at the deadline that was
-//! stop     selector: STOPPED
-//! action   kill: the signal, then selector: EXPIRED.  reset: selector: EXPIRED, then the hook of this process
-//! ```
 //! *Death.* The state follows from the annex ([`mend`]). A killer that dies after the signal and before EXPIRED is repeated: the signal goes to the same process, or, if
 //! that has ended, to nobody, since who is killed is a process whose keeper lives (its slot is not marked: its pid cannot have been given away) and that began when the record says.
 //! One that dies after EXPIRED and before its hook is not: a hook is called once at most.
@@ -33,167 +18,33 @@
 //! *Not promised.* A process is killed only by who sees its pid: one that is stopped among neighbours of other PID namespaces is killed when it goes on.
 
 use super::annex;
-use crate::arena::layout::{ANNEX_WORDS, Annex, RING_SEATS, Table};
+use crate::arena::layout::{RING_SEATS, Table};
 use crate::arena::refs::{ObjectRef, ProcessRef};
-use crate::cell::Word64;
 use crate::dispatch::grant::{self, Wakes};
 use crate::dispatch::lock::{Locked, Target};
-use crate::dispatch::word::{Machine, State};
+use crate::dispatch::word::Machine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keeper;
 use crate::life::Life;
 use crate::live;
 use crate::lock::{Guards, Lock};
+use crate::machines::watchdog::{Watchdog, Watched};
 use crate::ops;
 use crate::space::{Cx, Space};
 use crate::sys::clock::{self, Due, KillTimer};
 use crate::sys::process;
 use std::sync::{Arc, MutexGuard};
 
-const SELECTOR: usize = 0;
-const PERIOD: usize = 1;
-const GRACE: usize = 2;
-const ACTION: usize = 3;
-const BANKS: [usize; 2] = [4, 9];
-/// In a bank.
-const DEADLINE: usize = 0;
-const WHO: usize = 1;
-const PID: usize = 2;
-const BEGAN: usize = 3;
-const NAMESPACE: usize = 4;
+pub(crate) use crate::machines::watchdog::{Action, Seen, Stage, Words, fresh, seen};
 
-pub(crate) type Words = [u64; ANNEX_WORDS];
-
-/// What is done when the grace is over; the numbers are the arena's, and CE's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    None,
-    Kill,
-    Reset(u32),
-}
-
-impl Action {
-    fn unpack(word: u64) -> Action {
-        match word as u32 {
-            1 => Action::Kill,
-            2 => Action::Reset((word >> 32) as u32),
-            _ => Action::None,
-        }
-    }
-}
-
-/// The annex of a new watchdog, which is stopped.
-pub(crate) fn fresh(period: u64, grace: u64, action: u64) -> Words {
-    let mut words = [0; ANNEX_WORDS];
-    (words[PERIOD], words[GRACE], words[ACTION]) = (period, grace, action);
-    words
-}
-
-/// Where a watchdog is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Stopped,
-    Running,
-    Grace,
-    Expired,
-}
-
-impl Stage {
-    fn is_signalled(self) -> bool {
-        matches!(self, Stage::Grace | Stage::Expired)
-    }
-}
-
-const STOPPED: u64 = 0;
-const RUNNING: u64 = 1;
-const EXPIRED: u64 = 2;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Selector(u64);
-
-impl Selector {
-    fn bank(self) -> usize {
-        BANKS[(self.0 & 1) as usize]
-    }
-
-    fn stage(self) -> u64 {
-        self.0 >> 8 & 0xff
-    }
-
-    fn at(self, stage: u64) -> Selector {
-        Selector(self.0 & !0xff00 | stage << 8)
-    }
-
-    fn next_run(self) -> Selector {
-        Selector(((self.0 >> 32).wrapping_add(1)) << 32 | RUNNING << 8 | self.0 & 1 ^ 1)
-    }
-}
-
-/// A watchdog at one instant.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) stage: Stage,
-    pub(crate) period: u64,
-    pub(crate) grace: u64,
-    pub(crate) action: Action,
-    /// Until when it must be refreshed.
-    pub(crate) deadline: u64,
-    /// The pid of who started it.
-    pub(crate) pid: u32,
-    who: Option<ProcessRef>,
-    began: u64,
-    namespace: u64,
-    runs: bool,
-}
-
-impl Seen {
-    /// When the action is due, if it is RUNNING and has one.
-    fn act_at(&self) -> Option<u64> {
-        (self.runs && self.action != Action::None).then(|| self.deadline.saturating_add(self.grace))
-    }
-}
-
-/// What the annex says at `now`.
-pub(crate) fn seen(words: &Words, now: u64) -> Seen {
-    let selector = Selector(words[SELECTOR]);
-    let bank = &words[selector.bank()..];
-    let (deadline, grace, action) = (bank[DEADLINE], words[GRACE], Action::unpack(words[ACTION]));
-    let runs = selector.stage() == RUNNING;
-    let stage = match selector.stage() {
-        RUNNING if now < deadline => Stage::Running,
-        RUNNING if action != Action::None || now < deadline.saturating_add(grace) => Stage::Grace,
-        RUNNING | EXPIRED => Stage::Expired,
-        _ => Stage::Stopped,
-    };
-    let who = ProcessRef::unpack(bank[WHO]);
-    Seen {
-        stage,
-        period: words[PERIOD],
-        grace,
-        action,
-        deadline,
-        pid: bank[PID] as u32,
-        who,
-        began: bank[BEGAN],
-        namespace: bank[NAMESPACE],
-        runs,
-    }
-}
-
-/// The annex of one run.
-fn whole(annex: &Annex) -> Words {
-    loop {
-        let words = annex.words.each_ref().map(Word64::load);
-        if words[SELECTOR] == annex.words[SELECTOR].load() {
-            return words; // else it was started, or stopped, meanwhile
-        }
-    }
+fn watchdog(space: &Space, target: Target) -> Result<Watchdog<'static>> {
+    annex(space, target).map(|annex| Watchdog(&annex.words))
 }
 
 /// A look without the lock. Who was to be killed and is dead has been, though nobody may have written so yet: he may have done it himself.
 pub(crate) fn look(space: &Space, target: Target) -> Result<Seen> {
     let now = clock::now();
-    let mut seen = seen(&whole(annex(space, target)?), now);
+    let mut seen = watchdog(space, target)?.seen(now);
     if seen.action == Action::Kill
         && seen.act_at().is_some_and(|at| now >= at)
         && seen.who.is_some_and(|who| live::is_dead(space, who) == Ok(true))
@@ -207,39 +58,28 @@ pub(crate) fn look(space: &Space, target: Target) -> Result<Seen> {
 pub(super) fn tick(cx: Cx, target: Target) -> Result<Option<Due>> {
     let seen = look(cx.space, target)?;
     if seen.stage.is_signalled() && (target.word().is_locked() || !target.word().state().signalled(Machine::Watchdog)) {
-        change(cx, target, |_, _, _| Ok(()))?;
+        change(cx, target, |_, _| Ok(()))?;
     }
     Ok((seen.stage == Stage::Running).then(|| Due::monotonic(seen.deadline)))
 }
 
 /// Changes a watchdog, after what the clock has done to it.
-fn change(cx: Cx, target: Target, change: impl FnOnce(&mut Locked, &Annex, &mut Wakes) -> Result<()>) -> Result<()> {
-    let annex = annex(cx.space, target)?;
+fn change(cx: Cx, target: Target, change: impl FnOnce(&mut Locked, &mut Wakes) -> Result<()>) -> Result<()> {
+    let dog = watchdog(cx.space, target)?;
     let (all, mut locked) = ops::lock_with_all(cx, target)?;
     let mut wakes = Wakes::default();
     let mut handed = Ok(());
-    let signals = put_state(&mut locked, annex);
-    if signals {
+    if dog.put_state(&mut locked, clock::now()) {
         handed = locked.hand_out(all.as_ref(), &mut wakes);
     }
-    let changed = change(&mut locked, annex, &mut wakes);
-    if put_state(&mut locked, annex) {
+    let changed = change(&mut locked, &mut wakes);
+    if dog.put_state(&mut locked, clock::now()) {
         handed = handed.and(locked.hand_out(all.as_ref(), &mut wakes));
     }
     locked.unlock_quietly();
     drop(all);
     wakes.ring(cx.space);
     changed.and(ops::or_later(cx, target.at, handed))
-}
-
-/// The state that annex and clock say; true if it is signalled by that.
-fn put_state(locked: &mut Locked, annex: &Annex) -> bool {
-    let is_signalled = seen(&whole(annex), clock::now()).stage.is_signalled();
-    let was = locked.state.signalled(Machine::Watchdog);
-    if is_signalled != was {
-        locked.write_state(State::event(is_signalled));
-    }
-    is_signalled && !was
 }
 
 /// Begins a run: the calling process is watched.
@@ -252,22 +92,15 @@ pub(crate) fn start(cx: Cx, target: Target) -> Result<()> {
             "a watchdog that resets the device needs a hook that does it; register one in this process first",
         ));
     }
-    let me = space.arena.process(space.me().slot)?;
+    let (dog, me) = (watchdog(space, target)?, space.arena.process(space.me().slot)?);
     if me.pid.load() != process::pid() {
         return Err(space.arena.corrupted("the record of a process that tells of another")); // which would be killed in its stead
     }
-    let bank = [
-        clock::now().saturating_add(seen.period),
-        space.me().pack(),
-        u64::from(me.pid.load()),
-        me.start_time.load(),
-        me.pid_namespace.load(),
-    ];
+    let watched = Watched { who: space.me(), pid: me.pid.load(), began: me.start_time.load(), namespace: me.pid_namespace.load() };
     let _postponed = space.lonely.postpone(space, target, &seen, || None);
-    change(cx, target, |locked, annex, wakes| {
-        let next = Selector(annex.words[SELECTOR].load()).next_run();
-        annex.words[next.bank()..].iter().zip(bank).for_each(|(word, value)| word.store(value));
-        annex.words[SELECTOR].store(next.0);
+    change(cx, target, |locked, wakes| {
+        // With the lock: so it comes after that of every refresh before it.
+        dog.start(watched, clock::now().saturating_add(seen.period));
         locked.rouse(wakes)
     })?;
     tell_keepers(space)
@@ -283,15 +116,9 @@ pub(crate) fn refresh(cx: Cx, target: Target) -> Result<()> {
         look(cx.space, target).ok().filter(watches_us).map(|_| at.saturating_add(seen.grace))
     });
     let deadline = deadline.unwrap_or_else(|| clock::now().saturating_add(seen.period));
-    change(cx, target, |_, annex, _| {
-        let selector = Selector(annex.words[SELECTOR].load());
-        if selector.stage() != STOPPED {
-            let word = &annex.words[selector.bank() + DEADLINE];
-            word.store(word.load().max(deadline)); // a call that began later may have been faster
-        }
-        if selector.stage() == EXPIRED {
-            annex.words[SELECTOR].store(selector.at(RUNNING).0);
-        }
+    let dog = watchdog(cx.space, target)?;
+    change(cx, target, |_, _| {
+        dog.refresh(deadline);
         Ok(())
     })
 }
@@ -299,17 +126,16 @@ pub(crate) fn refresh(cx: Cx, target: Target) -> Result<()> {
 /// Ends the run; an action that has not been taken is not.
 pub(crate) fn stop(cx: Cx, target: Target) -> Result<()> {
     let _postponed = cx.space.lonely.postpone(cx.space, target, &look(cx.space, target)?, || None);
-    change(cx, target, |_, annex, _| {
-        let selector = Selector(annex.words[SELECTOR].load());
-        annex.words[SELECTOR].store(selector.at(STOPPED).0);
+    let dog = watchdog(cx.space, target)?;
+    change(cx, target, |_, _| {
+        dog.stop();
         Ok(())
     })
 }
 
 /// Whoever had the object locked has died: the state follows from annex and clock.
 pub(super) fn mend(locked: &mut Locked) -> Result<()> {
-    let annex = annex(locked.cx.space, locked.target)?;
-    put_state(locked, annex);
+    watchdog(locked.cx.space, locked.target)?.put_state(locked, clock::now());
     Ok(())
 }
 
@@ -331,7 +157,7 @@ pub(crate) fn running(space: &'static Space, of: Option<&[ProcessRef]>) -> Vec<T
         let annex = space.arena.annex(index).ok()?;
         let at = ObjectRef::unpack(annex.owner.load())?;
         let target = ops::target_at(space, at).ok().filter(|target| target.machine == Machine::Watchdog)?;
-        let seen = seen(&whole(annex), 0);
+        let seen = Watchdog(&annex.words).seen(0);
         let is_asked = of.is_none_or(|of| seen.who.is_some_and(|who| of.contains(&who)));
         (seen.runs && is_asked && Life(target.record.life.load()).is_live(at.generation)).then_some(target)
     });
@@ -345,9 +171,9 @@ pub(crate) fn watch_over(cx: Cx, target: Target) -> Result<Option<Due>> {
         Some(at) if clock::now() >= at => {}
         other => return Ok(other.map(Due::monotonic)),
     }
-    let mut reset = None;
-    change(cx, target, |_, annex, _| {
-        let seen = seen(&whole(annex), clock::now());
+    let (dog, mut reset) = (watchdog(cx.space, target)?, None);
+    change(cx, target, |_, _| {
+        let seen = dog.seen(clock::now());
         if seen.act_at().is_none_or(|at| clock::now() < at) {
             return Ok(()); // refreshed, stopped, or done
         }
@@ -359,8 +185,7 @@ pub(crate) fn watch_over(cx: Cx, target: Target) -> Result<Option<Due>> {
             _ => kill(cx.space, &seen)?,
         };
         if is_done {
-            let selector = Selector(annex.words[SELECTOR].load());
-            annex.words[SELECTOR].store(selector.at(EXPIRED).0);
+            dog.expire();
         }
         Ok(())
     })?;
@@ -500,8 +325,8 @@ mod tests {
         let (space, target) = dog.by_ref().place().unwrap();
         dog.by_ref().start_watchdog().unwrap();
         assert!(kills_us_at(space, target).is_some());
-        let words = &annex(space, target).unwrap().words;
-        let pid = &words[Selector(words[SELECTOR].load()).bank() + PID];
+        let dog = watchdog(space, target).unwrap();
+        let pid = dog.pid();
         pid.store(u64::from(process::pid()) + 1);
         assert!(kills_us_at(space, target).is_none());
         let record = space.arena.process(space.me().slot).unwrap();

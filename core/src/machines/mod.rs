@@ -6,6 +6,7 @@
 
 pub(crate) mod timer;
 pub(crate) mod version;
+pub(crate) mod watchdog;
 
 use crate::dispatch::word::State;
 

@@ -85,6 +85,10 @@ impl Kernel {
         }
     }
 
+    pub(super) fn now(&self) -> u64 {
+        self.inside().now
+    }
+
     /// The clock goes on: who sleeps until then wakes.
     pub(super) fn advance(&self, now: u64) {
         let mut inside = self.inside();

@@ -18,6 +18,7 @@
 //! kernel's futex (here a lock and a condition), ring and seats, and all that is private to a process.
 
 mod all;
+mod clock;
 mod death;
 mod kernel;
 mod leave;
@@ -32,6 +33,7 @@ mod triples;
 mod version;
 mod wait;
 mod watch;
+mod watchdog;
 mod world;
 
 pub(crate) use death::before_write;

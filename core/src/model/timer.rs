@@ -1,61 +1,42 @@
 //! Timers: an expiry is noticed by whoever looks, and is one; a set holds for those who wait already; whoever dies.
 
-use super::kernel::News;
+use super::clock::{Clocked, ME, at_every_death, ended};
 use super::world::Annex;
 use super::*;
 use crate::machines::timer::{Due, FRESH, Timer, is_signalled};
 
-/// A world whose object 0 is a timer, and a clock, which is the kernel's but for its newest value.
-struct Clocked {
-    world: World,
-    clock: Word64,
+/// A timer that is set to a time.
+fn set_to(machine: Machine, due: u64, waiters: usize, bug: Option<Planted>) -> Clocked {
+    let clocked = Clocked::new(machine, Annex::Timer, FRESH, waiters, bug);
+    clocked.set(&Actor::new(ME), due).unwrap();
+    clocked
 }
 
+// `kinds/timer.rs`
 impl Clocked {
-    fn new(machine: Machine, due: u64, waiters: usize, bug: Option<Planted>) -> Clocked {
-        crate::planted::plant(bug);
-        let none = (Machine::ManualEvent, State(0));
-        let mut world = World::new([(machine, State(0)), none], &vec![false; waiters], bug);
-        let annex = FRESH.map(Word64::new);
-        annex[1].store(due);
-        world.annex = Annex::Timer(Box::new(annex));
-        Clocked { world, clock: Word64::new(0) }
-    }
-
     fn timer(&self) -> Timer<'_> {
         let Annex::Timer(words) = &self.world.annex else { unreachable!("it is a timer") };
         Timer(words)
     }
 
-    fn has_passed(&self, due: Due) -> bool {
-        self.clock.newest() >= due.nanos()
-    }
-
-    fn advance(&self, now: u64) {
-        self.clock.store(now);
-        self.world.kernel.advance(now);
-    }
-
-    // --- kinds/timer.rs
-
-    fn tick(&self, actor: &Actor) -> Step<Option<Due>> {
+    pub(super) fn tick_timer(&self, actor: &Actor) -> Step<Option<Due>> {
         let mut due = self.timer().setting().due;
         if due.is_some_and(|due| self.has_passed(due)) {
-            self.change(actor, |_, _| Ok(()))?;
+            self.change_timer(actor, |_, _| Ok(()))?;
             due = self.timer().setting().due;
         }
         Ok(due)
     }
 
     fn set(&self, actor: &Actor, due: u64) -> Step {
-        self.change(actor, |locked, wakes| {
+        self.change_timer(actor, |locked, wakes| {
             actor.does(|| self.timer().set(locked, Due::monotonic(due), 0))?;
             if self.world.has(Planted::SetUntold) { Ok(()) } else { locked.rouse(wakes) }
         })?;
         self.tick(actor).map(drop)
     }
 
-    fn change(&self, actor: &Actor, change: impl FnOnce(&mut Locked<'_>, &mut Vec<usize>) -> Step) -> Step {
+    fn change_timer(&self, actor: &Actor, change: impl FnOnce(&mut Locked<'_>, &mut Vec<usize>) -> Step) -> Step {
         let mut locked = self.world.lock(actor, 0, |state| state)?;
         let mut wakes = Vec::new();
         if self.timer().setting().due.is_some_and(|due| self.has_passed(due)) {
@@ -65,68 +46,6 @@ impl Clocked {
         change(&mut locked, &mut wakes)?;
         locked.unlock()?;
         self.world.wake(actor, &wakes)
-    }
-
-    // --- dispatch/wait.rs
-
-    fn try_take(&self, actor: &Actor) -> Step<bool> {
-        self.tick(actor)?;
-        self.world.try_take(actor, 0, actor.op)
-    }
-
-    fn wait(&self, actor: &Actor, waiter: usize) -> Step {
-        if self.try_take(actor)? {
-            return Ok(());
-        }
-        self.world.enter(actor, waiter, 0)?;
-        self.sleep(actor, waiter)
-    }
-
-    fn sleep(&self, actor: &Actor, waiter: usize) -> Step {
-        let record = &self.world.waiters[waiter];
-        loop {
-            let claim = record.claim();
-            if !claim.is_waiting() {
-                break;
-            }
-            let due = self.tick(actor)?;
-            if record.claim().is_waiting() && !due.is_some_and(|due| self.has_passed(due)) {
-                self.world.kernel.sleep_until(waiter, &record.claim, claim, due.map(Due::nanos));
-            }
-        }
-        self.world.leave(actor, waiter)?;
-        actor.spend()?;
-        assert_eq!(record.take(), Some(Some(0)), "nobody cancels it");
-        Ok(())
-    }
-
-    /// What a reaper does to the timer (`kinds::settle`), after the rest.
-    fn reap(&self, actor: &Actor, waiters: &[usize]) {
-        waiters.iter().for_each(|&waiter| self.world.bury(actor, waiter).unwrap());
-        let mut locked = self.world.lock(actor, 0, |state| state).unwrap();
-        let mut wakes = Vec::new();
-        locked.rouse(&mut wakes).unwrap();
-        locked.unlock().unwrap();
-        self.world.wake(actor, &wakes).unwrap();
-    }
-
-    /// A thread that waits, as waiter of that number.
-    fn waits(self: &Arc<Self>, waiter: usize) -> thread::JoinHandle<()> {
-        self.world.kernel.begin();
-        let this = self.clone();
-        let is_queued = self.world.waiters[waiter].linked[0].load() != 0;
-        thread::spawn(move || {
-            let actor = Actor::new(waiter as u32 + 1);
-            if is_queued { this.sleep(&actor, waiter) } else { this.wait(&actor, waiter) }.unwrap();
-            this.world.kernel.end();
-        })
-    }
-
-    /// Until everybody sleeps, or has ended; who has died meanwhile is buried.
-    fn rest(&self, me: &Actor) {
-        while let News::Death(actor) = self.world.kernel.news() {
-            self.reap(me, &[actor as usize - 1]);
-        }
     }
 
     /// When all is quiet.
@@ -143,13 +62,11 @@ impl Clocked {
     }
 }
 
-const ME: u32 = 4;
-
 /// Two wait for an expiry, which one of them gets; the other waits on, for the time that is set then.
 fn two_waiters(bug: Option<Planted>) -> usize {
     explore(1, move || {
         let me = Actor::new(ME);
-        let clocked = Arc::new(Clocked::new(Machine::AutoTimer, 1, 2, bug));
+        let clocked = Arc::new(set_to(Machine::AutoTimer, 1, 2, bug));
         let waiters = [0, 1].map(|waiter| clocked.waits(waiter));
         clocked.advance(1);
         clocked.rest(&me);
@@ -175,7 +92,7 @@ fn set_beside_a_waiter(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let note = outcomes.clone();
     explore(1, move || {
         let me = Actor::new(ME);
-        let clocked = Arc::new(Clocked::new(Machine::AutoTimer, 2, 2, bug));
+        let clocked = Arc::new(set_to(Machine::AutoTimer, 2, 2, bug));
         let waiter = clocked.waits(0);
         let lived = Actor::mortal(2, fuel).live(&clocked.world, |setter| clocked.set(setter, 1));
         let is_set = clocked.due() == Some(Due::monotonic(1));
@@ -186,7 +103,7 @@ fn set_beside_a_waiter(fuel: u32, bug: Option<Planted>) -> Outcomes {
         clocked.advance(2);
         waiter.join().unwrap();
         assert!(!clocked.is_signalled());
-        note.note((if lived { "Lived" } else { "Died" }, is_set));
+        note.note((ended(lived), is_set));
     });
     outcomes
 }
@@ -207,24 +124,12 @@ fn a_setters_death_is_before_or_after() {
     at_every_death("set", |fuel| set_beside_a_waiter(fuel, None));
 }
 
-/// Runs a model for a death at every write, up to the first at which nobody dies any more.
-fn at_every_death(name: &str, model: impl Fn(u32) -> Outcomes) {
-    for fuel in 0.. {
-        let outcomes = model(fuel);
-        let seen = outcomes.0.lock().unwrap();
-        println!("{name}, death at write {fuel}: {} schedules, {seen:?}", seen.values().sum::<usize>());
-        if !seen.keys().any(|outcome| outcome.contains("Died")) {
-            return;
-        }
-    }
-}
-
 /// A signalled timer is set to a far time; its setter dies.
 fn signalled_is_set(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
     explore(2, move || {
-        let clocked = Arc::new(Clocked::new(Machine::ManualTimer, 1, 0, bug));
+        let clocked = Arc::new(set_to(Machine::ManualTimer, 1, 0, bug));
         clocked.advance(1);
         clocked.tick(&Actor::new(ME)).unwrap();
         let setter = {
@@ -233,11 +138,11 @@ fn signalled_is_set(fuel: u32, bug: Option<Planted>) -> Outcomes {
         };
         let seen = clocked.try_take(&Actor::new(3)).unwrap();
         let lived = setter.join().unwrap();
-        clocked.reap(&Actor::new(ME), &[]);
+        clocked.reap(&Actor::new(ME));
         let is_set = clocked.due() == Some(Due::monotonic(9));
         assert!(!lived || is_set);
         assert_eq!(clocked.try_take(&Actor::new(ME)).unwrap(), !is_set, "T6");
-        note.note((if lived { "Lived" } else { "Died" }, is_set, seen));
+        note.note((ended(lived), is_set, seen));
     });
     outcomes
 }
@@ -259,7 +164,7 @@ fn expirer_dies(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let note = outcomes.clone();
     explore(1, move || {
         let me = Actor::new(ME);
-        let mut clocked = Clocked::new(Machine::AutoTimer, 1, 2, bug);
+        let mut clocked = set_to(Machine::AutoTimer, 1, 2, bug);
         clocked.world = clocked.world.queued(0, 0);
         let clocked = Arc::new(clocked);
         clocked.advance(1);
@@ -271,7 +176,7 @@ fn expirer_dies(fuel: u32, bug: Option<Planted>) -> Outcomes {
         assert!(!clocked.is_signalled(), "an expiry is one");
         clocked.set(&me, 1).unwrap();
         waiter.join().unwrap();
-        note.note((if lived { "Lived" } else { "Died" }, taken.get()));
+        note.note((ended(lived), taken.get()));
     });
     outcomes
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::arena::layout::ANNEX_WORDS;
 use crate::machines::Held;
 use crate::machines::timer::Timer;
+use crate::machines::watchdog::Watchdog;
 
 pub(super) const OBJECTS: usize = 2;
 /// Processes whose permits are counted.
@@ -76,6 +77,7 @@ impl Waiter {
 pub(super) enum Annex {
     None,
     Timer(Box<[Word64; ANNEX_WORDS]>),
+    Watchdog(Box<[Word64; ANNEX_WORDS]>),
 }
 
 /// The shared memory of one run.
@@ -490,8 +492,10 @@ impl<'w> Locked<'w> {
     fn mend(&mut self) -> Step {
         let (world, actor) = (self.world, self.actor);
         match &world.annex {
-            Annex::Timer(words) if self.object == 0 => actor.does(|| Timer(words).mend(self)),
-            _ => Ok(()),
+            _ if self.object != 0 || world.has(Planted::MendNothing) => Ok(()),
+            Annex::Timer(words) => actor.does(|| Timer(words).mend(self)),
+            Annex::Watchdog(words) => actor.does(|| Watchdog(words).put_state(self, world.kernel.now())).map(|_| ()),
+            Annex::None => Ok(()),
         }
     }
 
