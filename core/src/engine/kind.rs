@@ -7,8 +7,8 @@ use crate::dispatch::word::{Family, Machine, State};
 use crate::error::{Error, Result};
 use crate::index::Blueprint;
 use crate::kinds;
-use crate::machines;
 use crate::kinds::queue::Plan;
+use crate::machines;
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
