@@ -254,7 +254,7 @@ impl Locked {
                         room = Some(kinds::room(self)?);
                     }
                     let left = room.as_mut().filter(|_| is_message);
-                    if left.as_ref().is_none_or(|room| room.of(machine) > 0) && self.grant(index, node, at, waiter, claim)? {
+                    if left.as_ref().is_none_or(|room| room.left(machine) > 0) && self.grant(index, node, at, waiter, claim)? {
                         left.into_iter().for_each(|room| room.take(machine));
                         // (Who looks after its own wait need not be woken.)
                         if waiter.sleeper.load() != spin::tag(self.cx.op) {

@@ -21,6 +21,7 @@ use crate::dispatch::word::{Family, Machine};
 use crate::error::{Error, Result};
 use crate::life::Life;
 use crate::lock::Guards;
+use crate::machines::queue::Room;
 use crate::space::{Cx, Space};
 use crate::sys::clock::Due;
 
@@ -153,7 +154,7 @@ pub(crate) fn expect_child(space: &'static Space, child: ProcessRef) {
 }
 
 /// How many blocked calls for messages, and for room, are worth waking.
-pub(crate) fn room(locked: &Locked) -> Result<queue::Room> {
+pub(crate) fn room(locked: &Locked) -> Result<Room> {
     queue::room(locked)
 }
 

@@ -1,31 +1,19 @@
 //! Message queues (contract 9.1 to 9.7).
 //!
-//! *What it is.* A file of slots ([`Slot`]), one message each, and an annex that says which are free and in which order the others are read.
+//! *What it is.* A file of slots ([`Slot`]), one message each, and an annex that says which are free and in which order the others are read. What is done to
+//! those is `machines/queue.rs`.
 //! ```text
-//! file    accounts: a word for each process slot       annex  0 flags            1 most messages | largest     2 first | last message
-//!         slots: one for each message, one for alerts         3 free | fresh     4 messages | most ever        5 next ticket
-//!         data: a stretch for each slot                       6 readers | writers                              7 slots taken
-//!                                                             8 bytes of data backed from the start            9 bytes idle in free slots
-//!                                                            10 slots that have memory | pages of accounts that have
+//! file    accounts: a word for each process slot
+//!         slots: one for each message, one for alerts
+//!         data: a stretch for each slot
 //! ```
-//! *States of a slot*, each change one store under the object's lock; the data of a slot that is filled or read belongs to that process alone:
-//! ```text
-//!             ┌──────────── commit of a short message ────────────┐
-//!           FREE ──reserve──▶ FILLING(process) ──commit──▶ READY(ticket) ──take──▶ READING(process) ──release──▶ FREE
-//!                                                                └─────────── take of a short message ───────────┘
-//! ```
-//! LEFT is what was FILLING or READING and could not be given back, since somebody who is stopped had the lock: its process says so without the lock, and whoever
-//! derives frees it, the keeper of that process as soon as it gets the lock.
-//!
-//! *The truth* is in the slots, the accounts and the flags. A send is the store of READY, a receive the store of READING or FREE, an end more or less the
-//! store of an account. Everything else, the lists, the counts and the bits of the object's word, follows from these ([`Messages::derive`]).
-//!
-//! *Order* is that of the commits. Who fills a slot delays nobody; a slot that is filled or read counts as taken.
+//! The data of a slot that is filled or read belongs to that process alone. What it cannot give back, since somebody who is stopped has the lock, is LEFT to its keeper, who
+//! frees it as soon as it gets the lock.
 //!
 //! *Short* messages (up to [`SHORT`] bytes) are copied under the lock, in one go. Others are copied outside, as the forms without a copy are.
 //!
-//! *Accounts.* How many readers and writers each process has, below the generation of its slot, so that its death takes them away. A process's own
-//! count is private ([`HANDLES`]); its account is brought to it under the lock, now or, where somebody is stopped with the lock, by the keeper.
+//! *Accounts.* How many readers and writers each process has. A process's own count is private ([`HANDLES`]); its account is brought to it under the lock,
+//! now or, where somebody is stopped with the lock, by the keeper.
 //!
 //! *Broken.* Without ALLOW_BROKEN, a queue that has had both ends and loses one is broken for good: its messages are gone, its name is free for
 //! another, and every end is signalled and says Disconnected.
@@ -56,33 +44,15 @@ use crate::dispatch::word::{Machine, State, Word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
 use crate::live;
+use crate::machines::queue::{
+    ALLOW_BROKEN, BACKED, BROKEN, Bounds, COUNT, ENDS, FLAGS, FREE, IDLE, LIMITS, NOPRECOMMIT, Room, Slots, TABLE, high, low, pair, state,
+};
 use crate::ops;
 use crate::owner;
 #[cfg(any(test, planted))]
 use crate::planted::{self, Planted};
 use crate::space::{Cx, Space};
 use std::ops::Deref;
-
-/// The annex.
-const FLAGS: usize = 0;
-const LIMITS: usize = 1;
-const FIFO: usize = 2;
-const FREE: usize = 3;
-const COUNT: usize = 4;
-const TICKET: usize = 5;
-const ENDS: usize = 6;
-const TAKEN: usize = 7;
-const BACKED: usize = 8;
-const IDLE: usize = 9;
-const TABLE: usize = 10;
-
-/// Buffers are reserved when they are written.
-pub(crate) const NOPRECOMMIT: u64 = 1;
-/// Ends may come and go.
-pub(crate) const ALLOW_BROKEN: u64 = 2;
-/// There were readers and writers at one time.
-const BOTH_SEEN: u64 = 4;
-const BROKEN: u64 = 8;
 
 /// The largest message.
 pub(crate) const LARGEST: u32 = 64 << 20;
@@ -108,35 +78,6 @@ const PAGE: u64 = 4096;
 
 const SLOTS_AT: u64 = PROCESSES as u64 * 8;
 const SLOT: u64 = size_of::<Slot>() as u64;
-
-/// The states of a slot: a tag, and what belongs to it.
-mod state {
-    use super::ProcessRef;
-
-    pub(super) const FREE: u64 = 0;
-    pub(super) const FILLING: u64 = 1;
-    pub(super) const READY: u64 = 2;
-    pub(super) const READING: u64 = 3;
-    pub(super) const LEFT: u64 = 4;
-    const TAG: u64 = 7;
-
-    pub(super) fn tag(state: u64) -> u64 {
-        state & TAG
-    }
-
-    pub(super) fn ready(ticket: u64) -> u64 {
-        ticket << 3 | READY
-    }
-
-    pub(super) fn ticket(state: u64) -> u64 {
-        state >> 3
-    }
-
-    /// FILLING or READING by a process.
-    pub(super) fn by(tag: u64, process: ProcessRef) -> u64 {
-        u64::from(process.generation) << 16 | u64::from(process.slot) << 3 | tag
-    }
-}
 
 /// The private notes of a queue's memory ([`Memory::notes`]): the last is this process's handles, readers below, writers above.
 const HANDLES: usize = 3;
@@ -245,24 +186,6 @@ impl Plan {
 
     pub(crate) fn state() -> State {
         State::queue(false, true, false)
-    }
-}
-
-/// How many of each are worth waking.
-#[derive(Debug)]
-pub(crate) struct Room {
-    receivers: u32,
-    senders: u32,
-}
-
-impl Room {
-    pub(crate) fn of(&self, machine: Machine) -> u32 {
-        if machine == Machine::Receiver { self.receivers } else { self.senders }
-    }
-
-    pub(crate) fn take(&mut self, machine: Machine) {
-        let left = if machine == Machine::Receiver { &mut self.receivers } else { &mut self.senders };
-        *left -= 1;
     }
 }
 
@@ -386,21 +309,6 @@ struct Messages<'a> {
     shape: Shape,
 }
 
-#[inline(always)]
-fn low(word: &Word64) -> u32 {
-    word.load() as u32
-}
-
-#[inline(always)]
-fn high(word: &Word64) -> u32 {
-    (word.load() >> 32) as u32
-}
-
-#[inline(always)]
-fn pair(low: u32, high: u32) -> u64 {
-    u64::from(low) | u64::from(high) << 32
-}
-
 impl<'a> Messages<'a> {
     #[inline]
     fn new(space: &'static Space, target: Target, memory: &'a Memory) -> Result<Messages<'a>> {
@@ -408,66 +316,10 @@ impl<'a> Messages<'a> {
         Ok(Messages { space, at: target.at, memory, words, shape: Shape::of_notes(memory) })
     }
 
-    #[cold]
-    fn damaged(&self, what: &str) -> Error {
-        if self.memory.is_lost() {
-            return backing::lost("truncated", &backing::path(&self.space.arena, self.at));
-        }
-        self.space.arena.corrupted(what)
-    }
-
-    /// What was written and read counts only if the memory was there.
-    #[inline]
-    fn check(&self) -> Result<()> {
-        if self.memory.is_lost() { Err(self.damaged("")) } else { Ok(()) }
-    }
-
-    #[inline]
-    fn slot(&self, index: u32) -> Result<&'a Slot> {
-        let slot = if index <= self.shape.slots { self.memory.record(SLOTS_AT + u64::from(index) * SLOT) } else { None };
-        slot.ok_or_else(|| self.damaged("a slot beyond the last"))
-    }
-
-    #[inline]
-    fn alert(&self) -> u32 {
-        self.shape.slots
-    }
-
-    #[inline]
-    fn flags(&self) -> u64 {
-        self.words[FLAGS].load()
-    }
-
-    #[inline]
-    fn has_alert(&self) -> Result<bool> {
-        Ok(state::tag(self.slot(self.alert())?.state.load()) == state::READY)
-    }
-
-    /// How many more slots may be taken.
-    #[inline]
-    fn places(&self) -> u32 {
-        match self.shape.max_messages {
-            0 => u32::MAX,
-            most => most.saturating_sub(low(&self.words[TAKEN])),
-        }
-    }
-
-    /// The bits of the object's word.
-    #[inline]
-    fn state(&self) -> Result<State> {
-        let broken = self.flags() & BROKEN != 0;
-        Ok(State::queue(low(&self.words[COUNT]) > 0 || self.has_alert()?, self.places() > 0, broken))
-    }
-
     /// Whether a call of this end has another end to talk to (Q5).
     #[inline]
     fn check_end(&self, end: Machine) -> Result<()> {
-        let (flags, ends) = (self.flags(), &self.words[ENDS]);
-        let others = if end == Machine::QueueReader { high(ends) } else { low(ends) };
-        if flags & BROKEN == 0 && (others > 0 || flags & ALLOW_BROKEN != 0) {
-            return Ok(());
-        }
-        Err(self.disconnected(flags & BROKEN != 0, end))
+        if self.is_connected(end) { Ok(()) } else { Err(self.disconnected(self.is_broken(), end)) }
     }
 
     #[cold]
@@ -479,62 +331,6 @@ impl<'a> Messages<'a> {
             format!("the queue has no {others}; open one first, or allow broken queues")
         };
         Error::new(ErrorKind::Disconnected, what)
-    }
-
-    /// A slot for a message, taken out of the free ones; `None` if the queue is full.
-    #[inline]
-    fn take_slot(&self, alert: bool) -> Result<Option<u32>> {
-        if alert && state::tag(self.slot(self.alert())?.state.load()) == state::FREE {
-            return Ok(Some(self.alert()));
-        }
-        if self.places() == 0 {
-            self.has_alert()?; // touches the file
-            return self.check().map(|()| None);
-        }
-        let (free, fresh) = (low(&self.words[FREE]), high(&self.words[FREE]));
-        let index = match free.checked_sub(1) {
-            Some(index) => {
-                let slot = self.slot(index)?;
-                if state::tag(slot.state.load()) != state::FREE || index >= fresh {
-                    return Err(self.damaged("a free slot that is none"));
-                }
-                self.words[FREE].store(pair(slot.next.load(), fresh));
-                if self.shape.is_apart(index) {
-                    self.words[IDLE].store(self.words[IDLE].load().saturating_sub(u64::from(slot.backed.load())));
-                }
-                index
-            }
-            None => {
-                self.begin(fresh)?;
-                self.words[FREE].store(pair(0, fresh + 1));
-                fresh
-            }
-        };
-        self.words[TAKEN].store(self.words[TAKEN].load().wrapping_add(1));
-        Ok(Some(index))
-    }
-
-    /// Puts memory behind a slot that is used for the first time, and behind its data if that is not reserved by itself.
-    fn begin(&self, index: u32) -> Result<()> {
-        if index >= self.shape.slots {
-            let what =
-                if self.shape.max_messages == 0 { "the queue holds as many messages as it can; read some" } else { "no slot is free" };
-            return Err(Error::new(ErrorKind::NoSpace, what).numbered(14));
-        }
-        let table = low(&self.words[TABLE]);
-        if index >= table {
-            let step = (STEP / SLOT) as u32;
-            let more = step.min(self.shape.slots - index);
-            self.reserve(SLOTS_AT + u64::from(index) * SLOT, u64::from(more) * SLOT)?;
-            self.words[TABLE].store(pair(index + more, high(&self.words[TABLE])));
-        }
-        let (backed, end) = (self.words[BACKED].load(), (u64::from(index) + 1) * self.shape.stride);
-        if end > backed && !self.shape.is_apart(index) {
-            let to = end.next_multiple_of(STEP).min((u64::from(self.shape.slots) + 1) * self.shape.stride);
-            self.reserve(self.shape.data_at + backed, to.saturating_sub(backed))?;
-            self.words[BACKED].store(to);
-        }
-        Ok(())
     }
 
     fn reserve(&self, offset: u64, len: u64) -> Result<()> {
@@ -581,89 +377,6 @@ impl<'a> Messages<'a> {
             && self.words[IDLE].load().saturating_add(backed) > KEEP
     }
 
-    /// The message is there: from here it may be read.
-    #[inline]
-    fn commit(&self, index: u32, len: usize) -> Result<()> {
-        let slot = self.slot(index)?;
-        let ticket = self.words[TICKET].load();
-        #[cfg(any(test, planted))]
-        if planted::has(Planted::LoseMessage) && ticket % 64 == 63 {
-            self.words[TICKET].store(ticket + 1);
-            self.free(index, slot);
-            return Ok(());
-        }
-        slot.len.store(len as u32);
-        slot.next.store(0);
-        slot.state.store(state::ready(ticket));
-        self.words[TICKET].store(ticket.wrapping_add(1));
-        if index != self.alert() {
-            self.append(index)?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn append(&self, index: u32) -> Result<()> {
-        let (first, last) = (low(&self.words[FIFO]), high(&self.words[FIFO]));
-        match last.checked_sub(1) {
-            Some(last) => {
-                self.slot(last)?.next.store(index + 1);
-                self.words[FIFO].store(pair(first, index + 1));
-            }
-            None => self.words[FIFO].store(pair(index + 1, index + 1)),
-        }
-        let (count, most) = (low(&self.words[COUNT]).wrapping_add(1), high(&self.words[COUNT]));
-        self.words[COUNT].store(pair(count, most.max(count)));
-        Ok(())
-    }
-
-    /// The message that is read next: an alert, or the oldest.
-    #[inline]
-    fn first(&self) -> Result<Option<(u32, &'a Slot)>> {
-        let index = if self.has_alert()? {
-            self.alert()
-        } else {
-            match low(&self.words[FIFO]).checked_sub(1) {
-                Some(index) => index,
-                None => return Ok(None),
-            }
-        };
-        let slot = self.slot(index)?;
-        if state::tag(slot.state.load()) != state::READY || slot.len.load() > self.shape.max_size || slot.len.load() == 0 {
-            return Err(self.damaged("a message that is none"));
-        }
-        Ok(Some((index, slot)))
-    }
-
-    /// Takes the message that [`Self::first`] gave out of the order.
-    #[inline]
-    fn take_out(&self, index: u32, slot: &Slot) {
-        if index == self.alert() {
-            return;
-        }
-        let next = slot.next.load();
-        self.words[FIFO].store(if next == 0 { 0 } else { pair(next, high(&self.words[FIFO])) });
-        let (count, most) = (low(&self.words[COUNT]), high(&self.words[COUNT]));
-        self.words[COUNT].store(pair(count.saturating_sub(1), most));
-    }
-
-    #[inline]
-    fn free(&self, index: u32, slot: &Slot) {
-        slot.state.store(state::FREE);
-        if index == self.alert() {
-            return;
-        }
-        slot.next.store(low(&self.words[FREE]));
-        self.words[FREE].store(pair(index + 1, high(&self.words[FREE])));
-        let taken = self.words[TAKEN].load().saturating_sub(1);
-        self.words[TAKEN].store(taken);
-        if self.shape.is_apart(index) {
-            self.words[IDLE].store(self.words[IDLE].load().saturating_add(u64::from(slot.backed.load())));
-        } else if taken == 0 && !self.shape.precommits() && self.words[BACKED].load() > TRIM {
-            self.trim();
-        }
-    }
-
     /// Gives back the memory of an empty queue but for the beginning. An alert may be pending: its stretch, which comes last, is not touched.
     #[cold]
     fn trim(&self) {
@@ -675,9 +388,70 @@ impl<'a> Messages<'a> {
         }
     }
 
-    // --- accounts
+    fn info(&self) -> QueueInfo {
+        numbers(&self.words.each_ref().map(Word64::load))
+    }
+}
 
-    fn account(&self, slot: u32) -> Result<&'a Word64> {
+impl Slots for Messages<'_> {
+    type Error = Error;
+
+    #[inline]
+    fn words(&self) -> &[Word64; ANNEX_WORDS] {
+        self.words
+    }
+
+    #[inline]
+    fn bounds(&self) -> Bounds {
+        Bounds { slots: self.shape.slots, max_messages: self.shape.max_messages, max_size: self.shape.max_size }
+    }
+
+    #[inline]
+    fn slot(&self, index: u32) -> Result<&Slot> {
+        let slot = if index <= self.shape.slots { self.memory.record(SLOTS_AT + u64::from(index) * SLOT) } else { None };
+        slot.ok_or_else(|| self.damaged("a slot beyond the last"))
+    }
+
+    /// Its data is backed, too, if that is not reserved by itself.
+    fn begin(&self, index: u32) -> Result<()> {
+        if index >= self.shape.slots {
+            let what =
+                if self.shape.max_messages == 0 { "the queue holds as many messages as it can; read some" } else { "no slot is free" };
+            return Err(Error::new(ErrorKind::NoSpace, what).numbered(14));
+        }
+        let table = low(&self.words[TABLE]);
+        if index >= table {
+            let step = (STEP / SLOT) as u32;
+            let more = step.min(self.shape.slots - index);
+            self.reserve(SLOTS_AT + u64::from(index) * SLOT, u64::from(more) * SLOT)?;
+            self.words[TABLE].store(pair(index + more, high(&self.words[TABLE])));
+        }
+        let (backed, end) = (self.words[BACKED].load(), (u64::from(index) + 1) * self.shape.stride);
+        if end > backed && !self.shape.is_apart(index) {
+            let to = end.next_multiple_of(STEP).min((u64::from(self.shape.slots) + 1) * self.shape.stride);
+            self.reserve(self.shape.data_at + backed, to.saturating_sub(backed))?;
+            self.words[BACKED].store(to);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn idle(&self, index: u32, slot: &Slot) -> u64 {
+        if self.shape.is_apart(index) { u64::from(slot.backed.load()) } else { 0 }
+    }
+
+    #[inline]
+    fn emptied(&self) {
+        if !self.shape.precommits() && self.shape.stride < LARGE && self.words[BACKED].load() > TRIM {
+            self.trim();
+        }
+    }
+
+    fn processes(&self) -> u32 {
+        self.space.arena.high_water(Table::Processes)
+    }
+
+    fn account(&self, slot: u32) -> Result<&Word64> {
         let word = if slot < PROCESSES { self.memory.record(u64::from(slot) * 8) } else { None };
         word.ok_or_else(|| self.damaged("an account beyond the last"))
     }
@@ -686,121 +460,24 @@ impl<'a> Messages<'a> {
         high(&self.words[TABLE]) >> (u64::from(slot) * 8 / PAGE) & 1 != 0
     }
 
-    /// Says how many ends a process has: readers, writers.
-    fn set_account(&self, process: ProcessRef, readers: u32, writers: u32) -> Result<()> {
-        if !self.has_account(process.slot) {
-            if readers | writers == 0 {
-                return Ok(());
-            }
-            let page = u64::from(process.slot) * 8 / PAGE;
-            self.reserve(page * PAGE, PAGE)?;
-            self.words[TABLE].store(self.words[TABLE].load() | 1 << (32 + page));
-        }
-        let word = self.account(process.slot)?;
-        let before = word.load();
-        let own =
-            |value: u64| if (value >> 32) as u32 == process.generation { (value as u32 & 0xffff, value as u32 >> 16) } else { (0, 0) };
-        let (had_readers, had_writers) = own(before);
-        word.store(u64::from(process.generation) << 32 | u64::from(writers << 16 | readers));
-        let ends = &self.words[ENDS];
-        let counted = |all: u32, had: u32, has: u32| all.wrapping_sub(had).wrapping_add(has);
-        if (before >> 32) as u32 != process.generation && before as u32 != 0 {
-            return self.count_ends(); // somebody's who was not settled
-        }
-        ends.store(pair(counted(low(ends), had_readers, readers), counted(high(ends), had_writers, writers)));
+    fn make_account(&self, slot: u32) -> Result<()> {
+        let page = u64::from(slot) * 8 / PAGE;
+        self.reserve(page * PAGE, PAGE)?;
+        self.words[TABLE].store(self.words[TABLE].load() | 1 << (32 + page));
         Ok(())
     }
 
-    fn count_ends(&self) -> Result<()> {
-        let (mut readers, mut writers) = (0, 0);
-        for slot in (0..self.space.arena.high_water(Table::Processes)).filter(|slot| self.has_account(*slot)) {
-            let account = self.account(slot)?.load() as u32;
-            readers += account & 0xffff;
-            writers += account >> 16;
+    #[cold]
+    fn damaged(&self, what: &str) -> Error {
+        if self.memory.is_lost() {
+            return backing::lost("truncated", &backing::path(&self.space.arena, self.at));
         }
-        self.words[ENDS].store(pair(readers, writers));
-        Ok(())
+        self.space.arena.corrupted(what)
     }
 
-    /// What follows from the ends: whether the queue breaks. True if it did now.
-    fn look_at_ends(&self) -> Result<bool> {
-        let (readers, writers, flags) = (low(&self.words[ENDS]), high(&self.words[ENDS]), self.flags());
-        let mut next = flags;
-        if readers > 0 && writers > 0 {
-            next |= BOTH_SEEN;
-        }
-        if next & BOTH_SEEN != 0 && next & ALLOW_BROKEN == 0 && (readers == 0 || writers == 0) {
-            next |= BROKEN;
-        }
-        if next != flags {
-            self.words[FLAGS].store(next);
-        }
-        Ok(next & !flags & BROKEN != 0)
-    }
-
-    /// Makes everything that follows from slots, accounts and flags; frees what the dead was filling or reading, if one is named.
-    fn derive(&self, dead: Option<ProcessRef>) -> Result<()> {
-        if let Some(dead) = dead.filter(|dead| self.has_account(dead.slot)) {
-            let account = self.account(dead.slot)?;
-            if (account.load() >> 32) as u32 == dead.generation {
-                account.store(0);
-            }
-        }
-        self.count_ends()?;
-        self.look_at_ends()?;
-        let broken = self.flags() & BROKEN != 0;
-        let is_over = |state: u64| match state::tag(state) {
-            state::FREE => false,
-            state::LEFT => true,
-            state::READY => broken,
-            tag @ (state::FILLING | state::READING) => dead.is_some_and(|dead| state == state::by(tag, dead)),
-            _ => true,
-        };
-        let fresh = high(&self.words[FREE]).min(self.shape.slots).min(low(&self.words[TABLE]));
-        let (mut ready, mut free, mut taken, mut idle) = (Vec::new(), 0, 0u64, 0u64);
-        let mut ticket = self.words[TICKET].load();
-        let alert = self.slot(self.alert())?;
-        if is_over(alert.state.load()) {
-            alert.state.store(state::FREE);
-        }
-        for index in (0..fresh).rev() {
-            let slot = self.slot(index)?;
-            if is_over(slot.state.load()) {
-                slot.state.store(state::FREE);
-            }
-            let now = slot.state.load();
-            match state::tag(now) {
-                state::FREE => {
-                    slot.next.store(free);
-                    free = index + 1;
-                    idle += if self.shape.is_apart(index) { u64::from(slot.backed.load()) } else { 0 };
-                }
-                tag => {
-                    taken += 1;
-                    if tag == state::READY {
-                        ready.push((state::ticket(now), index));
-                        ticket = ticket.max(state::ticket(now) + 1);
-                    }
-                }
-            }
-        }
-        ready.sort_unstable();
-        let most = high(&self.words[COUNT]);
-        self.words[FIFO].store(0);
-        self.words[COUNT].store(pair(0, most));
-        self.words[FREE].store(pair(free, fresh));
-        self.words[TAKEN].store(taken);
-        self.words[IDLE].store(idle);
-        self.words[TICKET].store(ticket);
-        for (_, index) in ready {
-            self.slot(index)?.next.store(0);
-            self.append(index)?;
-        }
-        self.check()
-    }
-
-    fn info(&self) -> QueueInfo {
-        numbers(&self.words.each_ref().map(Word64::load))
+    #[inline]
+    fn check(&self) -> Result<()> {
+        if self.memory.is_lost() { Err(self.damaged("")) } else { Ok(()) }
     }
 }
 
@@ -853,14 +530,7 @@ pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
 pub(crate) fn room(locked: &Locked) -> Result<Room> {
     let (space, target) = (locked.cx.space, locked.target);
     let (_, words) = annex(space, target)?;
-    if locked.state.is_broken_queue() {
-        return Ok(Room { receivers: u32::MAX, senders: u32::MAX });
-    }
-    let most = words[LIMITS].load() as u32;
-    let senders = if most == 0 { u32::MAX } else { most.saturating_sub(low(&words[TAKEN])) };
-    // (An alert is one more, and so the first of them.)
-    let receivers = low(&words[COUNT]).max(u32::from(locked.state.signalled(Machine::Receiver)));
-    Ok(Room { receivers, senders })
+    Ok(Room::of(words, locked.state))
 }
 
 pub(crate) fn is_broken(record: &crate::arena::layout::Object) -> bool {
@@ -1282,7 +952,8 @@ pub(crate) fn release_or_leave(cx: Cx, target: Target, claimed: &Claimed) -> Res
 
 /// A claimed slot is no longer the caller's, and will be free.
 pub(crate) fn leave_behind(cx: Cx, target: Target, claimed: &Claimed) -> Result<()> {
-    let slot = Messages::new(cx.space, target, claimed.memory)?.slot(claimed.index)?;
+    let messages = Messages::new(cx.space, target, claimed.memory)?;
+    let slot = messages.slot(claimed.index)?;
     let now = slot.state.load();
     if is_claimed_by_us(cx.space, now) {
         let _ = slot.state.cas(now, state::LEFT);
@@ -1386,7 +1057,7 @@ impl<'a> Messages<'a> {
     }
 
     fn claim(&self, tag: u64, index: u32, memory: &'static Memory, len: usize) -> Result<Claimed> {
-        self.slot(index)?.state.store(state::by(tag, self.space.me()));
+        self.own(index, tag, self.space.me())?;
         memory.begin_use();
         Ok(Claimed { memory, index, len, is_alert: index == self.alert() })
     }

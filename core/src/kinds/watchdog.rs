@@ -325,8 +325,8 @@ mod tests {
         let (space, target) = dog.by_ref().place().unwrap();
         dog.by_ref().start_watchdog().unwrap();
         assert!(kills_us_at(space, target).is_some());
-        let dog = watchdog(space, target).unwrap();
-        let pid = dog.pid();
+        let annex = watchdog(space, target).unwrap();
+        let pid = annex.pid();
         pid.store(u64::from(process::pid()) + 1);
         assert!(kills_us_at(space, target).is_none());
         let record = space.arena.process(space.me().slot).unwrap();

@@ -4,6 +4,7 @@
 //! system call, no lock; what they need to know of those they are told. So the model checker runs them as they are (`model/`), with a death before
 //! each of their writes.
 
+pub(crate) mod queue;
 pub(crate) mod timer;
 pub(crate) mod version;
 pub(crate) mod watchdog;
