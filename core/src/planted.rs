@@ -64,7 +64,7 @@ pub(crate) enum Planted {
     StartEarly,
     /// A refresh may put the deadline back.
     RefreshBackwards,
-    /// The message is there before its length and its bytes are.
+    /// The message is there before its length is.
     CommitEarly,
     /// Whoever takes over a dead one's lock leaves what follows from the annex as it is.
     MendNothing,

@@ -224,6 +224,7 @@ pub(crate) const ANNEX_WORDS: usize = 15;
 /// A place for one message, in the file of a queue (`kinds/queue.rs`).
 #[repr(C)]
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Slot {
     pub(crate) state: Word64,
     /// Bytes of the message.

@@ -26,6 +26,7 @@ mod mutex;
 mod names;
 mod pairs;
 mod planted;
+mod queue;
 mod recovery;
 mod signal;
 mod timer;
@@ -53,6 +54,11 @@ use world::{Locked, World};
 fn explore(preemptions: usize, body: impl Fn() + Send + Sync + 'static) -> usize {
     let body = Arc::new(body);
     [false, true].map(|newest| explore_reading(newest, preemptions, body.clone())).iter().sum()
+}
+
+/// The same with old values only where it goes deep: for runs in which somebody dies, and long ones under locks.
+fn explore_newest(preemptions: usize, body: impl Fn() + Send + Sync + 'static) -> usize {
+    if depth() == 0 { explore_reading(true, preemptions, Arc::new(body)) } else { explore(preemptions, body) }
 }
 
 /// One half of [`explore`].

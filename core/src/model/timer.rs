@@ -90,7 +90,7 @@ fn an_expiry_releases_one_of_two() {
 fn set_beside_a_waiter(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(1, move || {
+    explore_newest(2, move || {
         let me = Actor::new(ME);
         let clocked = Arc::new(set_to(Machine::AutoTimer, 2, 2, bug));
         let waiter = clocked.waits(0);
@@ -128,7 +128,7 @@ fn a_setters_death_is_before_or_after() {
 fn signalled_is_set(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(2, move || {
+    explore_newest(2, move || {
         let clocked = Arc::new(set_to(Machine::ManualTimer, 1, 0, bug));
         clocked.advance(1);
         clocked.tick(&Actor::new(ME)).unwrap();
@@ -162,7 +162,7 @@ fn planted_mend_of_no_setting_is_caught() {
 fn expirer_dies(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(1, move || {
+    explore_newest(2, move || {
         let me = Actor::new(ME);
         let mut clocked = set_to(Machine::AutoTimer, 1, 2, bug);
         clocked.world = clocked.world.queued(0, 0);

@@ -144,7 +144,7 @@ fn planted_action_without_a_second_look_is_caught() {
 fn killer_dies(fuel: u32) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(1, move || {
+    explore_newest(2, move || {
         let clocked = Arc::new(running(0, None));
         clocked.advance(PERIOD);
         let keeper = clocked.keeper(1, fuel);
@@ -169,7 +169,7 @@ fn a_killers_death_leaves_the_kill_to_another() {
 fn stopper_dies(fuel: u32, bug: Option<Planted>) -> Outcomes {
     let outcomes = Outcomes::default();
     let note = outcomes.clone();
-    explore(1, move || {
+    explore_newest(2, move || {
         let clocked = Arc::new(running(0, bug));
         clocked.advance(PERIOD);
         let stopper = {

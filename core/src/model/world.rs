@@ -1,9 +1,12 @@
 //! The shared memory of a model, and the steps that one call does to it: `dispatch/lock.rs`, `dispatch/grant.rs` and `ops.rs`, write for write.
 
 use super::kernel::{ALL_LOCK, Kernel};
+use super::queue::Queue;
 use super::*;
 use crate::arena::layout::ANNEX_WORDS;
+use crate::dispatch::word::Family;
 use crate::machines::Held;
+use crate::machines::queue::{Room, Slots};
 use crate::machines::timer::Timer;
 use crate::machines::watchdog::Watchdog;
 
@@ -47,6 +50,8 @@ pub(super) struct Waiter {
     pub(super) all: bool,
     /// It looks and does not take.
     pub(super) watch: bool,
+    /// A call that is blocked for a message, or for room.
+    pub(super) blocked_as: Option<Machine>,
     /// For each object: the ticket of this waiter's node in its queue, or 0.
     pub(super) linked: [Word32; OBJECTS],
     /// What a grant tells: the reset epoch that it found, and of a death.
@@ -78,6 +83,7 @@ pub(super) enum Annex {
     None,
     Timer(Box<[Word64; ANNEX_WORDS]>),
     Watchdog(Box<[Word64; ANNEX_WORDS]>),
+    Queue(Queue),
 }
 
 /// The shared memory of one run.
@@ -132,6 +138,7 @@ impl World {
             claim: Word64::new(Claim(0).next_waiting().0),
             all,
             watch: false,
+            blocked_as: None,
             linked: Default::default(),
             epoch: Default::default(),
             news: Default::default(),
@@ -495,6 +502,10 @@ impl<'w> Locked<'w> {
             _ if self.object != 0 || world.has(Planted::MendNothing) => Ok(()),
             Annex::Timer(words) => actor.does(|| Timer(words).mend(self)),
             Annex::Watchdog(words) => actor.does(|| Watchdog(words).put_state(self, world.kernel.now())).map(|_| ()),
+            Annex::Queue(queue) => actor.does(|| {
+                queue.derive(None).unwrap();
+                Held::write_state(self, queue.state().unwrap());
+            }),
             Annex::None => Ok(()),
         }
     }
@@ -596,13 +607,23 @@ impl<'w> Locked<'w> {
     pub(super) fn hand_out(&mut self, all: bool) -> Step<Vec<usize>> {
         self.poked = false;
         let mut wakes = Vec::new();
+        let mut room = self.room();
         for index in self.queue() {
             let waiter = &self.world.waiters[index];
             let claim = waiter.claim();
+            let machine = waiter.blocked_as.unwrap_or(self.record().machine);
             if !claim.is_waiting() {
                 self.unlink(index)?;
-            } else if !self.state.signalled(self.record().machine) {
+            } else if !self.state.signalled(machine) {
+                if machine.family() == Family::Queue {
+                    continue; // those behind may wait for the other end
+                }
                 break;
+            } else if let (Some(room), Some(_)) = (&mut room, waiter.blocked_as) {
+                if room.left(machine) > 0 && self.grant(index, claim)? {
+                    room.take(machine);
+                    wakes.push(index);
+                }
             } else if waiter.watch {
             } else if waiter.all {
                 if all && self.try_commit(index)? {
@@ -614,6 +635,14 @@ impl<'w> Locked<'w> {
         }
         self.tell_watches(&mut wakes)?;
         Ok(wakes)
+    }
+
+    /// How many blocked calls are worth waking.
+    fn room(&self) -> Option<Room> {
+        match &self.world.annex {
+            Annex::Queue(queue) if self.object == 0 => Some(Room::of(queue.words(), self.state)),
+            _ => None,
+        }
     }
 
     /// Ends the watches if the object stays signalled.
@@ -653,7 +682,7 @@ impl<'w> Locked<'w> {
     fn grant(&mut self, index: usize, mut claim: Claim) -> Step<bool> {
         let waiter = &self.world.waiters[index];
         let before = self.state;
-        let Some(taken) = before.take(self.record().machine, waiter.owner) else { return Ok(false) };
+        let Some(taken) = before.take(waiter.blocked_as.unwrap_or(self.record().machine), waiter.owner) else { return Ok(false) };
         self.plan_account(waiter.home, self.record().accounts[waiter.home].load() + 1)?;
         self.hand_over(index, taken.abandoned)?;
         self.declare(Decides::Grant, taken.state, node_of(index, self.object), claim.generation(), 0)?;
