@@ -2,10 +2,12 @@
 
 mod api_support;
 
+use api_support::actor::{self, Actor};
 use api_support::{Count, LONG, SHORT, in_thread, poll_with, session, watchdog};
 use byname::engine::usage;
 use byname::{Access, ErrorKind, Event, Mutex, Namespace, Reset, Timer, signal_and_wait, wait_all, wait_any};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -372,4 +374,32 @@ fn it_goes_on_when_the_thread_that_set_it_ends() {
     let timer = unnamed(Reset::Auto);
     in_thread(|| timer.set(SHORT, ONCE).unwrap());
     timer.wait().unwrap(); // T16
+}
+
+#[test]
+fn the_child() {
+    let Some((role, _)) = actor::role() else { return };
+    assert_eq!(role, "sleeps too long");
+    let timer = unnamed(Reset::Auto);
+    timer.set(10 * SHORT, ONCE).unwrap();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| timer.wait_for(15 * SHORT).unwrap());
+        while usage(&Namespace::local().unwrap()).nodes == 0 {
+            thread::yield_now();
+        }
+        actor::ready();
+        kill_process(getpid(), Signal::STOP).unwrap();
+        assert!(waiter.join().unwrap().is_some(), "its time came before ours was up");
+    });
+}
+
+#[test]
+fn who_sleeps_beyond_its_time_and_his_own_has_it() {
+    let _watched = watchdog();
+    let mut child = Actor::start("sleeps too long", "");
+    let pid = Pid::from_child(&child.0);
+    waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+    thread::sleep(20 * SHORT);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert!(child.0.wait().unwrap().success());
 }

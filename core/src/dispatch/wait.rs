@@ -370,6 +370,7 @@ impl Entered {
             spin::runs(cx);
             let woken = woken?;
             if woken == Woken::TimedOut && request.deadline.passed() {
+                self.look_at_the_clock(cx, request);
                 self.cancel();
                 return Ok(false);
             }
@@ -380,6 +381,13 @@ impl Entered {
                 self.cancel();
                 return Ok(true);
             }
+        }
+    }
+
+    /// The time is up, and one of the objects may have been signalled before that: who slept too long has it nevertheless.
+    fn look_at_the_clock(&self, cx: Cx, request: Request<'_>) {
+        for target in request.targets.iter().filter(|target| target.machine.is_timed()) {
+            let _ = kinds::tick(cx.hurried(BLINK_NS), *target); // what is damaged, or locked by one who is stopped, signals nothing now
         }
     }
 

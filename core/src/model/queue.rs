@@ -309,7 +309,7 @@ impl World {
 /// A sender and a receiver, and room for one message.
 #[test]
 fn messages_are_received_once_in_their_order() {
-    let runs = explore_newest(1, || {
+    let runs = explore_newest(3, || {
         let world = Arc::new(queue(&[Machine::Sender, Machine::Receiver], ALLOW_BROKEN, None));
         let sender = world.calls(0, u32::MAX, |world, actor, waiter| {
             assert_eq!(world.send(actor, waiter, 5)?, Ok(()));
