@@ -4,7 +4,7 @@
 //! [`DropWake`](Planted::DropWake) (a wake that is forgotten), [`EnterWithoutServing`](Planted::EnterWithoutServing) (a look that is not repeated),
 //! [`AllLockLast`](Planted::AllLockLast) (locks in the wrong order) and [`SkipIntent`](Planted::SkipIntent) (a change that is not announced). The models in
 //! `model/` object to all five. The second and the third are planted in the library's own steps as well, where the reference model
-//! (`tests/reference`) has to find them; the first shows on no x86 machine, the last only by a death between two stores, and the fourth costs
+//! (`tests/reference`) has to find them, and three that break the contract of timers, watchdogs and queues; the first shows on no x86 machine, the last only by a death between two stores, and the fourth costs
 //! time there but blocks nobody.
 //!
 //! Those at the end are what the tests of the surroundings, and the soak, are for. They run against the library as programs have it, so it is built with
@@ -64,6 +64,12 @@ pub(crate) enum Planted {
     StartEarly,
     /// A refresh may put the deadline back.
     RefreshBackwards,
+    /// A refresh starts a watchdog that is stopped.
+    RefreshStarts,
+    /// An expiry leaves the due time as it is.
+    ExpireAgain,
+    /// An alert is read after the messages.
+    AlertLast,
     /// The message is there before its length is.
     CommitEarly,
     /// Whoever takes over a dead one's lock leaves what follows from the annex as it is.
@@ -92,10 +98,13 @@ pub(crate) enum Planted {
 
 /// The bugs of the library's own steps.
 #[cfg(not(loom))]
-const IN_THE_LIBRARY: [Planted; 12] = [
+const IN_THE_LIBRARY: [Planted; 15] = [
     Planted::DropWake,
     Planted::DropMutexWake,
     Planted::EnterWithoutServing,
+    Planted::RefreshStarts,
+    Planted::ExpireAgain,
+    Planted::AlertLast,
     Planted::HandOnEarly,
     Planted::Untold,
     Planted::ForkOwns,

@@ -165,6 +165,10 @@ impl Timer<'_> {
     /// E3 to E5.
     fn finish(self, held: &mut impl Held) {
         held.write_state(held.state().set());
+        #[cfg(any(test, planted))]
+        if planted::has(Planted::ExpireAgain) {
+            return self.0[MOVING].store(0);
+        }
         self.due().store(self.0[NEXT].load());
         self.0[MOVING].store(0);
     }

@@ -16,8 +16,22 @@ pub enum Kind {
     Mutex,
     ManualEvent,
     AutoEvent,
-    Semaphore { maximum: u32 },
-    RobustSemaphore { maximum: u32 },
+    Semaphore {
+        maximum: u32,
+    },
+    RobustSemaphore {
+        maximum: u32,
+    },
+    ManualTimer,
+    AutoTimer,
+    /// Without an action.
+    Watchdog,
+    /// Whose ends may come and go; as what is waited for, its reading end.
+    Queue {
+        capacity: usize,
+    },
+    /// Bytes with a version.
+    Mapping,
 }
 
 impl Kind {
@@ -50,6 +64,16 @@ pub struct Object {
     held: Vec<u32>,
     pub closed: bool,
     queue: Vec<Id>,
+    /// A timer, or a watchdog, will be set when its time comes.
+    armed: bool,
+    /// A watchdog that is not stopped.
+    runs: bool,
+    messages: Vec<u32>,
+    alert: Option<u32>,
+    /// How often the bytes were changed, who changes them, and whether he has begun with the bytes.
+    version: u32,
+    writer: Option<Actor>,
+    torn: bool,
 }
 
 /// What anybody can see of an object.
@@ -58,6 +82,8 @@ pub enum Seen {
     Mutex { owner: Option<Actor>, depth: u32, abandoned: bool },
     Event { set: bool },
     Semaphore { count: u32 },
+    Queue { messages: u32 },
+    Mapping { version: u32 },
 }
 
 impl Object {
@@ -75,6 +101,13 @@ impl Object {
             held: Vec::new(),
             closed: false,
             queue: Vec::new(),
+            armed: false,
+            runs: false,
+            messages: Vec::new(),
+            alert: None,
+            version: 0,
+            writer: None,
+            torn: false,
         }
     }
 
@@ -86,16 +119,20 @@ impl Object {
     pub fn seen(&self) -> Seen {
         match self.kind {
             Kind::Mutex => Seen::Mutex { owner: self.owner, depth: self.depth, abandoned: self.abandoned },
-            Kind::ManualEvent | Kind::AutoEvent => Seen::Event { set: self.set },
+            Kind::ManualEvent | Kind::AutoEvent | Kind::ManualTimer | Kind::AutoTimer | Kind::Watchdog => Seen::Event { set: self.set },
             Kind::Semaphore { .. } | Kind::RobustSemaphore { .. } => Seen::Semaphore { count: self.count },
+            Kind::Queue { .. } => Seen::Queue { messages: self.messages.len() as u32 },
+            Kind::Mapping => Seen::Mapping { version: self.version },
         }
     }
 
     fn is_signalled_for(&self, who: Actor) -> bool {
         match self.kind {
             Kind::Mutex => self.owner.is_none_or(|owner| owner == who),
-            Kind::ManualEvent | Kind::AutoEvent => self.set,
+            Kind::ManualEvent | Kind::AutoEvent | Kind::ManualTimer | Kind::AutoTimer | Kind::Watchdog => self.set,
             Kind::Semaphore { .. } | Kind::RobustSemaphore { .. } => self.count > 0,
+            Kind::Queue { .. } => self.alert.is_some() || !self.messages.is_empty(),
+            Kind::Mapping => false,
         }
     }
 
@@ -106,8 +143,8 @@ impl Object {
                 (self.owner, self.depth) = (Some(who), self.depth + 1);
                 std::mem::take(&mut self.abandoned)
             }
-            Kind::ManualEvent => false,
-            Kind::AutoEvent => {
+            Kind::ManualEvent | Kind::ManualTimer | Kind::Watchdog | Kind::Queue { .. } | Kind::Mapping => false,
+            Kind::AutoEvent | Kind::AutoTimer => {
                 self.set = false;
                 false
             }
@@ -299,6 +336,101 @@ impl Dispatcher {
         true
     }
 
+    // --- time
+
+    /// A timer is set: not signalled until its time comes, which has come (`None`), comes or never does. A watchdog starts.
+    pub fn arm(&mut self, object: usize, comes: Option<bool>) {
+        self.reset(object);
+        self.objects[object].armed = comes == Some(true);
+        self.objects[object].runs = true;
+        if comes.is_none() {
+            self.set(object);
+        }
+    }
+
+    /// A timer is not set any more, and stays what it is.
+    pub fn disarm(&mut self, object: usize) {
+        self.objects[object].armed = false;
+    }
+
+    pub fn refresh(&mut self, object: usize) {
+        if self.objects[object].runs {
+            self.arm(object, Some(true));
+        }
+    }
+
+    pub fn stop(&mut self, object: usize) {
+        self.arm(object, Some(false));
+        self.objects[object].runs = false;
+    }
+
+    /// Whether its time may come.
+    pub fn is_armed(&self, object: usize) -> bool {
+        self.objects[object].armed
+    }
+
+    pub fn expire(&mut self, object: usize) {
+        self.objects[object].armed = false;
+        self.set(object);
+    }
+
+    // --- messages
+
+    /// Whether there was room.
+    pub fn send(&mut self, object: usize, message: u32, alert: bool) -> bool {
+        let queue = &mut self.objects[object];
+        let Kind::Queue { capacity } = queue.kind else { return false };
+        if alert && queue.alert.is_none() {
+            queue.alert = Some(message);
+        } else if queue.messages.len() < capacity {
+            queue.messages.push(message);
+        } else {
+            return false;
+        }
+        self.dispatch(object);
+        true
+    }
+
+    /// The next message, and whether it is an alert.
+    pub fn receive(&mut self, object: usize) -> Option<(u32, bool)> {
+        let queue = &mut self.objects[object];
+        if let Some(alert) = queue.alert.take() {
+            return Some((alert, true));
+        }
+        (!queue.messages.is_empty()).then(|| (queue.messages.remove(0), false))
+    }
+
+    // --- bytes
+
+    /// Becomes the writer; false if somebody is it who lives.
+    pub fn begin_change(&mut self, object: usize, who: Actor) -> bool {
+        let is_free = self.objects[object].writer.is_none_or(|writer| self.is_dead(writer));
+        if is_free {
+            self.objects[object].writer = Some(who);
+        }
+        is_free
+    }
+
+    /// Begins with the bytes; true if the writer before died when he had.
+    pub fn tear(&mut self, object: usize) -> bool {
+        std::mem::replace(&mut self.objects[object].torn, true)
+    }
+
+    pub fn publish(&mut self, object: usize) {
+        self.objects[object].torn = false;
+        self.objects[object].version += 1;
+    }
+
+    pub fn end_change(&mut self, object: usize) {
+        self.objects[object].writer = None;
+    }
+
+    /// How many changes the bytes are of. `Err`: half of one, by somebody who lives or does not.
+    pub fn read(&self, object: usize) -> Result<u32, bool> {
+        let mapping = &self.objects[object];
+        if mapping.torn { Err(mapping.writer.is_some_and(|writer| !self.is_dead(writer))) } else { Ok(mapping.version) }
+    }
+
     // --- death
 
     pub fn die(&mut self, process: usize) {
@@ -338,7 +470,7 @@ impl Dispatcher {
         let held = *record.account(home);
         match record.kind {
             Kind::Mutex if record.owner == Some(who) => (record.owner, record.depth) = (None, 0),
-            Kind::AutoEvent if resets.is_none_or(|resets| resets == record.resets) => record.set = true,
+            Kind::AutoEvent | Kind::AutoTimer if resets.is_none_or(|resets| resets == record.resets) => record.set = true,
             Kind::Semaphore { maximum } => record.count = (record.count + 1).min(maximum),
             Kind::RobustSemaphore { maximum } if held > 0 => {
                 *record.account(home) = held - 1;

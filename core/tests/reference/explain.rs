@@ -3,7 +3,8 @@
 //!
 //! *Steps.* A call is one step, except a wait: it looks at its objects one after the other, in order, and then enters their queues one after
 //! the other (contract 10.4: the order is promised for what is signalled before the call; a wait for all is one step). From the last entry
-//! on it is what the dispatcher says it is. A time-out is a step that may come at any time after the looks. A dead thread's calls stop
+//! on it is what the dispatcher says it is. A change of bytes is four. A call that is blocked for a message, or for room, stands in no queue: it is one step,
+//! as soon as that is possible, and times out when it is not. A time-out is a step that may come at any time after the looks. A dead thread's calls stop
 //! between any two steps.
 //!
 //! *Search.* Depth first over all orders, in the calls' order of return first, with the states that led nowhere remembered.
@@ -38,6 +39,43 @@ pub enum Op {
     Look {
         object: usize,
     },
+    /// Sets a timer.
+    Arm {
+        object: usize,
+        when: When,
+    },
+    /// Cancels a timer.
+    Disarm {
+        object: usize,
+    },
+    /// Starts a watchdog.
+    Start {
+        object: usize,
+    },
+    Refresh {
+        object: usize,
+    },
+    Stop {
+        object: usize,
+    },
+    Send {
+        object: usize,
+        message: u32,
+        alert: bool,
+        until: Until,
+    },
+    Receive {
+        object: usize,
+        until: Until,
+    },
+    /// Changes the bytes of a mapping.
+    Change {
+        object: usize,
+    },
+    /// Reads them as they are between two changes.
+    Read {
+        object: usize,
+    },
     /// The last handle is closed; what comes later finds nothing.
     Close {
         object: usize,
@@ -59,6 +97,15 @@ pub enum Until {
     Never,
 }
 
+/// When a timer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    Now,
+    Soon,
+    /// After all is over.
+    Never,
+}
+
 /// What a call answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -77,6 +124,18 @@ pub enum Outcome {
     Saw(Seen),
     NotOwner,
     TooMany,
+    Received {
+        message: u32,
+        alert: bool,
+    },
+    /// The bytes were changed; `torn`: a writer had died in the middle of a change.
+    Changed {
+        torn: bool,
+    },
+    /// The bytes are of so many changes.
+    Version(u32),
+    /// They are half made.
+    Torn,
     /// The object has ended; or it was closed.
     Closed,
     /// It was to be closed, and rests because somebody is about to write to it.
@@ -103,6 +162,10 @@ enum Phase {
     /// It will enter the queue of the object at this place.
     Enter(usize),
     Queued,
+    /// A change of bytes: he is the writer; he has begun with them; they are published.
+    Writer,
+    Tears(bool),
+    Published(bool),
     Done,
 }
 
@@ -175,12 +238,17 @@ impl Search<'_> {
         done && !(someone_sleeps && owed())
     }
 
-    /// What happens by itself: a sleeper comes for a free mutex; survivors notice a death.
+    /// What happens by itself: a time comes; a sleeper comes for a free mutex; survivors notice a death.
     fn internal(&self, state: &State, mut then: impl FnMut(State)) {
         for object in 0..state.dispatcher.objects.len() {
             if state.dispatcher.is_owed(object) {
                 let mut next = state.clone();
                 next.dispatcher.dispatch(object);
+                then(next);
+            }
+            if state.dispatcher.is_armed(object) {
+                let mut next = state.clone();
+                next.dispatcher.expire(object);
                 then(next);
             }
             if state.dispatcher.is_haunted(object) {
@@ -210,6 +278,7 @@ impl Search<'_> {
         let dispatcher = &mut next.dispatcher;
         let outcome = match &call.op {
             Op::Wait { .. } => return self.advance_wait(id, state, &mut then),
+            Op::Change { object } => return self.advance_change(id, *object, state, &mut then),
             Op::Die { process } => {
                 dispatcher.die(*process);
                 Outcome::Done
@@ -252,6 +321,41 @@ impl Search<'_> {
                 Outcome::Done
             }
             Op::Look { object } => Outcome::Saw(dispatcher.objects[*object].seen()),
+            Op::Arm { object, when } => {
+                dispatcher.arm(*object, if *when == When::Now { None } else { Some(*when == When::Soon) });
+                Outcome::Done
+            }
+            Op::Disarm { object } => {
+                dispatcher.disarm(*object);
+                Outcome::Done
+            }
+            Op::Start { object } => {
+                dispatcher.arm(*object, Some(true));
+                Outcome::Done
+            }
+            Op::Refresh { object } => {
+                dispatcher.refresh(*object);
+                Outcome::Done
+            }
+            Op::Stop { object } => {
+                dispatcher.stop(*object);
+                Outcome::Done
+            }
+            Op::Send { object, message, alert, until } => match dispatcher.send(*object, *message, *alert) {
+                true => Outcome::Done,
+                false if *until == Until::Never => return,
+                false => Outcome::TimedOut,
+            },
+            Op::Receive { object, until } => match dispatcher.receive(*object) {
+                Some((message, alert)) => Outcome::Received { message, alert },
+                None if *until == Until::Never => return,
+                None => Outcome::TimedOut,
+            },
+            Op::Read { object } => match dispatcher.read(*object) {
+                Ok(version) => Outcome::Version(version),
+                Err(true) => return, // the writer goes on
+                Err(false) => Outcome::Torn,
+            },
         };
         self.finish(id, next, Some(outcome), &mut then);
     }
@@ -264,6 +368,28 @@ impl Search<'_> {
             next.done |= 1 << id;
             then(next);
         }
+    }
+
+    fn advance_change(&self, id: Id, object: usize, state: &State, then: &mut impl FnMut(State)) {
+        let mut next = state.clone();
+        let dispatcher = &mut next.dispatcher;
+        next.phases[id] = match state.phases[id] {
+            Phase::Ready if !dispatcher.begin_change(object, self.calls[id].actor) => {
+                return self.finish(id, next, Some(Outcome::NotOwner), then);
+            }
+            Phase::Ready => Phase::Writer,
+            Phase::Writer => Phase::Tears(dispatcher.tear(object)),
+            Phase::Tears(torn) => {
+                dispatcher.publish(object);
+                Phase::Published(torn)
+            }
+            Phase::Published(torn) => {
+                dispatcher.end_change(object);
+                return self.finish(id, next, Some(Outcome::Changed { torn }), then);
+            }
+            _ => return,
+        };
+        then(next);
     }
 
     fn advance_wait(&self, id: Id, state: &State, then: &mut impl FnMut(State)) {
@@ -306,7 +432,7 @@ impl Search<'_> {
                     self.settle(id, next, then);
                 }
             }
-            Phase::Done => {}
+            _ => {}
         }
     }
 

@@ -2,7 +2,7 @@
 //! makes the same plan from the same number; a mask leaves calls out, which is how a plan is made smaller.
 
 use super::dispatcher::{Dispatcher, Kind, Object};
-use super::explain::{Op, Until};
+use super::explain::{Op, Until, When};
 
 /// Random numbers; the same for the same seed.
 #[derive(Debug, Clone)]
@@ -54,8 +54,21 @@ const CALLS: usize = 6;
 /// So many permits a semaphore has at most.
 pub const MAXIMUM: u32 = 2;
 
-const KINDS: [Kind; 5] =
-    [Kind::Mutex, Kind::ManualEvent, Kind::AutoEvent, Kind::Semaphore { maximum: MAXIMUM }, Kind::RobustSemaphore { maximum: MAXIMUM }];
+/// And a queue so many messages.
+pub const CAPACITY: usize = 2;
+
+const KINDS: [Kind; 10] = [
+    Kind::Mutex,
+    Kind::ManualEvent,
+    Kind::AutoEvent,
+    Kind::Semaphore { maximum: MAXIMUM },
+    Kind::RobustSemaphore { maximum: MAXIMUM },
+    Kind::ManualTimer,
+    Kind::AutoTimer,
+    Kind::Watchdog,
+    Kind::Queue { capacity: CAPACITY },
+    Kind::Mapping,
+];
 
 impl Plan {
     /// The plan of a seed. A bit of `mask` that is not set leaves a call out.
@@ -90,8 +103,8 @@ impl Plan {
     }
 }
 
-/// A script that cannot lock itself in: a wait for ever names an event or a semaphore, which the test can signal, or one mutex by somebody who
-/// owns none.
+/// A script that cannot lock itself in: a wait for ever names something that the test can signal, or one mutex by somebody who owns none. A mapping is
+/// waited for by nobody.
 fn script(dice: &mut Dice, objects: &[(Kind, bool)]) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut may_own = false;
@@ -99,20 +112,14 @@ fn script(dice: &mut Dice, objects: &[(Kind, bool)]) -> Vec<Step> {
         let object = dice.below(objects.len() as u64) as usize;
         let kind = objects[object].0;
         let pair = two(dice, object, objects.len());
+        let waits = pair.iter().all(|&object| objects[object].0 != Kind::Mapping);
         let op = match dice.below(10) {
+            0..5 if !waits => operate(dice, object, kind),
             0..3 => wait(dice, objects, vec![object], false, may_own),
             3 => wait(dice, objects, pair, false, may_own),
             4 => wait(dice, objects, pair, true, may_own),
             5 => Op::Look { object },
-            _ => match kind {
-                Kind::Mutex => Op::Release { object },
-                Kind::Semaphore { .. } | Kind::RobustSemaphore { .. } => Op::Post { object, n: 1 + dice.below(2) as u32 },
-                _ => match dice.below(4) {
-                    0 => Op::Reset { object },
-                    1 => Op::Pulse { object },
-                    _ => Op::Set { object },
-                },
-            },
+            _ => operate(dice, object, kind),
         };
         if let Op::Wait { objects: named, .. } = &op {
             may_own |= named.iter().any(|&object| objects[object].0 == Kind::Mutex);
@@ -121,6 +128,43 @@ fn script(dice: &mut Dice, objects: &[(Kind, bool)]) -> Vec<Step> {
         steps.push(Step { pause, op, nanos: dice.below(30_000) + 1 });
     }
     steps
+}
+
+/// What is done to an object of that kind, besides waiting.
+fn operate(dice: &mut Dice, object: usize, kind: Kind) -> Op {
+    match kind {
+        Kind::Mutex => Op::Release { object },
+        Kind::Semaphore { .. } | Kind::RobustSemaphore { .. } => Op::Post { object, n: 1 + dice.below(2) as u32 },
+        Kind::ManualEvent | Kind::AutoEvent => match dice.below(4) {
+            0 => Op::Reset { object },
+            1 => Op::Pulse { object },
+            _ => Op::Set { object },
+        },
+        Kind::ManualTimer | Kind::AutoTimer => match dice.below(5) {
+            0 => Op::Disarm { object },
+            _ => Op::Arm { object, when: dice.pick(&[When::Now, When::Soon, When::Soon, When::Never]) },
+        },
+        Kind::Watchdog => match dice.below(3) {
+            0 => Op::Start { object },
+            1 => Op::Refresh { object },
+            _ => Op::Stop { object },
+        },
+        Kind::Queue { .. } => {
+            let until = dice.pick(&[Until::Now, Until::Later, Until::Never]);
+            match dice.below(5) {
+                0..2 => Op::Receive { object, until },
+                // (The number is nobody else's.)
+                kind => Op::Send { object, message: dice.below(1 << 30) as u32, alert: kind == 4, until },
+            }
+        }
+        Kind::Mapping => {
+            if dice.below(2) == 0 {
+                Op::Change { object }
+            } else {
+                Op::Read { object }
+            }
+        }
+    }
 }
 
 fn two(dice: &mut Dice, first: usize, of: usize) -> Vec<usize> {

@@ -8,11 +8,14 @@
 //! the clock here, by a watchdog, and it is a minute long.
 
 use super::dispatcher::{Kind, Seen};
-use super::explain::{Call, Op, Outcome, Until};
-use super::plan::{ACTORS, Dice, MAXIMUM, Plan, Where};
+use super::explain::{Call, Op, Outcome, Until, When};
+use super::plan::{ACTORS, CAPACITY, Dice, MAXIMUM, Plan, Where};
 use crate::cell::private::{AtomicUsize, Ordering};
 use crate::sys::{clock, process};
-use byname::{ErrorKind, Event, Mutex, Namespace, Reset, Semaphore, Timeout, Waitable, wait_all, wait_any};
+use byname::{
+    Access, Action, ErrorKind, Event, Mapping, Mutex, Namespace, QueueOptions, QueueReader, QueueWriter, Reset, Semaphore, Timeout, Timer,
+    View, Waitable, Watchdog, wait_all, wait_any,
+};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -27,7 +30,14 @@ pub enum Thing {
     Mutex(Mutex),
     Event(Event),
     Semaphore(Semaphore),
+    Timer(Timer),
+    Watchdog(Watchdog),
+    Queue(QueueReader, QueueWriter),
+    Mapping(Mapping, View),
 }
+
+/// The bytes of a mapping are its version, twice; so a read sees whether they are of one change.
+const BYTES: usize = 16;
 
 impl Thing {
     fn make(namespace: &Namespace, name: &str, (kind, signalled): (Kind, bool)) -> Thing {
@@ -47,6 +57,22 @@ impl Thing {
             Kind::RobustSemaphore { maximum } => {
                 Thing::Semaphore(Semaphore::options().namespace(namespace).robust().create(name, count, maximum).unwrap())
             }
+            Kind::ManualTimer => Thing::Timer(Timer::options().namespace(namespace).create(name, Reset::Manual).unwrap()),
+            Kind::AutoTimer => Thing::Timer(Timer::options().namespace(namespace).create(name, Reset::Auto).unwrap()),
+            Kind::Watchdog => {
+                let options = Watchdog::options().namespace(namespace);
+                Thing::Watchdog(options.create(name, Duration::from_millis(1), Duration::ZERO, Action::None).unwrap())
+            }
+            Kind::Queue { capacity } => {
+                let queue = QueueOptions::new(capacity as u32, 8).namespace(namespace).allow_broken().create(name).unwrap();
+                let (reader, writer) = queue.into_ends();
+                Thing::Queue(reader.unwrap(), writer.unwrap())
+            }
+            Kind::Mapping => {
+                let mapping = Mapping::options().namespace(namespace).create(name, BYTES as u64).unwrap();
+                let view = mapping.view(.., Access::MAP_READ | Access::MAP_WRITE).unwrap();
+                Thing::Mapping(mapping, view)
+            }
         }
     }
 
@@ -60,6 +86,10 @@ impl Thing {
             Thing::Mutex(mutex) => mutex,
             Thing::Event(event) => event,
             Thing::Semaphore(semaphore) => semaphore,
+            Thing::Timer(timer) => timer,
+            Thing::Watchdog(watchdog) => watchdog,
+            Thing::Queue(reader, _) => reader,
+            Thing::Mapping(..) => panic!("a mapping is not waited for"),
         }
     }
 
@@ -78,6 +108,49 @@ impl Thing {
         semaphore
     }
 
+    fn timer(&self) -> &Timer {
+        let Thing::Timer(timer) = self else { panic!("a timer is meant") };
+        timer
+    }
+
+    fn watchdog(&self) -> &Watchdog {
+        let Thing::Watchdog(watchdog) = self else { panic!("a watchdog is meant") };
+        watchdog
+    }
+
+    fn ends(&self) -> (&QueueReader, &QueueWriter) {
+        let Thing::Queue(reader, writer) = self else { panic!("a queue is meant") };
+        (reader, writer)
+    }
+
+    /// One change more.
+    fn change(&self) -> Answer {
+        let Thing::Mapping(mapping, view) = self else { panic!("a mapping is meant") };
+        let change = match mapping.change() {
+            Ok(change) => change,
+            Err(error) if error.kind() == ErrorKind::NotOwner => return Answer([5, 0, 0, 0]),
+            Err(error) => panic!("{error}"),
+        };
+        let (torn, version) = (change.abandoned(), mapping.version().unwrap() + 1);
+        view.write(0, &version.to_le_bytes()).unwrap();
+        view.write(BYTES / 2, &version.to_le_bytes()).unwrap();
+        change.publish().unwrap();
+        Answer([12, u32::from(torn), 0, 0])
+    }
+
+    fn read(&self) -> Answer {
+        let Thing::Mapping(mapping, view) = self else { panic!("a mapping is meant") };
+        let mut bytes = [0; BYTES];
+        match mapping.read_whole(view, 0, &mut bytes) {
+            Ok(version) => {
+                assert_eq!(bytes, [version.to_le_bytes(); 2].concat()[..], "bytes of {version} changes");
+                Answer([13, version as u32, 0, 0])
+            }
+            Err(error) if error.kind() == ErrorKind::Disconnected => Answer([14, 0, 0, 0]),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     fn look(&self) -> Answer {
         match self {
             Thing::Mutex(mutex) => {
@@ -87,6 +160,10 @@ impl Thing {
             }
             Thing::Event(event) => Answer([8, u32::from(event.is_set().unwrap()), 0, 0]),
             Thing::Semaphore(semaphore) => Answer([9, semaphore.available().unwrap(), 0, 0]),
+            Thing::Timer(timer) => Answer([8, u32::from(timer.is_signaled().unwrap()), 0, 0]),
+            Thing::Watchdog(watchdog) => Answer([8, u32::from(watchdog.is_signaled().unwrap()), 0, 0]),
+            Thing::Queue(reader, _) => Answer([11, reader.info().unwrap().messages, 0, 0]),
+            Thing::Mapping(mapping, _) => Answer([15, mapping.version().unwrap() as u32, 0, 0]),
         }
     }
 }
@@ -111,20 +188,27 @@ impl Answer {
             6 => Outcome::TooMany,
             7 => Outcome::Saw(Seen::Mutex { owner: (a != 0).then(|| actors[&a]), depth: b, abandoned: c != 0 }),
             8 => Outcome::Saw(Seen::Event { set: a != 0 }),
-            _ => Outcome::Saw(Seen::Semaphore { count: a }),
+            9 => Outcome::Saw(Seen::Semaphore { count: a }),
+            10 => Outcome::Received { message: a, alert: b != 0 },
+            11 => Outcome::Saw(Seen::Queue { messages: a }),
+            12 => Outcome::Changed { torn: a != 0 },
+            13 => Outcome::Version(a),
+            14 => Outcome::Torn,
+            _ => Outcome::Saw(Seen::Mapping { version: a }),
         }
     }
 }
 
 /// Makes one call.
 fn perform(things: &[Thing], op: &Op, nanos: u64) -> Answer {
+    let timeout = |until: &Until| match until {
+        Until::Now => Timeout::from(Duration::ZERO),
+        Until::Later => Timeout::from(Duration::from_nanos(nanos)),
+        Until::Never => Timeout::INFINITE,
+    };
     match op {
         Op::Wait { objects, all, until } => {
-            let timeout = match until {
-                Until::Now => Timeout::from(Duration::ZERO),
-                Until::Later => Timeout::from(Duration::from_nanos(nanos)),
-                Until::Never => Timeout::INFINITE,
-            };
+            let timeout = timeout(until);
             let objects: Vec<&dyn Waitable> = objects.iter().map(|&object| things[object].waitable()).collect();
             let wait = if *all { wait_all(&objects, timeout) } else { wait_any(&objects, timeout) };
             let Some(won) = wait.unwrap().won() else { return Answer::TIMED_OUT };
@@ -156,6 +240,45 @@ fn perform(things: &[Thing], op: &Op, nanos: u64) -> Answer {
             Answer::DONE
         }
         Op::Look { object } => things[*object].look(),
+        Op::Arm { object, when } => {
+            let due = match when {
+                When::Now => Duration::ZERO,
+                When::Soon => Duration::from_nanos(nanos),
+                When::Never => Duration::from_secs(86_400),
+            };
+            things[*object].timer().set(due, Duration::ZERO).unwrap();
+            Answer::DONE
+        }
+        Op::Disarm { object } => {
+            things[*object].timer().cancel().unwrap();
+            Answer::DONE
+        }
+        Op::Start { object } => {
+            things[*object].watchdog().start().unwrap();
+            Answer::DONE
+        }
+        Op::Refresh { object } => {
+            things[*object].watchdog().refresh().unwrap();
+            Answer::DONE
+        }
+        Op::Stop { object } => {
+            things[*object].watchdog().stop().unwrap();
+            Answer::DONE
+        }
+        Op::Send { object, message, alert, until } => {
+            let (writer, message) = (things[*object].ends().1, message.to_le_bytes());
+            let sent = if *alert { writer.send_alert_for(&message, timeout(until)) } else { writer.send_for(&message, timeout(until)) };
+            if sent.unwrap() { Answer::DONE } else { Answer::TIMED_OUT }
+        }
+        Op::Receive { object, until } => match things[*object].ends().0.recv_for(timeout(until)).unwrap() {
+            Some(message) => {
+                let alert = u32::from(message.is_alert());
+                Answer([10, u32::from_le_bytes(message.into_vec().try_into().unwrap()), alert, 0])
+            }
+            None => Answer::TIMED_OUT,
+        },
+        Op::Change { object } => things[*object].change(),
+        Op::Read { object } => things[*object].read(),
         Op::Close { .. } | Op::Die { .. } | Op::Buried => unreachable!("not a call of an actor"),
     }
 }
@@ -455,7 +578,7 @@ impl Stage {
                     let actor = dice.below(ACTORS as u64) as usize;
                     let Some(step) = scripts[actor].next() else { continue };
                     let mut op = step.op.clone();
-                    if let Op::Wait { until, .. } = &mut op {
+                    if let Op::Wait { until, .. } | Op::Send { until, .. } | Op::Receive { until, .. } = &mut op {
                         *until = Until::Now;
                     }
                     actors[actor].0.send(op).unwrap();
@@ -476,9 +599,20 @@ impl Stage {
             let op = match thing {
                 Thing::Event(event) if !event.is_set().unwrap() => Op::Set { object },
                 Thing::Semaphore(semaphore) if semaphore.available().unwrap() == 0 => Op::Post { object, n: MAXIMUM },
+                Thing::Timer(timer) if !timer.is_signaled().unwrap() => Op::Arm { object, when: When::Now },
+                Thing::Watchdog(watchdog) if !watchdog.is_signaled().unwrap() => Op::Start { object },
+                Thing::Queue(reader, _) if reader.info().unwrap().messages == 0 => {
+                    Op::Send { object, message: 1 << 30, alert: false, until: Until::Now }
+                }
                 _ => continue,
             };
             records.push(recorded(things, TEST, op, 0));
+        }
+        if records.len() == before {
+            // Then somebody waits for room.
+            let is_full = |thing: &&Thing| matches!(thing, Thing::Queue(reader, _) if reader.info().unwrap().messages == CAPACITY as u32);
+            let full = things.iter().position(|thing| is_full(&thing));
+            records.extend(full.map(|object| recorded(things, TEST, Op::Receive { object, until: Until::Now }, 0)));
         }
         records.len() > before
     }

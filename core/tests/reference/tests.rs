@@ -94,14 +94,17 @@ fn calls_in_sequence_have_one_explanation() {
 }
 
 /// The bugs that are planted in the library are found. (The others cannot show here: a relaxed store is a plain one on x86, a skipped intent needs a death
-/// between two stores, and who takes locks in the wrong order comes back. The second needs two calls to meet within some instructions: a long run looks
+/// between two stores, and who takes locks in the wrong order comes back. The last needs two calls to meet within some instructions: a long run looks
 /// for it.)
 #[test]
 fn planted_bugs_are_found() {
     let long = number("REFERENCE_SECONDS").is_some();
-    for bug in ["DropWake", "EnterWithoutServing"].into_iter().take(if long { 2 } else { 1 }) {
+    let (threads, sequence) = ("threads_are_explained", "calls_in_sequence_have_one_explanation");
+    let mut bugs = vec![("DropWake", threads), ("ExpireAgain", sequence), ("AlertLast", sequence), ("RefreshStarts", sequence)];
+    bugs.extend(long.then_some(("EnterWithoutServing", threads)));
+    for (bug, test) in bugs {
         let run = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "reference::tests::threads_are_explained"])
+            .args(["--exact", &format!("reference::tests::{test}")])
             .env("BYNAME_PLANTED", bug)
             .env("REFERENCE_SECONDS", "600")
             .output()
