@@ -10,6 +10,8 @@
 //! *Two kinds of models.* One idea a file says of one race what has to come out. `pairs.rs` and `triples.rs` run every operation
 //! against every other, and ask the reference model of the contract (`tests/reference`) whether what came out can be explained.
 //!
+//! *Time* is a word, which a model moves on (`clock.rs`).
+//!
 //! *Planted bugs.* Each protocol is also run with one of its steps left out ([`Planted`]): the checker must object, or it proves nothing.
 //!
 //! *How deep.* `DEPTH=n` in the environment adds n preemptions to every exploration; `make loom-deep`.
