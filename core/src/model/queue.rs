@@ -213,6 +213,19 @@ impl World {
         Ok(Some(value))
     }
 
+    /// Takes a slot to fill it, and leaves it to its keeper, as one who cannot have the lock; the keeper derives.
+    fn fill_and_leave(&self, actor: &Actor, me: u32) -> Step {
+        let index = self.under_lock(actor, |queue| {
+            let index = queue.take_slot(false).unwrap()?;
+            queue.own(index, state::FILLING, process(me)).unwrap();
+            Some(index)
+        })?;
+        let Some(index) = index else { return Ok(()) };
+        let slot = self.messages().slot(index).unwrap();
+        actor.does(|| slot.state.cas(state::by(state::FILLING, process(me)), state::LEFT).unwrap())?;
+        self.under_lock(actor, |queue| queue.derive(None).unwrap())
+    }
+
     /// The last handle of a process is closed.
     fn close(&self, actor: &Actor, me: u32) -> Step {
         self.under_lock(actor, |queue| {
@@ -505,6 +518,27 @@ fn a_readers_death_gives_its_room_back() {
 #[test]
 fn a_readers_death_in_place_gives_its_room_back() {
     at_every_death("take and release", |fuel| reader_dies(fuel, true));
+}
+
+/// A slot is left to its keeper, or by one who dies of that, while somebody waits for room: he gets it, whoever frees it.
+fn writer_leaves_a_slot(fuel: u32) -> Outcomes {
+    let outcomes = Outcomes::default();
+    let note = outcomes.clone();
+    explore_newest(2, move || {
+        let world = Arc::new(queue(&[Machine::Sender, Machine::Sender], ALLOW_BROKEN, None));
+        let writer = world.calls(0, fuel, |world, actor, _| world.fill_and_leave(actor, WRITER));
+        let sender = world.calls(1, u32::MAX, |world, actor, waiter| world.send(actor, waiter, 6));
+        world.rest(WRITER);
+        assert_eq!(sender.join().unwrap(), Some(Ok(())));
+        assert_eq!(world.try_receive(&Actor::new(ME)).unwrap(), Ok(Some(6)));
+        note.note(ended(writer.join().unwrap().is_some()));
+    });
+    outcomes
+}
+
+#[test]
+fn a_slot_that_is_left_is_free_again() {
+    at_every_death("leave a slot", writer_leaves_a_slot);
 }
 
 /// The only reader leaves, or dies of it, while somebody waits for room: the queue breaks, and he hears of it.
