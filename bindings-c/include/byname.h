@@ -962,7 +962,7 @@ typedef struct {
    */
   uint32_t reserved;
   /**
-   * What all of them, the dead included, have spent in programs, in nanoseconds.
+   * What all of them, the dead included, have spent in programs, in nanoseconds; without control groups those that live, and whom they have waited for.
    */
   uint64_t user_ns;
   /**

@@ -41,7 +41,7 @@ pub struct byname_job_accounting {
     pub terminated_processes: u32,
     /// Zero.
     pub reserved: u32,
-    /// What all of them, the dead included, have spent in programs, in nanoseconds.
+    /// What all of them, the dead included, have spent in programs, in nanoseconds; without control groups those that live, and whom they have waited for.
     pub user_ns: u64,
     /// And in the kernel.
     pub system_ns: u64,

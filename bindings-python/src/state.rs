@@ -118,7 +118,7 @@ state! {
         total_processes: u32,
         /// Those that were killed because they would have exceeded the limit.
         terminated_processes: u32,
-        /// What all of them, the dead included, have spent in programs, in seconds.
+        /// What all of them, the dead included, have spent in programs, in seconds; with the backend "processes" those that live, and whom they have waited for.
         user_time: f64,
         /// What all of them have spent in the kernel, in seconds.
         system_time: f64,

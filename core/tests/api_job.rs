@@ -89,6 +89,12 @@ fn a_member_and_what_it_forks_are_counted_and_terminated_with_the_code() {
     assert_eq!(daemon.exit_code().unwrap(), Some(123), "whoever has reaped it");
     job.wait().unwrap();
     assert!(job.pids().unwrap().is_empty());
+    let mut unseen = job.spawn(&mut sleeper()).unwrap();
+    job.terminate(124).unwrap();
+    let opened_late = process(unseen.id());
+    opened_late.wait().unwrap();
+    assert_eq!(opened_late.exit_code().unwrap(), Some(124), "nobody has waited for it");
+    unseen.wait().unwrap();
     let mut late = job.spawn(&mut Command::new("true")).unwrap();
     assert!(late.wait().unwrap().success());
     assert!(job.wait_for(Duration::ZERO).unwrap().is_some(), "JL4: still signalled");

@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
 
 
 def jobs_are_missing() -> str | None:
-    """Why there are no jobs here, if there are none: a job is a control group of version 2."""
+    """Why there are no jobs here, if there are none."""
     session = f"conformance-jobs-{os.getpid()}"
     job = "import byname, sys\ntry: byname.Job().close()\nexcept byname.UnsupportedError as no: sys.exit(str(no))"
     told = subprocess.run([sys.executable, "-c", job], env={**os.environ, "BYNAME_SESSION": session}, capture_output=True, text=True)

@@ -416,7 +416,7 @@ class JobAccounting:
         """Those that were killed because they would have exceeded the limit."""
     @property
     def user_time(self) -> float:
-        """What all of them, the dead included, have spent in programs, in seconds."""
+        """What all of them, the dead included, have spent in programs, in seconds; with the backend "processes" those that live, and whom they have waited for."""
     @property
     def system_time(self) -> float:
         """What all of them have spent in the kernel, in seconds."""

@@ -40,7 +40,7 @@ pub struct JobAccounting {
     pub total_processes: u32,
     /// Those that were killed because they would have exceeded the limit.
     pub terminated_processes: u32,
-    /// What all of them, the dead included, have spent in programs.
+    /// What all of them, the dead included, have spent in programs; with the backend `processes` those that live, and whom they have waited for.
     pub user_time: Duration,
     /// And in the kernel.
     pub system_time: Duration,

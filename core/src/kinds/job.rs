@@ -489,7 +489,7 @@ pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
 
 /// The code with which byname has terminated the job whose directory has that number, or that the mark is of, if it is open anywhere in the namespace.
 pub(crate) fn code_of(space: &Space, number: u64, mark: Option<Mark>) -> Option<u32> {
-    let is_it = |words: &&[Word64; ANNEX_WORDS]| match marked(*words) {
+    let is_it = |words: &&[Word64; ANNEX_WORDS]| match marked(words) {
         Some(of) => mark.is_some_and(|mark| of.covers(mark)),
         None => number != 0 && (words[NUMBER].load() == number || words[INSIDE..].iter().any(|word| word.load() == number)),
     };
@@ -505,5 +505,33 @@ fn tell_code(space: &Space, words: &[Word64; ANNEX_WORDS], group: &Path, code: u
     words[INSIDE..].iter().zip(&numbers).for_each(|(word, number)| word.store(*number));
     for words in kinds::annexes(space, Machine::Job).filter(|words| numbers.contains(&words[NUMBER].load())) {
         words[CODE].store(code_word(code));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::{Access, Namespace, Spec};
+    use std::process::Command;
+
+    /// Run by `make test-processes`, where there are marks; elsewhere a terminate is one instant.
+    #[test]
+    fn nobody_comes_in_between_the_walks_of_a_kill() {
+        let session = Namespace::session(&format!("job-ending-{}", process::pid())).unwrap();
+        let Ok(job) = session.create(None, Spec::Job { kill_on_close: true }, Access::ALL) else { return };
+        let (space, target) = job.by_ref().place().unwrap();
+        let words = &kinds::annex(space, target).unwrap().words;
+        if !is_marked(words) {
+            return;
+        }
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        words[KILLS_BEGUN].add(1);
+        assert_eq!(job.assign(child.id().into()).unwrap_err().win32(), 5, "J10");
+        assert_eq!(job.spawn(&mut Command::new("true")).unwrap_err().win32(), 5);
+        settle(crate::owner::current(space).unwrap(), target).unwrap();
+        assert!(job.try_acquire().unwrap().is_some(), "whoever reaps finishes it");
+        job.assign(child.id().into()).unwrap();
+        job.close().unwrap();
+        child.wait().unwrap();
     }
 }

@@ -101,7 +101,7 @@ impl Place {
                 Some(numbers) => {
                     let (inner, outer) = numbers.split_once(' ')?;
                     let number = |text| u64::from_str_radix(text, 16).ok();
-                    Means::Mark(Mark { inner: number(inner)?, outer: number(outer)? })
+                    Means::Mark(Some(Mark { inner: number(inner)?, outer: number(outer)? }).filter(|mark| mark.is_of_a_job())?)
                 }
             },
         };
@@ -330,9 +330,19 @@ mod tests {
             let again = Place::parse(&bytes, "").unwrap();
             assert_eq!(format!("{place:?}"), format!("{again:?}"));
         }
-        for bad in
-            ["", "\n\n\n", "/a\n", "mark 1\n\n\n", "mark x y\n\n\n", "/b\n\n\n", "/a/..\n\n\n", "a\n\n\n", "/a\n/b\n\n", "/a\n\n/a/b\n"]
-        {
+        for bad in [
+            "",
+            "\n\n\n",
+            "/a\n",
+            "mark 1\n\n\n",
+            "mark x y\n\n\n",
+            "mark ffffffffffffffff ffffffffffffffff\n\n\n",
+            "/b\n\n\n",
+            "/a/..\n\n\n",
+            "a\n\n\n",
+            "/a\n/b\n\n",
+            "/a\n\n/a/b\n",
+        ] {
             assert!(Place::parse(bad.as_bytes(), "a").is_none(), "{bad:?}");
         }
         assert!(Place::parse(b"/b/a1\n/c/a\n\n", "a").is_some());
