@@ -263,7 +263,7 @@ fn nothing_is_left_of_closed_notifications() {
     let child = job.spawn(&mut cat()).unwrap();
     drop(job.notifications().unwrap());
     let before = usage(&alone).objects;
-    for _ in 0..100 {
+    for _ in 0..20 {
         assert_eq!(next(&job.notifications().unwrap()), (NewProcess, child.id()));
     }
     assert_eq!(usage(&alone).objects, before);

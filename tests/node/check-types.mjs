@@ -77,6 +77,13 @@ async function main(): Promise<void> {
   const queue = new Queue(null, { maxMessages: 1, maxSize: 8 })
   const self = Process.open(process.pid)
   const jobs: Job[] = []
+  for (const job of jobs) {
+    using told: JobNotifications = job.notifications()
+    const next: JobNotification | null = await told.get({ timeout: 1 })
+    const message: 'new' | 'exit' | 'abnormal-exit' | 'zero' | 'process-limit' | 'memory-limit' | undefined = next?.message
+    const which: number | undefined = waitAnySync([told, event], { timeout: 0 })?.index
+    for await (const { pid } of told) if (message === 'zero' || which === pid) break
+  }
   const room: WaitResult<Event | Queue | Process | Job> | null = waitAnySync([self, queue.writable, event, ...jobs])
   if (room?.index !== 1) throw new Error('wrong outcome of a wait for all kinds')
   // @ts-expect-error a mapping is never waited for
@@ -99,7 +106,7 @@ rmSync(join(work, 'node_modules', 'byname'), { force: true })
 symlinkSync(bindings, join(work, 'node_modules', 'byname'))
 
 const names = 'Access, ByNameError, Event, Mapping, Mutex, Namespace, Process, Protect, Queue, Semaphore, Timer, Watchdog, waitAll, waitAnySync'
-const types = 'ErrorCode, Job, WaitResult'
+const types = 'ErrorCode, Job, JobNotification, JobNotifications, WaitResult'
 writeFileSync(join(work, 'esm.mts'), program(`import { ${names}, Grant } from 'byname'\nimport type { ${types} } from 'byname'\nimport byname from 'byname'\nif (byname.Mutex !== Mutex) throw new Error('two Mutex classes')`))
 writeFileSync(join(work, 'cjs.cts'), program(`import byname = require('byname')\nimport type { ${types} } from 'byname'\nconst { ${names}, Grant } = byname\ntype Grant = byname.Grant\ntype Event = byname.Event\ntype Process = byname.Process\ntype Queue = byname.Queue`))
 run(join(work, 'node_modules', '.bin', 'tsc'), '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,esnext.disposable',

@@ -26,6 +26,8 @@ __all__ = [
     "EventState",
     "JobAccounting",
     "JobLimits",
+    "JobNotification",
+    "JobNotifications",
     "MappingState",
     "MutexState",
     "SemaphoreState",
@@ -437,7 +439,8 @@ class JobNotification:
     @property
     def message(self) -> Literal["new", "exit", "abnormal-exit", "zero", "process-limit", "memory-limit"]:
         """What happened: "new", "exit", "abnormal-exit" (by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or SIGABRT), "zero"
-        (no process is left), "process-limit" or "memory-limit"."""
+        (no process is left), "process-limit" or "memory-limit".
+        """
     @property
     def id(self) -> int:
         """The same as the number that it has on Windows: 6, 7, 8, 4, 3, 10."""
