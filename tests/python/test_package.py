@@ -76,8 +76,8 @@ def test_types(tmp_path):
         "    p.write(bytes(v)); data: bytes = p.read(); some = p.read(timeout=1); told: bool = p.changed.wait() or c.abandoned\n"
         "q = byname.Queue('q')\n"
         "with q.reserve(8) as frame, q.take() as message: frame[:5] = b'hello'; first: int = message[0]; urgent: bool = message.alert\n"
-        "with byname.Job() as j, j.notifications() as told, byname.wait_any([e, told]): said = told.get(timeout=1)\n"
-        "if said: message: str = said.message; pid: int = next(told).pid\n"
+        "with byname.Job() as j, j.notifications() as news, byname.wait_any([s, news]): said = news.get(timeout=1)\n"
+        "if said: what: str = said.message; pid: int = next(news).pid\n"
         "tried = q.take(timeout=0)\n"
         "if tried: tried.release()\n"
     )
