@@ -109,8 +109,8 @@ impl HandleRef {
         })();
         locked.finish(None)?;
         match &moved {
-            Ok(()) => notices::entered(pid as u32),
-            Err(error) if error.win32() == 1816 => notices::met_a_limit(),
+            Ok(()) => has_come(&opened, &place, pid as u32),
+            Err(error) if error.win32() == 1816 => job::stir(opened.space, opened.target.at),
             Err(_) => {}
         }
         moved
@@ -123,7 +123,7 @@ impl HandleRef {
         let entrance = place.entrance().map_err(cannot)?;
         let child = entrance.spawn(command).map_err(|error| cannot(error.raw_os_error().unwrap_or(0)))?;
         kinds::annex(opened.space, opened.target)?.words[TOTAL].add(1);
-        notices::entered(child.id());
+        has_come(&opened, &place, child.id());
         Ok(child)
     }
 
@@ -162,9 +162,9 @@ impl HandleRef {
 
     /// A child has gone through a [`Self::job_entrance`], and was not waited for since.
     pub fn note_spawned(self, pid: u32) -> Result<()> {
-        let (opened, _) = self.job(right::ASSIGN)?;
+        let (opened, place) = self.job(right::ASSIGN)?;
         kinds::annex(opened.space, opened.target)?.words[TOTAL].add(1);
-        notices::entered(pid);
+        has_come(&opened, &place, pid);
         Ok(())
     }
 
@@ -255,6 +255,14 @@ impl HandleRef {
     }
 }
 
+/// A process is in the job: whoever is told of it looks, this process at once. (A control group tells the others by itself.)
+fn has_come(opened: &Opened, place: &Place, pid: u32) {
+    if place.group().is_none() {
+        job::stir(opened.space, opened.target.at);
+    }
+    notices::entered(pid);
+}
+
 /// Whether one more process may be started in a job.
 fn has_room(opened: &Opened, place: &Place) -> Result<()> {
     let limit = job_limits_of(opened)?.active_processes;
@@ -262,7 +270,7 @@ fn has_room(opened: &Opened, place: &Place) -> Result<()> {
         None => Ok(()),
         Some(most) => {
             kinds::annex(opened.space, opened.target)?.words[ENDED_BY_LIMIT].add(NOT_STARTED);
-            notices::met_a_limit();
+            job::stir(opened.space, opened.target.at);
             let full = format!("the job may have {most} processes, and has them; nothing was started");
             Err(opened.blame(Error::new(ErrorKind::LimitReached, full).numbered(1816)))
         }

@@ -11,7 +11,7 @@
 //! 7 and 8: the mark; 9: how many terminates were begun; 10: up to which of them all are done. Written under the object's lock, but 1, 7 and 8 of a mark, which its maker
 //! writes while the record is RESERVED, and 5, 6 and 9, which are added to, and 10, which only rises.
 //!
-//! *Backing file.* The means and the directories' paths, a line each, from the beginning; the byte at [`KILLS`] is flag 1 again, or 2 once the guard has ended it. Each process that has the job keeps a
+//! *Backing file.* The means and the directories' paths, a line each, from the beginning; the byte at [`KILLS`] is flag 1 again, or 2 once the guard has ended it; that at [`NEWS`] is written whenever somebody comes in with a mark, or meets a limit. Each process that has the job keeps a
 //! shared lock on the file, which the kernel ends with the process, however it ends.
 //!
 //! *Kill on last close.* Whoever ends the object ([`bury`]) kills first. If the last holder is killed and another process of byname lives, that one
@@ -76,6 +76,8 @@ pub(crate) const KILL_ON_CLOSE: u64 = 1;
 /// The size of the backing file, and where in it flag 1 stands.
 const SIZE: u64 = 4096;
 pub(crate) const KILLS: u64 = SIZE - 1;
+/// Written to say that there is news: those who are told of the job watch the file (`notices.rs`).
+const NEWS: u64 = SIZE - 2;
 
 /// A job at one instant.
 pub(crate) struct Seen {
@@ -379,6 +381,13 @@ pub(crate) fn write_flag(space: &'static Space, at: ObjectRef, kills: bool) -> R
         held.place.clone()
     };
     if kills { guard(space, at, &place) } else { Ok(()) }
+}
+
+/// There is news of the job that no control group tells: somebody came in with a mark, or met a limit.
+pub(crate) fn stir(space: &'static Space, at: ObjectRef) {
+    if let Some(held) = HELD.lock().get(&key(space, at)) {
+        let _ = held.hold.put(&[0], NEWS); // without it they look a little later
+    }
 }
 
 /// Starts the guard, if there is none.

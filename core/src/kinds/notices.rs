@@ -6,9 +6,10 @@
 //! *Who writes.* The thread that watches processes (`process.rs`), by *looking*: it compares the members that it knows with those that there are. Whoever
 //! subscribes, or puts a process in, looks by himself. All of it happens under the lock of [`NOTICES`], so that the order of the messages is that of the looks.
 //!
-//! *What has it look.* The end of a member that it knows (its descriptor); a write to the job's `cgroup.procs`, or to that of a job inside it, by whatever process; the
-//! kernel's word that a group is populated, or is not any more, or that a limit was met; a group that is made inside. What a member forks makes no
-//! noise: for that it looks every [`INTERVAL_NS`], as long as there are members. Who comes and goes between two looks is not told (contract: best effort).
+//! *What has it look.* The end of a member that it knows (its descriptor); a write to the job's `cgroup.procs`, or to that of a job inside it, by whatever
+//! process, or to the job's file, by which byname says that somebody came in with a mark, or met a limit; the kernel's word that a group is populated, or is
+//! not any more, or that a limit was met; a group that is made inside. What a member forks makes no noise: for that it looks every [`INTERVAL_NS`], as long
+//! as there are members. Who comes and goes between two looks is not told (contract: best effort).
 //!
 //! *Once.* A process is known by its descriptor, and by the descriptor's number and its own start; the last [`TOLD`] that ended are remembered, for who is put in
 //! by a call that returns after its end. It is told as new before its end, and that nobody is left ([`JobMessage::ActiveProcessZero`]) when a count that was made after
@@ -23,6 +24,7 @@ use super::job;
 use super::place::{Place, Whereabouts};
 use super::process;
 use super::queue;
+use crate::arena::backing;
 use crate::cell::private::{AtomicU64, Ordering};
 use crate::dispatch::lock::{self, Target};
 use crate::dispatch::word::Machine;
@@ -191,7 +193,7 @@ struct Subscription {
     place: Arc<Place>,
     /// The end of the queue that is ours.
     writer: Target,
-    /// The groups that are watched, the job's own and those inside.
+    /// What is watched: the job's file, its groups and those inside.
     watched: BTreeMap<PathBuf, Vec<i32>>,
     members: BTreeMap<u32, Member>,
     told: VecDeque<(u32, Identity)>,
@@ -409,15 +411,6 @@ pub(super) fn look(tickets: &[u64]) {
     notices.rest();
 }
 
-/// Somebody of this process has met a limit.
-pub(crate) fn met_a_limit() {
-    if COUNT.load(Ordering::Acquire) != 0
-        && let Some(senses) = &NOTICES.lock().senses
-    {
-        senses.bell.feed();
-    }
-}
-
 /// This process has put another one into a job, and nobody has waited for it: it is told however soon it ends.
 pub(crate) fn entered(pid: u32) {
     if COUNT.load(Ordering::Acquire) == 0 {
@@ -471,9 +464,12 @@ impl Subscription {
         }
     }
 
-    /// Watches the files of the job: where it is marked processes, what limits them.
+    /// Watches the files of the job: its own, to which who comes with a mark or meets a limit writes, and those of its groups.
     fn watch(&mut self, senses: &mut Senses) -> std::result::Result<(), i32> {
         let place = self.place.clone();
+        let file = backing::path(&self.space.arena, self.job.at);
+        let watch = senses.watch(&file)?;
+        self.watched.insert(file, vec![watch]);
         for (group, counter) in [(&place.pids, "pids.events"), (&place.memory, "memory.events")] {
             let Some(group) = group.as_deref().or(place.group()) else { continue };
             let watch = senses.watch(&group.join(counter)).ok(); // where there is none, nothing is limited
@@ -491,7 +487,7 @@ impl Subscription {
 
     /// Watches the groups inside the job. (What cannot be watched is seen all the same, since the job's own group tells whether there is anybody.)
     fn watch_inside(&mut self, senses: &mut Senses) {
-        let gone: Vec<PathBuf> = self.watched.keys().filter(|group| !group.is_dir()).cloned().collect();
+        let gone: Vec<PathBuf> = self.watched.keys().filter(|path| !path.exists()).cloned().collect();
         gone.iter().filter_map(|group| self.watched.remove(group)).flatten().for_each(|watch| senses.unwatch(watch));
         let place = self.place.clone();
         let Some(own) = place.group() else { return };
