@@ -300,16 +300,6 @@ fn a_job_of_another_directory_is_left_alone() {
     fs::remove_dir(&folder).unwrap();
 }
 
-/// A program that is started in a job is forked, for which everything is locked that a job is made with.
-#[test]
-fn a_fork_and_a_new_job_do_not_wait_for_each_other() {
-    let Some(job) = job(false) else { return };
-    std::thread::scope(|s| {
-        s.spawn(|| (0..200).for_each(|_| assert!(job.spawn(&mut Command::new("true")).unwrap().wait().unwrap().success())));
-        s.spawn(|| (0..200).for_each(|_| Job::options().namespace(&here()).unnamed().unwrap().close().unwrap()));
-    });
-}
-
 #[test]
 fn a_job_that_a_member_makes_is_inside_its_own() {
     let Some(outer) = job(false) else { return };

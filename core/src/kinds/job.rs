@@ -543,4 +543,23 @@ mod tests {
         job.close().unwrap();
         child.wait().unwrap();
     }
+
+    /// A fork locks what the arena keeps, and then the jobs: who takes part in a job takes them in that order, too.
+    #[test]
+    fn who_takes_part_waits_for_nothing_that_a_fork_has() {
+        let session = Namespace::session(&format!("takes-part-{}", process::pid())).unwrap();
+        let job = match session.create(None, Spec::Job { kill_on_close: false }, Access::ALL) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => return eprintln!("skipped: {error}"),
+            made => made.unwrap(),
+        };
+        let (space, target) = job.by_ref().place().unwrap();
+        forget(space, target.at);
+        let mut guards = Guards::default();
+        space.arena.hold(&mut guards);
+        let taker = std::thread::spawn(move || take_part(space, target.at));
+        std::thread::sleep(std::time::Duration::from_millis(50)); // it comes to the arena; if it does not, nothing is shown
+        drop(HELD.lock());
+        drop(guards);
+        assert!(taker.join().unwrap().unwrap());
+    }
 }

@@ -762,7 +762,8 @@ fn beat(child: &'static Child) {
     }
 }
 
-/// A panic of any thread, byname's own too, is told. SIGTRAP, which byname leaves open, asks a thread where it is; SIGSEGV says so by itself.
+/// A panic of any thread, byname's own too, is told. SIGTRAP, which byname leaves open, asks a thread where it is; SIGSEGV says so by itself, and SIGBUS,
+/// where byname passes it on.
 fn watch_ourselves(child: &'static Child) {
     // SAFETY: takes no pointers; a child does not outlive its parent.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
@@ -772,7 +773,8 @@ fn watch_ourselves(child: &'static Child) {
         let thread = std::thread::current().name().unwrap_or("a thread").to_owned();
         complain(child, &format!("{thread} panics: {what} ({at})\n{}", std::backtrace::Backtrace::force_capture()));
     }));
-    for (signal, flags) in [(libc::SIGTRAP, libc::SA_RESTART), (libc::SIGSEGV, libc::SA_RESETHAND), (libc::SIGABRT, libc::SA_RESETHAND)] {
+    let once = libc::SA_RESETHAND;
+    for (signal, flags) in [(libc::SIGTRAP, libc::SA_RESTART), (libc::SIGSEGV, once), (libc::SIGABRT, once), (libc::SIGBUS, once)] {
         // SAFETY: a handler for diagnosis alone: it may hang or crash a process that is lost anyway.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
