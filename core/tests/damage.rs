@@ -520,7 +520,7 @@ fn a_job_touches_no_directory_but_its_own() {
         mislead(&path);
         assert_eq!(said(), answer, "{}", path.display());
         let is_whole = |name: &&str| std::fs::read(decoys[0].join(name)).unwrap() == b"untouched";
-        assert!(touched.iter().all(|name| is_whole(name)));
+        assert!(touched.iter().all(is_whole));
     }
     at.set_len(1 << 42).unwrap(); // nor is all of it read
     assert_eq!(said(), "Err(Unsupported)");

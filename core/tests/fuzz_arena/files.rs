@@ -67,7 +67,7 @@ impl Decoy {
     /// What was done to it.
     fn complaint(&mut self) -> Option<String> {
         let is_whole = |name: &&str| fs::read(self.dir.join(name)).is_ok_and(|bytes| bytes == b"untouched");
-        if !TOUCHED.iter().all(|name| is_whole(name)) {
+        if !TOUCHED.iter().all(is_whole) {
             return Some(format!("a directory that is no job's was written to: {}", self.dir.display()));
         }
         if !self.empty().is_dir() {
