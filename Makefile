@@ -115,7 +115,7 @@ test-c: ## the C library, as C99 and C++17, also under sanitizers
 # The tests of Rust's API do it by themselves.
 test-processes: ## jobs once more where there are no control groups of version 2, so that processes are marked
 	@bash tools/without_groups.sh true || { [ $$? = 77 ] && exit 0; }; \
-	  bash tools/without_groups.sh cargo test --quiet --locked -p byname --features cli --lib job && \
+	  bash tools/without_groups.sh cargo test --quiet --locked --workspace --features byname/cli --exclude byname-python --exclude byname-node --lib job && \
 	  bash tools/without_groups.sh -a $(PY) -m pytest -q tests/python/test_job.py && \
 	  bash tools/without_groups.sh node --test tests/node/process.test.mjs && \
 	  bash tools/without_groups.sh bash tests/c/run.sh "$(TEST_PREFIX)" job && \
