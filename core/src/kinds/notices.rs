@@ -617,7 +617,7 @@ impl Subscription {
     }
 
     fn admit(&mut self, pid: u32, opened: std::result::Result<PidFd, i32>, senses: &mut Senses) {
-        let has_gone = opened.as_ref().is_err_and(|errno| *errno == code::ESRCH);
+        let has_gone = opened.as_ref().is_err_and(|errno| matches!(*errno, code::ESRCH | code::EINVAL | code::ENOENT));
         let process = opened.ok();
         let identity = Identity::of(pid, process.as_ref());
         if self.was_told(pid, identity) {

@@ -147,17 +147,34 @@ pub(crate) fn members(mark: Mark) -> Vec<u32> {
     count(mark).unwrap_or_default()
 }
 
-/// The same for who must not take a shortage of descriptors for nobody: it is an error.
+/// How often [`count`] walks at most, where processes end all the time.
+const COUNTS: u32 = 16;
+
+/// The same for who must not take a shortage of descriptors for nobody: it is an error. Nor is one process after the other, each of which ends once it has made the
+/// next, taken for nobody: what /proc lists is some time old when it is looked at, so that where nobody is found, and somebody has ended meanwhile, it walks once more.
 pub(crate) fn count(mark: Mark) -> Result<Vec<u32>, i32> {
-    let (mut found, mut failed) = (vec![], None);
-    each(open_proc()?.as_fd(), |pid| match living(mark, pid) {
-        Ok(Some(_)) => found.push(pid),
-        Ok(None) => {}
-        Err(errno) => failed = Some(errno),
-    })?;
+    let proc = open_proc()?;
+    let (mut found, mut had_ended) = (vec![], vec![]);
+    for _ in 0..COUNTS {
+        let (mut ended, mut is_calm, mut failed) = (vec![], true, None);
+        each(proc.as_fd(), |pid| match meet(mark, pid) {
+            Ok(Met::Member(_)) => found.push(pid),
+            Ok(Met::Ended) => ended.push(pid),
+            Ok(Met::Gone) => is_calm = false,
+            Ok(Met::Stranger) => {}
+            Err(errno) => failed = Some(errno),
+        })?;
+        if let Some(errno) = failed {
+            return Err(errno);
+        }
+        if !found.is_empty() || is_calm && ended == had_ended {
+            break;
+        }
+        had_ended = ended;
+    }
     found.sort_unstable();
     found.dedup();
-    failed.map_or(Ok(found), Err)
+    Ok(found)
 }
 
 /// What [`kill`] walks over.
@@ -171,16 +188,16 @@ pub(crate) fn kill(mark: Mark, proc: BorrowedFd<'_>, walks: u32, mut before: imp
     let mut calm = 0;
     for _ in 0..walks {
         let (mut met, mut failed) = (false, None);
-        each(proc, |pid| match living(mark, pid) {
+        each(proc, |pid| match meet(mark, pid) {
             _ if pid == process::pid() => {}
-            Ok(Some(member)) => {
+            Ok(Met::Member(member)) => {
                 met = true;
                 if member.signal(0).is_ok() {
                     before(pid);
                     let _ = member.signal(libc::SIGKILL);
                 }
             }
-            Ok(None) => {}
+            Ok(_) => {}
             Err(errno) => failed = Some(errno),
         })?;
         if let Some(errno) = failed {
@@ -197,15 +214,29 @@ pub(crate) fn kill(mark: Mark, proc: BorrowedFd<'_>, walks: u32, mut before: imp
     Ok(())
 }
 
-/// The process of that number, if it has the mark and lives. Whoever gets the number between the looks is not the one that the descriptor is of, which has ended then.
-fn living(mark: Mark, pid: u32) -> Result<Option<PidFd>, i32> {
-    let has = || Mark::of(pid).is_ok_and(|of| mark.covers(of));
-    if !has() {
-        return Ok(None);
+/// Whom a walk meets.
+enum Met {
+    Stranger,
+    /// Has the mark and lives.
+    Member(PidFd),
+    /// Had it, and was not waited for.
+    Ended,
+    /// Was listed, and is not there any more.
+    Gone,
+}
+
+/// Who has that number. Whoever gets it between the looks is not the one that the descriptor is of, which has ended then.
+fn meet(mark: Mark, pid: u32) -> Result<Met, i32> {
+    match Mark::of(pid) {
+        Ok(of) if mark.covers(of) => {}
+        Err(libc::ESRCH | libc::ENOENT) => return Ok(Met::Gone),
+        _ => return Ok(Met::Stranger),
     }
     match PidFd::open(pid) {
-        Ok(process) => Ok(Some(process).filter(|process| has() && !process.has_ended())),
-        Err(libc::ESRCH | libc::EINVAL) => Ok(None),
+        Ok(_) if !Mark::of(pid).is_ok_and(|of| mark.covers(of)) => Ok(Met::Gone),
+        Ok(process) if process.has_ended() => Ok(Met::Ended),
+        Ok(process) => Ok(Met::Member(process)),
+        Err(libc::ESRCH | libc::EINVAL | libc::ENOENT) => Ok(Met::Gone), // by the kernel, and by how far gone it is
         Err(errno) => Err(errno),
     }
 }
