@@ -717,6 +717,7 @@ impl PendingMessage {
 mod tests {
     use super::*;
     use crate::engine::Spec;
+    use crate::refs;
     use std::time::Duration;
 
     /// Who buries the dead waits for the lock of a queue, and meanwhile this process closes its last end.
@@ -737,5 +738,24 @@ mod tests {
         space.memories.unmap(memory);
         locked.unlock_quietly();
         reaper.join().unwrap().unwrap();
+    }
+
+    /// Its file is gone, one who had its lock died, and nobody alive has it: else the lock, and so the name, would be the dead's for ever.
+    #[test]
+    fn what_nobody_can_mend_is_broken() {
+        let namespace = Namespace::session(&format!("mends-{}", process::pid())).unwrap();
+        let spec = Spec::Queue { end: QueueEnd::Read, max_messages: 2, max_size: 8, allow_broken: true, no_precommit: false };
+        let handle = namespace.create(None, spec, Access::ALL).unwrap();
+        let Opened { space, target, .. } = handle.by_ref().end(QueueEnd::Read).unwrap();
+        let mut locked = lock::lock(owner::current(space).unwrap(), target).unwrap();
+        let (_, memory) = space.memories.all().find(|(at, _)| *at == target.at).unwrap();
+        space.memories.unmap(memory);
+        crate::arena::backing::remove(&space.arena, target.at).unwrap();
+        assert!(queue::mend(&mut locked).is_err(), "whoever lives and has it can mend it");
+        refs::clear_bit(space, space.me(), target.at.index).unwrap();
+        queue::mend(&mut locked).unwrap();
+        refs::set_bit(space, space.me(), target.at.index).unwrap();
+        locked.unlock_quietly();
+        assert!(target.word().state().signalled(Machine::QueueReader) && target.word().state().is_broken_queue());
     }
 }

@@ -28,7 +28,7 @@
 //! reading is lost, one that it was writing never was.
 //!
 //! *A file that is gone.* Who has it mapped goes on, but for what needs it opened. The dead are settled by who has it mapped; where the dead alone had it, nothing is left to
-//! settle, and the queue ends with them.
+//! settle or mend, and the queue ends with them.
 
 use crate::arena::backing;
 use crate::arena::layout::{ANNEX_WORDS, PROCESSES, Slot, Table};
@@ -507,7 +507,18 @@ fn within_lock<R>(
 
 pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
     let (space, target) = (locked.cx.space, locked.target);
-    let memory = memory_for(space, target)?;
+    let (_, words) = annex(space, target)?;
+    shape(space, words)?;
+    let memory = match memory_for(space, target) {
+        Err(error) if is_the_deads(space, target, &error)? => {
+            words[FLAGS].store(words[FLAGS].load() | BROKEN);
+            locked.write_state(State::queue(false, false, true));
+            return Ok(());
+        }
+        // It is not damaged: somebody has it mapped, and the lock is the dead's until he comes.
+        Err(error) if backing::is_gone(&error) => return Err(Error::new(ErrorKind::System, error.message().to_owned())),
+        memory => memory?,
+    };
     let messages = Messages::new(space, target, &memory)?;
     messages.derive(None)?;
     let state = messages.state()?;
@@ -515,13 +526,17 @@ pub(crate) fn mend(locked: &mut Locked) -> Result<()> {
     Ok(())
 }
 
+/// Its memory cannot be opened, since the file is gone, and nobody alive has it mapped.
+fn is_the_deads(space: &Space, target: Target, error: &Error) -> Result<bool> {
+    Ok(backing::is_gone(error) && !index::is_held_by_the_living(space, target.at.index)?)
+}
+
 pub(crate) fn settle(cx: Cx, dead: ProcessRef, target: Target) -> Result<()> {
     let (all, locked) = ops::lock_with_all(cx, target)?; // first: else our last handle may be closed meanwhile, and the memory unmapped
     let (_, words) = annex(cx.space, target)?;
     shape(cx.space, words)?;
     let memory = match memory_for(cx.space, target) {
-        // Only who has it mapped can settle it. Where that is none but the dead it ends with them.
-        Err(error) if backing::is_gone(&error) && !index::is_held_by_the_living(cx.space, target.at.index)? => return Ok(()),
+        Err(error) if is_the_deads(cx.space, target, &error)? => return Ok(()),
         memory => memory?,
     };
     within_lock(cx, target, (all, locked), &memory, |messages| messages.derive(Some(dead)))
