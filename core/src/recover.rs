@@ -266,7 +266,7 @@ fn free_all_lock(cx: Cx, dead: ProcessRef) -> Result<()> {
 }
 
 /// R6.
-fn wake_granted(space: &Space) -> Result<()> {
+fn wake_granted(space: &'static Space) -> Result<()> {
     for index in 0..space.arena.high_water(Table::Waiters) {
         let claim = Claim(space.arena.waiter(index)?.claim.load());
         if matches!(claim.phase(), Phase::Granted(_) | Phase::GrantedAll(_)) {

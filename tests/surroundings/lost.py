@@ -11,7 +11,7 @@ import common
 import tools
 
 COMPANY = """
-m, e, s = byname.Mutex('m'), byname.Event('e'), byname.Semaphore('s', 0)
+m, e, s, h = byname.Mutex('m'), byname.Event('e'), byname.Semaphore('s', 0), byname.Event('h', manual_reset=True)
 def lost(call):
     try: call()
     except byname.NamespaceLostError as error: assert error.win32 == 1167; return
@@ -25,14 +25,14 @@ async def tasks():
         except byname.NamespaceLostError: pass
         else: say('no error')
 import asyncio
-calls = [m.acquire, e.wait, s.acquire, lambda: byname.wait_any([m, e, s]), lambda: byname.wait_all([m, e]), lambda: m.acquire(timeout=1e6)]
+calls = [m.acquire, e.wait, h.wait, s.acquire, lambda: byname.wait_any([m, e, s]), lambda: byname.wait_all([m, e]), lambda: m.acquire(timeout=1e6)]
 threads = [in_thread(lost, call) for call in calls] + [in_thread(asyncio.run, tasks())]
 while _usage()[2] < len(calls) + 5: time.sleep(0.001)
 say('all wait')
 for thread in threads: thread.join()
 for call in (m.acquire, e.set, e.is_set, s.release, lambda: byname.Event('new'), lambda: byname.Mutex.open('m'), m.release):
     lost(call)
-m.close(); e.close(); s.close()
+m.close(); e.close(); s.close(); h.close()
 say('all told')
 """
 

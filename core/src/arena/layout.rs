@@ -24,6 +24,8 @@ pub(crate) const BUCKETS: u32 = 1 << 18;
 
 /// Owners, waiters and nodes are given to processes in blocks.
 pub(crate) const OWNERS_PER_BLOCK: u32 = 16;
+/// Words on which those sleep who wait for one manual-reset event.
+pub(crate) const HALLS: usize = 64;
 pub(crate) const WAITERS_PER_BLOCK: u32 = 16;
 pub(crate) const NODES_PER_BLOCK: u32 = 64;
 
@@ -63,7 +65,10 @@ pub(crate) struct Header {
     pub(crate) live_objects: Word64,
     /// Low half: what many who were granted at once sleep on for the moment until all of them are woken; see `grant.rs`.
     pub(crate) crowd: Word64,
-    _rest: [Word64; 495],
+    _line: [Word64; 7],
+    /// What those sleep on who wait for one manual-reset event alone; see `hall.rs`.
+    pub(crate) halls: [Word32; HALLS],
+    _rest: [Word64; 456],
 }
 
 /// One attached process.
@@ -316,7 +321,7 @@ macro_rules! layout {
 
 #[cfg(not(loom))] // whose atomics are larger
 layout! {
-    Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120, crowd @ 128 }
+    Header: 4096 { magic @ 0, format @ 8, header_size @ 12, life @ 16, boot @ 24, size @ 40, capacities @ 48, high_water @ 80, all_lock @ 112, live_objects @ 120, crowd @ 128, halls @ 192 }
     Process: 512 { life @ 0, seats @ 8, sleepers @ 136, news @ 264, doorbell @ 392, pid @ 400, row_words @ 404, start_time @ 408, pid_namespace @ 416, expected_until @ 424, dogs @ 432 }
     Owner: 128 { life @ 0, tid @ 8, word_offset @ 12, pending_object @ 16, pending_bucket @ 24, lock @ 32, place @ 96 }
     Waiter: 64 { claim @ 0, owner @ 8, since @ 16, first_node @ 24, flags @ 28, sleeper @ 32, ended_by @ 36 }

@@ -190,6 +190,10 @@ impl Arena {
             wake(waiter);
         });
         futex::wake(self.header().crowd.low(), i32::MAX);
+        self.header().halls.iter().for_each(|hall| {
+            hall.add(1); // whoever is about to sleep there
+            futex::wake(hall, i32::MAX);
+        });
     }
 
     fn with_waiters_afresh(&self, count: u32, each: &dyn Fn(&Waiter) -> usize) -> Result<()> {
@@ -200,6 +204,11 @@ impl Arena {
         }
         let len = layout::WAITERS_AT as usize + count as usize * size_of::<Waiter>();
         let region = Region::of_file_to_read(len, file).map_err(|e| no_memory(&self.path, e))?;
+        // SAFETY: the header is the beginning of the new mapping; its words are given to the kernel as addresses, and nobody reads there.
+        let header = unsafe { &*(region.address() as *const Header) };
+        header.halls.iter().for_each(|hall| {
+            futex::wake(hall, i32::MAX);
+        });
         for index in 0..count as usize {
             let at = region.address() + layout::WAITERS_AT as usize + index * size_of::<Waiter>();
             // SAFETY: inside the new mapping, aligned as in the file; `each` gives the address to the kernel, and nobody reads there.

@@ -14,7 +14,8 @@
 //!
 //! *Watches* are told last, and only of what is still signalled then: their claim is granted without an intent, since nothing changes.
 //!
-//! *Many at once.* A thousand sleepers woken one by one cost the waker a system call each, and mostly its core. Where there are more than a few, each is moved
+//! *Many at once.* A thousand sleepers woken one by one cost the waker a system call each, and mostly its core. Who waits for one manual-reset event alone
+//! sleeps where one call wakes all (`hall.rs`). Of others, where there are more than a few, each is moved
 //! from its claim to the header's `crowd`, which wakes nobody, and then all sleepers of that word are woken by one call. They have been
 //! granted, so a wake too many does no harm; and who wakes for the dead, wakes that word, too.
 //!
@@ -23,11 +24,12 @@
 
 use super::all::{self, AllLock};
 use super::claim::{Claim, Decides, Intended};
+use super::hall::Hall;
 use super::lock::{self, Locked, node_kind};
 use super::spin;
 use super::word::{Family, Machine, State};
 use crate::arena::layout::{Node, Object, Table, Waiter};
-use crate::arena::refs::{OwnerRef, ProcessRef, WaiterRef};
+use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
 use crate::error::Result;
 use crate::kinds;
 use crate::live;
@@ -38,6 +40,8 @@ use crate::sys::{clock, futex};
 
 /// The wait's process is told by its keeper.
 pub(crate) const WAITER_ASYNC: u32 = 1;
+/// The wait is a thread's and for one manual-reset event: it sleeps in the event's hall.
+pub(crate) const WAITER_IN_HALL: u32 = 2;
 
 /// How long the front waiter of a mutex competes with running threads before it is handed the mutex.
 const HAND_OFF_NS: u64 = 1_000_000;
@@ -50,6 +54,8 @@ const CROWD: usize = if cfg!(crash) { 2 } else { 8 };
 pub(crate) struct Wakes {
     first: Option<WaiterRef>,
     more: Vec<WaiterRef>,
+    /// The event whose hall is to be called, and how many sleep there.
+    hall: Option<(u32, usize)>,
 }
 
 impl Wakes {
@@ -57,10 +63,26 @@ impl Wakes {
         if self.first.is_none() { self.first = Some(waiter) } else { self.more.push(waiter) }
     }
 
-    pub(crate) fn ring(&mut self, space: &Space) {
+    /// One who sleeps in the hall of this event, and the owner record of his thread, plus one.
+    fn push_in_hall(&mut self, space: &Space, event: u32, at: WaiterRef, sleeper: u32) {
+        let before = match self.hall {
+            Some((same, count)) if same == event => count,
+            None => 0,
+            Some(_) => return self.push(at),
+        };
+        self.hall = Some((event, before + 1));
+        if before < CROWD {
+            spin::will_run(space, sleeper); // of many nobody will be watched
+        }
+    }
+
+    pub(crate) fn ring(&mut self, space: &'static Space) {
         #[cfg(any(test, planted))]
         if planted::has(Planted::DropWake) {
             return;
+        }
+        if let Some((event, _)) = self.hall.take() {
+            Hall::of(space, event).call();
         }
         let is_crowd = self.more.len() >= CROWD;
         for waiter in self.first.take().into_iter().chain(self.more.drain(..)) {
@@ -73,9 +95,14 @@ impl Wakes {
 }
 
 /// Wakes whoever is behind a waiter: its thread, or its process's keeper.
-pub(crate) fn wake(space: &Space, at: WaiterRef) {
+pub(crate) fn wake(space: &'static Space, at: WaiterRef) {
     let Ok(waiter) = space.arena.waiter(at.index) else { return };
-    if waiter.flags.load() & WAITER_ASYNC == 0 {
+    if waiter.flags.load() & WAITER_IN_HALL != 0 {
+        let node = waiter.first_node.load().checked_sub(1).and_then(|first| space.arena.node(first).ok());
+        if let Some(event) = node.and_then(|node| ObjectRef::unpack(node.value_after.load())) {
+            Hall::of(space, event.index).call();
+        }
+    } else if waiter.flags.load() & WAITER_ASYNC == 0 {
         spin::will_run(space, waiter.sleeper.load());
         futex::wake(waiter.claim.low(), 1);
     } else if let Some(process) = live::process_of_waiter(space, at.index) {
@@ -89,9 +116,9 @@ pub(crate) fn wake(space: &Space, at: WaiterRef) {
 }
 
 /// As [`wake`], but a thread sleeps on until [`wake_crowd`].
-fn gather(space: &Space, at: WaiterRef) {
+fn gather(space: &'static Space, at: WaiterRef) {
     match space.arena.waiter(at.index) {
-        Ok(waiter) if waiter.flags.load() & WAITER_ASYNC == 0 => {
+        Ok(waiter) if waiter.flags.load() & (WAITER_ASYNC | WAITER_IN_HALL) == 0 => {
             spin::will_run(space, waiter.sleeper.load());
             futex::move_sleepers(waiter.claim.low(), space.arena.header().crowd.low());
         }
@@ -257,7 +284,11 @@ impl Locked {
                     if left.as_ref().is_none_or(|room| room.left(machine) > 0) && self.grant(index, node, at, waiter, claim)? {
                         left.into_iter().for_each(|room| room.take(machine));
                         // (Who looks after its own wait need not be woken.)
-                        if waiter.sleeper.load() != spin::tag(self.cx.op) {
+                        let sleeper = waiter.sleeper.load();
+                        let is_other = sleeper != spin::tag(self.cx.op);
+                        if is_other && waiter.flags.load() & WAITER_IN_HALL != 0 {
+                            wakes.push_in_hall(self.cx.space, self.target.at.index, at, sleeper);
+                        } else if is_other {
                             wakes.push(at);
                         }
                     }

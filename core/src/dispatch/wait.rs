@@ -11,7 +11,8 @@
 
 use super::all;
 use super::claim::{Claim, MAX_OBJECTS, Phase};
-use super::grant::WAITER_ASYNC;
+use super::grant::{WAITER_ASYNC, WAITER_IN_HALL};
+use super::hall::Hall;
 use super::lock::{self, NoLock, Target, node_kind};
 use super::spin;
 use super::word::Machine;
@@ -282,7 +283,9 @@ impl Entered {
         if request.targets.iter().any(|t| t.machine == Machine::Mutex) {
             record.since.store(clock::now()); // for the hand-off
         }
-        record.flags.store(manner.flags());
+        let in_hall =
+            manner == Manner::Thread && !request.all && matches!(request.targets, [event] if event.machine == Machine::ManualEvent);
+        record.flags.store(manner.flags() | if in_hall { WAITER_IN_HALL } else { 0 });
         record.sleeper.store(if manner == Manner::Thread { spin::tag(cx.op) } else { 0 });
         let mut sibling = 0;
         for (ordinal, &index) in wait.nodes.iter().enumerate().rev() {
@@ -345,10 +348,12 @@ impl Entered {
     /// Sleeps until the claim is decided. `true`: by an interrupt of ours.
     fn sleep(&self, cx: Cx, request: Request<'_>, interrupt: &mut Interrupt<'_>) -> Result<bool> {
         let mut seen = self.begun;
+        let hall = (self.record.flags.load() & WAITER_IN_HALL != 0).then(|| Hall::of(cx.space, request.targets[0].at.index));
         if spin::watch(cx, request.targets, request.deadline, || !self.claim().is_waiting()) {
             return Ok(false);
         }
         loop {
+            let round = hall.map(|hall| (hall, hall.look())); // before the claim: SYNC(hall)
             let claim = self.claim();
             if !claim.is_waiting() {
                 return Ok(false);
@@ -366,7 +371,11 @@ impl Entered {
             let slice = if interrupt.is_some() { Deadline::at(clock::now() + SLICE_NS) } else { Deadline::NEVER };
             let belt = if watch.is_needed { Deadline::at(clock::now() + BELT_NS) } else { Deadline::NEVER };
             spin::falls_asleep(cx);
-            let woken = watch.sleep(self.record, claim, request.deadline.min(slice).min(belt));
+            let until = request.deadline.min(slice).min(belt);
+            let woken = match round {
+                Some((hall, seen)) => Ok(hall.sleep(seen, until.into())),
+                None => watch.sleep(self.record, claim, until),
+            };
             spin::runs(cx);
             let woken = woken?;
             if woken == Woken::TimedOut && request.deadline.passed() {

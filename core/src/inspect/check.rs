@@ -14,7 +14,7 @@ use crate::arena::mapping::View;
 use crate::arena::refs::{ObjectRef, OwnerRef, ProcessRef, WaiterRef};
 use crate::bucket::Bucket;
 use crate::dispatch::claim::Phase;
-use crate::dispatch::grant::WAITER_ASYNC;
+use crate::dispatch::grant::WAITER_IN_HALL;
 use crate::dispatch::lock::node_kind;
 use crate::dispatch::word::{Family, Machine, State};
 use crate::index;
@@ -265,7 +265,7 @@ impl Rules<'_> {
                 "the waits of the dead are ended",
             );
         }
-        if waiter.flags > WAITER_ASYNC {
+        if waiter.flags > WAITER_IN_HALL {
             self.wrong("waiters", index, format!("flags {:#x}", waiter.flags), "a wait is a thread's or asynchronous");
         }
         match waiter.broken {

@@ -23,6 +23,7 @@ pub(crate) enum Woken {
 pub(crate) const MAX_WORDS: usize = 128;
 
 const FUTEX_WAIT_BITSET: i32 = 9;
+const FUTEX_WAKE_BITSET: i32 = 10;
 const FUTEX_CLOCK_REALTIME: i32 = 256;
 const FUTEX_WAKE: i32 = 1;
 const FUTEX_REQUEUE: i32 = 3;
@@ -30,13 +31,17 @@ const FUTEX2_SIZE_U32: u32 = 2;
 
 /// Sleeps while `word` holds `value`.
 pub(crate) fn wait(word: &Word32, value: u32, until: impl Into<Until>) -> Woken {
-    let until = until.into();
+    wait_in_class(word, value, u32::MAX, until.into())
+}
+
+/// The same as one of the sleepers that have a bit of `class`.
+pub(crate) fn wait_in_class(word: &Word32, value: u32, class: u32, until: Until) -> Woken {
     let ts = until.timespec();
     let ts_ptr = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
     let op = FUTEX_WAIT_BITSET | if until.clock == libc::CLOCK_REALTIME { FUTEX_CLOCK_REALTIME } else { 0 };
     let exactly = until.exactly();
     // SAFETY: the word outlives the call, the time-out is null or valid; FUTEX_WAIT_BITSET takes an absolute time of the clock that `op` says.
-    let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, value, ts_ptr, std::ptr::null::<u32>(), u32::MAX) };
+    let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, value, ts_ptr, std::ptr::null::<u32>(), class) };
     let woken = outcome(r);
     drop(exactly);
     woken
@@ -49,6 +54,15 @@ pub(crate) fn wake(word: &Word32, count: i32) -> usize {
     // SAFETY: waking only reads the address as a key.
     let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAKE, count) };
     usize::try_from(r).unwrap_or(0)
+}
+
+/// Wakes all sleepers of `word` that have a bit of `class`.
+#[cfg_attr(crash, track_caller)]
+pub(crate) fn wake_class(word: &Word32, class: u32) {
+    super::crash_point();
+    let (nobody, none) = (std::ptr::null::<libc::timespec>(), std::ptr::null::<u32>());
+    // SAFETY: waking only reads the address as a key.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAKE_BITSET, i32::MAX, nobody, none, class) };
 }
 
 /// Lets all who sleep on `word` sleep on `on` instead, undisturbed.
