@@ -268,8 +268,8 @@ class Soak:
 
     def worry(self, dog: Worker) -> None:
         """A dog is stopped for good, or killed."""
-        if dog.stopped:
-            return
+        if dog.stopped or not L.lane(self.ledger, dog.slot, 0)[L.REFRESHED_AT]:
+            return  # or it has not begun
         if self.rng.random() < 0.8:
             os.kill(dog.pid, signal.SIGSTOP)
             dog.stopped = True
@@ -630,7 +630,7 @@ class Soak:
             inside = L.region(self.ledger, L.NAMES.index(name))[L.INSIDE]
             lines.append(f"  {name}: {tell_state(thing)}" + (f", inside {inside:x}" if inside else ""))
         lines.append(f"  go: {tell_state(self.go)}, phase {self.ledger[L.PHASE]}")
-        for worker in self.workers:
+        for worker in [*self.workers, *self.dogs]:
             if not worker.pid:
                 continue
             lines.append(f"  {worker}{', stopped' if worker.stopped else ''}")
