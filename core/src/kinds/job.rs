@@ -418,7 +418,7 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
     };
     if let Some((place, _)) = found {
         let kills = (annex.words[FLAGS].load() & KILL_ON_CLOSE != 0 || is_ending(&annex.words)) && place.is_seen(&annex.words);
-        if kills && let Some(error) = place.kill(|_| {}).err().and_then(short) {
+        if kills && let Some(error) = place.kill(|_| true).err().and_then(short) {
             return Err(error);
         }
         for _ in 0..if kills { MOMENTS } else { 1 } {
@@ -457,13 +457,22 @@ pub(crate) fn terminate(cx: Cx, target: Target, place: &Place, code: u32) -> Res
         }
         None => words[KILLS_BEGUN].add(1) + 1,
     };
-    let killed = ops::set(cx, target).and_then(|()| kill(cx.space, place, code)); // set first: the caller may be a member
+    let killed = ops::set(cx, target).and_then(|()| kill(cx.space, words, place, begun)); // set first: the caller may be a member
     note_killed(words, begun);
     killed
 }
 
-fn kill(space: &Space, place: &Place, code: u32) -> Result<()> {
-    place.kill(|pid| kinds::process::foretell(space, pid, code)).map_err(|errno| Error::system("cannot kill the job's processes", errno))
+/// Kills on behalf of a terminate. Several may be at it; once one of them has done it others come in again, who are spared: they were met after that.
+fn kill(space: &Space, words: &[Word64; ANNEX_WORDS], place: &Place, begun: u64) -> Result<()> {
+    let code = code_in(words[CODE].load()).unwrap_or_default();
+    let before = |pid| {
+        let is_to_be = words[KILLS_DONE].load() < begun;
+        if is_to_be {
+            kinds::process::foretell(space, pid, code);
+        }
+        is_to_be
+    };
+    place.kill(before).map_err(|errno| Error::system("cannot kill the job's processes", errno))
 }
 
 /// All terminates up to this one have been done.
@@ -490,7 +499,7 @@ pub(crate) fn settle(cx: Cx, target: Target) -> Result<()> {
     let file = Hold::open(&backing::path(&cx.space.arena, target.at)).and_then(|file| read(&file, &stem_of(cx.space, target.at)));
     if let Some((place, _)) = file.ok().flatten().filter(|(place, _)| place.is_seen(words)) {
         ops::set(cx, target)?;
-        kill(cx.space, &place, code_in(words[CODE].load()).unwrap_or_default())?;
+        kill(cx.space, words, &place, begun)?;
         note_killed(words, begun);
     }
     Ok(())

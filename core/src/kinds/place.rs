@@ -167,16 +167,17 @@ impl Place {
         script + "true"
     }
 
-    /// Kills all processes in it. With a mark `before` is told of each; the caller, if it is one of them, is the last.
-    pub(super) fn kill(&self, mut before: impl FnMut(u32)) -> std::result::Result<(), i32> {
+    /// Kills all processes in it. With a mark `before` is told of each, and says whether it is to be; the caller, if it is one of them, is the last.
+    pub(super) fn kill(&self, mut before: impl FnMut(u32) -> bool) -> std::result::Result<(), i32> {
         let mark = match &self.means {
             Means::Group(group) => return cgroup::kill(group),
             Means::Mark(mark) => *mark,
         };
         let proc = mark::open_proc()?;
         mark::kill(mark, std::os::fd::AsFd::as_fd(&proc), WALKS, |pid| {
-            before(pid);
+            let is_to_be = before(pid);
             mark::before_a_kill();
+            is_to_be
         })?;
         if self.whereabouts(0) == Whereabouts::Inside {
             before(process::pid());

@@ -347,7 +347,7 @@ unsafe fn guard(file: i32, group: i32, paths: &[CString], mark: Option<Mark>, fl
             libc::pwrite(file, [ENDED].as_ptr().cast(), 1, flag); // whoever comes now comes too late
         }
         match mark {
-            Some(mark) if kills != 0 => drop(mark::kill(mark, BorrowedFd::borrow_raw(group), TRIES, |_| {})),
+            Some(mark) if kills != 0 => drop(mark::kill(mark, BorrowedFd::borrow_raw(group), TRIES, |_| true)),
             Some(_) => {}
             None => end_group(group, &paths[0], kills != 0),
         }

@@ -183,18 +183,21 @@ pub(crate) fn open_proc() -> Result<File, i32> {
 }
 
 /// Kills those who have the mark, but not the caller, in walks over `proc`, the directory /proc: until it meets nobody twice, or has walked `walks` times. One that
-/// is killed forks no more, and who was forked during a walk comes later in it, or is met by the next. `before` is told of each just before.
-pub(crate) fn kill(mark: Mark, proc: BorrowedFd<'_>, walks: u32, mut before: impl FnMut(u32)) -> Result<(), i32> {
-    let mut calm = 0;
+/// is killed forks no more, and who was forked during a walk comes later in it, or is met by the next. `before` is told of each just
+/// before; where it says false, nobody is killed any more.
+pub(crate) fn kill(mark: Mark, proc: BorrowedFd<'_>, walks: u32, mut before: impl FnMut(u32) -> bool) -> Result<(), i32> {
+    let (mut calm, mut goes_on) = (0, true);
     for _ in 0..walks {
         let (mut met, mut failed) = (false, None);
         each(proc, |pid| match meet(mark, pid) {
             _ if pid == process::pid() => {}
             Ok(Met::Member(member)) => {
                 met = true;
-                if member.signal(0).is_ok() {
-                    before(pid);
-                    let _ = member.signal(libc::SIGKILL);
+                if goes_on && member.signal(0).is_ok() {
+                    goes_on = before(pid);
+                    if goes_on {
+                        let _ = member.signal(libc::SIGKILL);
+                    }
                 }
             }
             Ok(_) => {}
@@ -204,7 +207,7 @@ pub(crate) fn kill(mark: Mark, proc: BorrowedFd<'_>, walks: u32, mut before: imp
             return Err(errno);
         }
         calm = if met { 0 } else { calm + 1 };
-        if calm == 2 {
+        if calm == 2 || !goes_on {
             return Ok(());
         }
         if met {
