@@ -267,7 +267,10 @@ def test_pickles_open_it_again():
             assert again.read(0, 4) == b"kept"
             assert again.view().readonly is readonly and again.view().shared is (word != "copy")
             again.close()
-    for unpicklable in (byname.Mapping(size=1), byname.Mapping(size=1).view(), byname.Mapping(size=1).change()):
+    with byname.Mapping(size=1) as unnamed, pickle.loads(pickle.dumps(unnamed)) as again:  # by its token
+        unnamed.write(b"kept")
+        assert again.read(0, 4) == b"kept"
+    for unpicklable in (byname.Mapping(size=1).view(), byname.Mapping(size=1).change()):
         with pytest.raises(TypeError, match="pickle"):
             pickle.dumps(unpicklable)
 

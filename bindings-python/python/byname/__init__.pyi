@@ -1906,7 +1906,7 @@ class Namespace:
         """The session's name; None for the default session."""
     @property
     def profile(self) -> Literal["desktop", "ce"]:
-        """The rules of naming that hold."""
+        """The rules of naming that hold: "desktop" or "ce"."""
     @property
     def path(self) -> str:
         """The file of the namespace."""
