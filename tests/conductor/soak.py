@@ -69,6 +69,7 @@ class Worker:
     started: float = 0.0
     stopped: bool = False
     role: tuple[str, ...] = ()
+    seed: int = 0  # unlike any other's, as a pid is not in a long run
     process: object = None  # byname's, of it
     seen: dict[int, tuple[int, float]] = field(default_factory=dict)  # by lane: operations, and when they last became more
 
@@ -151,7 +152,8 @@ class Soak:
     def start(self, worker: Worker) -> None:
         group = worker.group
         living = [other for other in group.workers if other.pid]
-        words = [*self.commands[worker.language], str(self.path), str(worker.slot), str(self.rng.randrange(1, 2**32)), *worker.role]
+        worker.seed = self.rng.randrange(1, 2**32)
+        words = [*self.commands[worker.language], str(self.path), str(worker.slot), str(worker.seed), *worker.role]
         flags = os.O_WRONLY | os.O_APPEND
         worker.pid = os.posix_spawnp(
             words[0], words, os.environ, setpgroup=group.id if living else 0, file_actions=[(os.POSIX_SPAWN_OPEN, fd, self.out, flags, 0) for fd in (1, 2)]
@@ -228,7 +230,7 @@ class Soak:
             if L.FIRST_ROBUST <= o < L.FIRST_BATON:
                 self.possible[o - L.FIRST_ROBUST] += 1
         if lane[L.PID]:
-            self.letters.enter_death(worker.slot, name, lane)
+            self.letters.enter_death(worker.slot, number << 32 | worker.seed, lane)
         self.collect(worker, lane)
         lane[:] = memoryview(bytes(8 * L.LANE)).cast("Q")
 
@@ -516,7 +518,7 @@ class Soak:
             for number in range(L.LANES_OF_A_WORKER) if worker.pid else ():
                 lane = L.lane(self.ledger, worker.slot, number)
                 for q in range(len(L.QUEUES)):
-                    sending[worker.slot << 40 | number << 32 | worker.pid, q] = lane[L.SENDING + q]
+                    sending[worker.slot << 40 | number << 32 | worker.seed, q] = lane[L.SENDING + q]
                 for i in range(len(L.TIMERS)):
                     ticks[i] += lane[L.TICKS + i]
         self.letters.balance(sending, ticks, self.until_buried)
@@ -592,7 +594,6 @@ class Soak:
         self.until("a dog that is stopped is not killed", self.tend_dogs)
         self.ledger[L.PHASE] = L.END
         for worker in [*self.workers, *self.dogs]:
-            pid = worker.pid
             _, status = os.waitpid(worker.pid, 0)
             if status or self.out.stat().st_size:
                 raise Broken(f"{worker} ended with status {status:x}\n{self.said()}")
@@ -602,7 +603,7 @@ class Soak:
                 if lane[L.HELD] or lane[L.DOING]:
                     raise Broken(f"the {worker.language} worker {worker.slot}, lane {number}, left with {lane[L.HELD]:x} in its hands")
                 if not worker.role:
-                    self.letters.enter_end(worker.slot, number << 32 | pid, lane)
+                    self.letters.enter_end(worker.slot, number << 32 | worker.seed, lane)
                 self.collect(worker, lane)
         self.balance()
         self.letters.close()

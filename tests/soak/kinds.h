@@ -24,7 +24,7 @@ static void count_deed(struct lane *lane, enum deed what) {
     lane->at[OPERATIONS]++;
 }
 
-static uint64_t writer_of(struct lane *lane) { return (uint64_t)slot << 40 | lane->name; }
+static uint64_t writer_of(struct lane *lane) { return (uint64_t)slot << 40 | (uint64_t)lane->number << 32 | seed; }
 
 static void open_more(void) {
     byname_queue_options end = BYNAME_QUEUE_OPTIONS_INIT;

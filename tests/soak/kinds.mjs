@@ -50,9 +50,9 @@ export class More {
 
 // What a lane does with them.
 export class Hand {
-  constructor(lane, more, path, slot) {
+  constructor(lane, more, path, slot, seed) {
     Object.assign(this, { lane, more })
-    this.writer = (BigInt(slot) << 40n) | BigInt(lane.name)
+    this.writer = (BigInt(slot) << 40n) | (BigInt(lane.number) << 32n) | BigInt(seed)
     this.record = openSync(`${path}.record-${slot}-${lane.number}`, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600)
   }
 

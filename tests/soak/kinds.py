@@ -26,9 +26,9 @@ class More:
 class Hand:
     """What a lane does with them, and has in its hand."""
 
-    def __init__(self, lane, more, path, slot):
+    def __init__(self, lane, more, path, slot, seed):
         self.lane, self.more = lane, more
-        self.writer = slot << 40 | lane.name
+        self.writer = slot << 40 | lane.number << 32 | seed
         self.record = os.open(L.record(path, slot, lane.number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.held = []  # letters where they are
 

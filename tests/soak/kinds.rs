@@ -49,16 +49,16 @@ impl More {
 
 /// What a lane has in its hand.
 pub struct Hand {
-    /// Process, lane and slot, unlike any other's.
+    /// Slot, lane and seed, unlike any other's: pids come again.
     writer: u64,
     record: File,
     held: Vec<Incoming>,
 }
 
 impl Hand {
-    pub fn new(ledger: &str, slot: usize, number: usize, name: u64) -> std::io::Result<Hand> {
+    pub fn new(ledger: &str, slot: usize, number: usize, seed: u32) -> std::io::Result<Hand> {
         let record = File::options().append(true).create(true).open(format!("{ledger}.record-{slot}-{number}"))?;
-        Ok(Hand { writer: (slot as u64) << 40 | name, record, held: vec![] })
+        Ok(Hand { writer: (slot as u64) << 40 | (number as u64) << 32 | u64::from(seed), record, held: vec![] })
     }
 
     pub fn let_go(&mut self) -> Done {

@@ -24,7 +24,7 @@ Objects in the order of their bits: mutexes m0.., semaphores s0.., robust semaph
 keeps while he rests or waits without an end. Such a wait that is never satisfied, because it was passed over or its wake was lost, shows as a
 lane that makes no progress.
 
-**The kinds that are more than a word** (`kinds.*`). A *letter* is a message of which its reader sees whose it is, its number, and whether it is whole. SENDING, of
+**The kinds that are more than a word** (`kinds.*`). A *letter* is a message of which its reader sees whose it is (slot, lane, and the worker's seed: pids come again), its number, and whether it is whole. SENDING, of
 each queue, is twice the number of the last letter that was sent, plus one in the middle of the next; RECEIVING is the queue, plus one, from before a letter is taken
 until it is entered in the lane's *record*, a file that only grows. So every letter that was sent is in one record, once, or it was in the hand of one who died. Of two
 letters of one writer in one queue each reader gets the first one first. A *tick* of an auto-reset timer is taken by one, and never early. The *board* is a mapping

@@ -86,7 +86,7 @@ class Lane {
     this.random = (Math.imul(seed, 31) + number * 7919 + 1) >>> 0 || 1
     this.grants = new Map()
     this.words = new Map() // what this lane has written: nobody else does
-    this.hand = new Hand(this, more, path, slot)
+    this.hand = new Hand(this, more, path, slot, seed)
   }
 
   get(word) {

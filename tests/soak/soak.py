@@ -36,7 +36,7 @@ class Lane:
         self.name = number << 32 | os.getpid()
         self.random = seed or (the_seed * 31 + number * 7919 + 1) & 0xFFFFFFFF or 1
         self.grants = {}  # of what is held by a grant and not by the thread
-        self.hand = kinds.Hand(self, more, sys.argv[1], slot)
+        self.hand = kinds.Hand(self, more, sys.argv[1], slot, the_seed)
 
     def dice(self, sides):
         x = self.random

@@ -192,7 +192,7 @@ impl<'a> Lane<'a> {
         let at = LANES + (worker.slot * LANES_OF_A_WORKER + number) * LANE;
         let random = worker.seed.wrapping_mul(31).wrapping_add(number as u32 * 7919 + 1).max(1);
         let name = (number as u64) << 32 | u64::from(std::process::id());
-        let hand = kinds::Hand::new(&worker.path, worker.slot, number, name).expect("a record");
+        let hand = kinds::Hand::new(&worker.path, worker.slot, number, worker.seed).expect("a record");
         Lane { worker, number, at, name, random, holds: HashMap::new(), hand }
     }
 

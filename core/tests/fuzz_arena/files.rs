@@ -128,7 +128,7 @@ impl Files {
             return; // it is being made
         }
         let first = *self.lengths.entry(path.clone()).or_insert(len);
-        let is_mapping = (JOB + 1..=LONGER).contains(&first);
+        let is_mapping = class(first) == 1;
         if dice.one_in(6) {
             return self.replace(&path, first, dice);
         }
@@ -231,13 +231,18 @@ impl Files {
     /// A file that may stand for one of that first length; none so large that a copy would be.
     fn is_like(&self, path: &Path, first: u64) -> bool {
         let is_small = fs::symlink_metadata(path).is_ok_and(|stat| stat.is_file() && stat.len() <= 1 << 20);
-        is_small && self.lengths.get(path).is_some_and(|other| (*other > LONGER) == (first > LONGER))
+        is_small && self.lengths.get(path).is_some_and(|other| class(*other) == class(first))
     }
 
     /// What the round did that it should not have.
     pub fn complaint(&mut self) -> Option<String> {
         self.decoy.complaint()
     }
+}
+
+/// A job's, a mapping's, a queue's.
+fn class(first: u64) -> usize {
+    usize::from(first > JOB) + usize::from(first > LONGER)
 }
 
 fn name_of(path: &Path) -> &str {
