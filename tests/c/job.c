@@ -1,14 +1,22 @@
 /* Processes and jobs (contract 8, 10.1), by the means that there are here. */
 #include "check.h"
 
+#include <fcntl.h>
 #include <poll.h>
 
+/* A program, which runs: a forked child that is killed before it has come to the namespace keeps that for ten seconds. */
 static pid_t sleeper(void) {
+    int runs[2];
+    char c;
+    CHECK(pipe2(runs, O_CLOEXEC) == 0);
     pid_t child = fork();
     if (child == 0) {
         execlp("sleep", "sleep", "1000", (char *)NULL); /* a forked child that does not would have the job open, too */
         _exit(127);
     }
+    close(runs[1]);
+    CHECK(read(runs[0], &c, 1) == 0); /* its exec has closed the other end */
+    close(runs[0]);
     return child;
 }
 
