@@ -249,6 +249,27 @@ fn name_of(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
+/// Removes what killed processes left of the jobs of this folder's namespaces: of folders that are gone nobody knows (docs/platform.md has the names).
+pub fn sweep_jobs(folder: &Path) {
+    let Ok(stat) = fs::metadata(folder) else { return };
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    for mount in mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4)) {
+        for own in groups.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+            for entry in fs::read_dir(Path::new(mount).join(own.trim_start_matches('/'))).into_iter().flatten().flatten() {
+                let (path, numbers) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+                let numbers: Vec<&str> = numbers.split('.').collect();
+                if let ["byname", "job", _, dev, _, _, _, home, ..] = numbers[..]
+                    && *dev == format!("{:x}", stat.dev())
+                    && *home == format!("{:x}", stat.ino())
+                {
+                    let _ = fs::remove_dir(path);
+                }
+            }
+        }
+    }
+}
+
 fn remove(path: &Path) {
     if fs::remove_file(path).is_err() {
         let _ = fs::remove_dir(path);

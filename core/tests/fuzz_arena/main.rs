@@ -58,16 +58,7 @@ fn main() {
         }
         round += u64::from(only.is_none());
     }
-    sweep_jobs(round + 1);
     std::process::exit(report.print(seed));
-}
-
-/// What killed processes left of their jobs goes with the next job that is made.
-fn sweep_jobs(round: u64) {
-    let folder = Folder::new(round);
-    // SAFETY: no other thread runs any more.
-    unsafe { std::env::set_var("BYNAME_DIR", &folder.0) };
-    let _ = byname::Job::unnamed();
 }
 
 /// A folder of its own, removed at the end.
@@ -88,6 +79,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        files::sweep_jobs(&self.0);
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
