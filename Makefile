@@ -180,23 +180,26 @@ loom: ## the word machines under the model checker: every operation against ever
 loom-deep: ## the same with DEPTH more preemptions (default 1) and every three operations: hours
 	DEPTH=$(DEPTH) $(LOOM) -- --nocapture
 
+# What is only tested need not be compiled as one unit, on one core.
+BY_BOTH := --config 'profile.release.package.byname.codegen-units=16'
+
 .PHONY: crash
 crash: ## processes die before each of their writes, alone and in twos; SHORT=1 fewer twos, ALL=1 all (hours), SEED=n, ONLY=word some
-	RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --locked --release -p byname --test crash --no-run --target-dir "$(TARGET)/crash"
+	RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --locked $(BY_BOTH) --release -p byname --test crash --no-run --target-dir "$(TARGET)/crash"
 	@SHORT=$(SHORT) ALL=$(ALL) SEED=$(SEED) ONLY="$(ONLY)" $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
-	  cargo test --quiet --locked --release -p byname --test crash --target-dir "$(TARGET)/crash"
+	  cargo test --quiet --locked $(BY_BOTH) --release -p byname --test crash --target-dir "$(TARGET)/crash"
 ifeq ($(ONLY),)
 	@SHORT=$(SHORT) ALL=$(ALL) SEED=$(SEED) ONLY=$(if $(SHORT),terminate,job) $(NO_LITTER) env RUSTFLAGS="--cfg crash" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
-	  bash tools/without_groups.sh cargo test --quiet --locked --release -p byname --test crash --target-dir "$(TARGET)/crash" || [ $$? = 77 ]
+	  bash tools/without_groups.sh cargo test --quiet --locked $(BY_BOTH) --release -p byname --test crash --target-dir "$(TARGET)/crash" || [ $$? = 77 ]
 endif
 
 .PHONY: fuzz-arena
 fuzz-arena: tools-there ## a namespace is overwritten while processes use it, for SECONDS (default 300); SEED=n ROUND=n repeats a round
 	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
-	  cargo test --locked --release -p byname --test fuzz_arena --no-run --target-dir "$(TARGET)/fuzz"
+	  cargo test --locked $(BY_BOTH) --release -p byname --test fuzz_arena --no-run --target-dir "$(TARGET)/fuzz"
 	@FUZZ_SECONDS=$(or $(SECONDS),300) SEED=$(SEED) ROUND=$(ROUND) $(NO_LITTER) \
 	  env CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
-	  cargo test --quiet --locked --release -p byname --test fuzz_arena --target-dir "$(TARGET)/fuzz"
+	  cargo test --quiet --locked $(BY_BOTH) --release -p byname --test fuzz_arena --target-dir "$(TARGET)/fuzz"
 
 .PHONY: reference
 reference: tools-there ## random histories, explained by the reference model of the contract: SECONDS each (default 60)
