@@ -72,7 +72,7 @@ impl HandleRef {
             }
             let at = place.whereabouts(pid as u32);
             let limit = words[ACTIVE_LIMIT].load();
-            let members = if limit == 0 { Vec::new() } else { job::members(&place) };
+            let members = if limit == 0 { Vec::new() } else { place.members() };
             // The members were read later: who enters by a door meanwhile is no second process for the limit.
             if at == Whereabouts::Inside || members.contains(&(pid as u32)) {
                 return Err(denied("the process is in the job already"));
@@ -179,7 +179,7 @@ impl HandleRef {
 
     /// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
     pub fn job_pids(self) -> Result<Vec<u32>> {
-        Ok(job::members(&self.job(right::QUERY)?.1))
+        Ok(self.job(right::QUERY)?.1.members())
     }
 
     /// Whether a process is in a job, or in one inside it. InvalidArgument (87) where there is no such process.
@@ -236,12 +236,12 @@ impl HandleRef {
     /// What a job has come to.
     pub fn job_accounting(self) -> Result<JobAccounting> {
         let (opened, place) = self.job(right::QUERY)?;
-        let words = &kinds::annex(opened.space, opened.target)?.words;
-        let [user_time, system_time] = place.spent();
+        let (seen, members) = (seen(&opened)?, place.members());
+        let [user_time, system_time] = place.spent(&members);
         Ok(JobAccounting {
-            active_processes: job::members(&place).len() as u32,
-            total_processes: words[TOTAL].load() as u32,
-            terminated_processes: words[ENDED_BY_LIMIT].load() as u32,
+            active_processes: members.len() as u32,
+            total_processes: seen.put_in as u32,
+            terminated_processes: seen.refused as u32,
             user_time,
             system_time,
             memory_peak: place.memory_peak(),
@@ -266,7 +266,7 @@ fn has_come(opened: &Opened, place: &Place, pid: u32) {
 /// Whether one more process may be started in a job.
 fn has_room(opened: &Opened, place: &Place) -> Result<()> {
     let limit = job_limits_of(opened)?.active_processes;
-    match limit.filter(|most| job::members(place).len() >= *most as usize) {
+    match limit.filter(|most| place.members().len() >= *most as usize) {
         None => Ok(()),
         Some(most) => {
             kinds::annex(opened.space, opened.target)?.words[ENDED_BY_LIMIT].add(NOT_STARTED);
@@ -277,8 +277,12 @@ fn has_room(opened: &Opened, place: &Place) -> Result<()> {
     }
 }
 
+fn seen(opened: &Opened) -> Result<job::Seen> {
+    Ok(job::seen(&kinds::annex(opened.space, opened.target)?.words.each_ref().map(Word64::load)))
+}
+
 fn job_limits_of(opened: &Opened) -> Result<JobLimits> {
-    let seen = job::seen(&kinds::annex(opened.space, opened.target)?.words.each_ref().map(Word64::load));
+    let seen = seen(opened)?;
     Ok(JobLimits { active_processes: seen.active_limit, memory: seen.memory_limit, kill_on_close: seen.kill_on_close })
 }
 

@@ -233,7 +233,7 @@ impl Namespace {
             return queue::of_found(cx, target, &key, QueueEnd::Read, self.marks(name));
         }
         if target.machine == Machine::Job {
-            kinds::job::open(cx, &key, target)?;
+            kinds::job::open(cx, target)?;
         }
         self.entered(cx, target, access, self.marks(name))
     }
@@ -243,7 +243,7 @@ impl Namespace {
         let is_queue = Kind::of(found.machine) == Kind::Queue;
         let target = if is_queue { Target { machine: end.machine(), ..found } } else { found };
         if target.machine == Machine::Job {
-            kinds::job::open(cx, "that was shared", target)?;
+            kinds::job::open(cx, target)?;
         }
         if is_queue {
             kinds::queue::attach_another(cx, target).inspect_err(|_| drop(index::leave(cx, target.at)))?;

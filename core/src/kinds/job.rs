@@ -43,7 +43,6 @@ use crate::kinds::place::{NUMBER, marked};
 use crate::kinds::process::{code_in, code_word};
 use crate::life::{Life, Stage};
 use crate::lock::{Guards, Lock};
-use crate::name::quoted;
 use crate::ops;
 use crate::space::{Cx, Space};
 use crate::sys::cgroup::{self, Hierarchy, Hold};
@@ -88,7 +87,7 @@ pub(crate) struct Seen {
     pub(crate) active_limit: Option<u32>,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) put_in: u64,
-    /// Killed by a limit.
+    /// Killed by a limit of processes; those that were not started for it are not among them.
     pub(crate) refused: u64,
 }
 
@@ -101,7 +100,7 @@ pub(crate) fn seen(words: &[u64; ANNEX_WORDS]) -> Seen {
         active_limit: words[ACTIVE_LIMIT].checked_sub(1).map(|n| n as u32),
         memory_limit: words[MEMORY_LIMIT].checked_sub(1),
         put_in: words[TOTAL],
-        refused: words[ENDED_BY_LIMIT],
+        refused: words[ENDED_BY_LIMIT] % NOT_STARTED,
     }
 }
 
@@ -163,13 +162,14 @@ pub(crate) fn create(cx: Cx, name: Option<&str>, what: Blueprint) -> Result<(Tar
 const ENDINGS: u32 = 5_000;
 
 /// Takes part in a job that was just opened; one that a guard is ending is not there any more.
-pub(crate) fn open(cx: Cx, name: &str, target: Target) -> Result<()> {
+pub(crate) fn open(cx: Cx, target: Target) -> Result<()> {
     match take_part(cx.space, target.at) {
         Ok(true) => Ok(()),
         ended => {
+            let what = index::describe(cx.space, target);
             index::leave(cx, target.at)?;
             ended?;
-            Err(Error::new(ErrorKind::NotFound, format!("the job {} has ended, with the process that held it; create it", quoted(name))))
+            Err(Error::new(ErrorKind::NotFound, format!("the {what} has ended, with the process that held it; create it")))
         }
     }
 }
@@ -435,16 +435,6 @@ pub(crate) fn bury(space: &Space, at: ObjectRef, record: &Object) -> Result<()> 
 }
 
 // --- processes
-
-/// The living processes of a job and of those inside it, as the caller's PID namespace numbers them.
-pub(crate) fn members(place: &Place) -> Vec<u32> {
-    place.members()
-}
-
-/// The same for who must not take a shortage of descriptors for an empty job: it is an error.
-pub(crate) fn count(place: &Place) -> std::result::Result<Vec<u32>, i32> {
-    place.count()
-}
 
 /// Signals a job, kills all its processes and those of jobs inside it, and has them tell the code.
 pub(crate) fn terminate(cx: Cx, target: Target, place: &Place, code: u32) -> Result<()> {

@@ -528,17 +528,13 @@ impl Subscription {
 
     /// Tells what is new. False where nobody can be told any more.
     fn look(&mut self, senses: &mut Senses) -> bool {
-        let counted = job::count(&self.place).map(BTreeSet::from_iter);
+        let counted = self.place.count().map(BTreeSet::from_iter);
         self.unsettled = counted.is_err();
         self.look_for_ended(counted.as_ref().ok(), senses);
         if let Ok(counted) = counted {
             self.look_for_new(&counted, senses);
             // Who was forked behind the back of one count is met by the next.
-            if self.populated
-                && self.members.is_empty()
-                && counted.is_empty()
-                && job::count(&self.place).is_ok_and(|again| again.is_empty())
-            {
+            if self.populated && self.members.is_empty() && counted.is_empty() && self.place.count().is_ok_and(|again| again.is_empty()) {
                 self.populated = false;
                 self.tell(JobMessage::ActiveProcessZero, 0);
             }
@@ -594,7 +590,7 @@ impl Subscription {
             return;
         }
         // Who has the number now was a member before it was opened, and still is one, or has ended. Whoever else has got it is none.
-        let again = job::count(&self.place);
+        let again = self.place.count();
         for (pid, opened) in new {
             match (opened, &again) {
                 (Ok(process), Ok(again)) if !again.contains(&pid) && !process.has_ended() => self.unsettled = true,

@@ -46,7 +46,8 @@ impl Place {
         let missing = |what| Error::new(ErrorKind::Unsupported, what);
         mark::check().map_err(missing)?;
         let own = Mark::of(0).map_err(|errno| Error::system("cannot read the limits of this process", errno))?;
-        let mark = Mark::fresh(own).ok_or_else(|| missing("this process is in a job inside a job already, and marks go no deeper"))?;
+        let fresh = Mark::fresh(own).map_err(|errno| Error::system("cannot draw a number for the job", errno))?;
+        let mark = fresh.ok_or_else(|| missing("this process is in a job inside a job already, and marks go no deeper"))?;
         Ok(Place { means: Means::Mark(mark), pids: of_version_1("pids", name), memory: of_version_1("memory", name) })
     }
 
@@ -186,8 +187,8 @@ impl Place {
         Ok(())
     }
 
-    /// What its processes have spent, in programs and in the kernel: with a mark those that live, and whom they have waited for.
-    pub(crate) fn spent(&self) -> [Duration; 2] {
+    /// What its processes have spent, in programs and in the kernel: with a mark these members, which live, and whom they have waited for.
+    pub(crate) fn spent(&self, members: &[u32]) -> [Duration; 2] {
         match &self.means {
             Means::Group(group) => {
                 let spent = cgroup::read(group, "cpu.stat").unwrap_or_default();
@@ -196,8 +197,8 @@ impl Place {
                     Duration::from_micros(line.unwrap_or(0))
                 })
             }
-            Means::Mark(mark) => {
-                let each = mark::members(*mark).into_iter().filter_map(process::spent);
+            Means::Mark(_) => {
+                let each = members.iter().filter_map(|pid| process::spent(*pid));
                 each.fold([Duration::ZERO; 2], |[user, system], [more_user, more_system]| [user + more_user, system + more_system])
             }
         }

@@ -35,16 +35,18 @@ const LINE: &str = "Max file locks";
 
 impl Mark {
     /// A mark that nobody has, of a job that a process with the mark `inside` makes; `None` in a job inside a job.
-    pub(crate) fn fresh(inside: Mark) -> Option<Mark> {
+    pub(crate) fn fresh(inside: Mark) -> Result<Option<Mark>, i32> {
         let mut drawn = 0u64;
-        // SAFETY: eight bytes, for eight bytes.
-        unsafe { libc::getrandom((&raw mut drawn).cast(), size_of::<u64>(), 0) };
+        // SAFETY: eight bytes, for eight bytes, which the kernel fills at once or not at all.
+        if unsafe { libc::getrandom((&raw mut drawn).cast(), size_of::<u64>(), 0) } < 0 {
+            return Err(errno()); // jobs with one mark would be one job
+        }
         let number = |kind: u64| kind << KIND | drawn >> 8;
-        match inside {
+        Ok(match inside {
             Mark { outer, .. } if outer >> KIND != OUTER => Some(Mark { inner: number(OUTER), outer: number(OUTER) }),
             Mark { inner, .. } if inner >> KIND == INNER => None,
             Mark { outer, .. } => Some(Mark { inner: number(INNER), outer }),
-        }
+        })
     }
 
     /// Of a process of our own PID namespace, which may have ended, if nobody has waited for it yet; 0 is the caller.
@@ -142,15 +144,10 @@ pub(crate) fn before_a_kill() {
     super::crash_point();
 }
 
-/// Those who have the mark and live.
-pub(crate) fn members(mark: Mark) -> Vec<u32> {
-    count(mark).unwrap_or_default()
-}
-
 /// How often [`count`] walks at most, where processes end all the time.
 const COUNTS: u32 = 16;
 
-/// The same for who must not take a shortage of descriptors for nobody: it is an error. Nor is one process after the other, each of which ends once it has made the
+/// Those who have the mark and live. A shortage of descriptors is not taken for nobody: it is an error. Nor is one process after the other, each of which ends once it has made the
 /// next, taken for nobody: what /proc lists is some time old when it is looked at, so that where nobody is found, and somebody has ended meanwhile, it walks once more.
 pub(crate) fn count(mark: Mark) -> Result<Vec<u32>, i32> {
     let proc = open_proc()?;
@@ -233,6 +230,7 @@ fn meet(mark: Mark, pid: u32) -> Result<Met, i32> {
     match Mark::of(pid) {
         Ok(of) if mark.covers(of) => {}
         Err(libc::ESRCH | libc::ENOENT) => return Ok(Met::Gone),
+        Err(errno @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => return Err(errno), // it may be one
         _ => return Ok(Met::Stranger),
     }
     match PidFd::open(pid) {
@@ -282,12 +280,13 @@ mod tests {
     #[test]
     fn what_a_mark_covers_and_forbids() {
         let none = Mark { inner: u64::MAX, outer: u64::MAX };
-        let outer = Mark::fresh(none).unwrap();
-        let (inner, sibling) = (Mark::fresh(outer).unwrap(), Mark::fresh(outer).unwrap());
-        let other = Mark::fresh(none).unwrap();
+        let fresh = |inside| Mark::fresh(inside).unwrap();
+        let outer = fresh(none).unwrap();
+        let (inner, sibling) = (fresh(outer).unwrap(), fresh(outer).unwrap());
+        let other = fresh(none).unwrap();
         assert!(outer.is_of_a_job() && inner.is_of_a_job() && !none.is_of_a_job() && !NONE.is_of_a_job());
         assert!(inner.inner < inner.outer, "a limit's lower number is not above the upper");
-        assert_eq!(Mark::fresh(inner), None);
+        assert_eq!(fresh(inner), None);
         assert!(outer.covers(outer) && outer.covers(inner) && inner.covers(inner));
         assert!(!inner.covers(outer) && !inner.covers(sibling) && !outer.covers(other) && !outer.covers(none));
         assert!(!outer.forbids(none) && !inner.forbids(none) && !inner.forbids(outer));
@@ -297,17 +296,17 @@ mod tests {
     #[test]
     fn a_mark_is_put_read_and_listed() {
         let mut child = Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let mark = Mark::fresh(Mark::of(0).unwrap()).unwrap();
-        assert!(members(mark).is_empty());
+        let mark = Mark::fresh(Mark::of(0).unwrap()).unwrap().unwrap();
+        assert_eq!(count(mark), Ok(vec![]));
         mark.put(child.id()).unwrap();
         assert_eq!((Mark::of(child.id()), listed(child.id())), (Ok(mark), Ok(mark)));
-        assert_eq!(members(mark), [child.id()]);
+        assert_eq!(count(mark), Ok(vec![child.id()]));
         drop(child.stdin.take());
         while !PidFd::open(child.id()).unwrap().has_ended() {
             std::thread::yield_now();
         }
         assert_eq!(Mark::of(child.id()), Ok(mark), "until it is waited for");
-        assert!(members(mark).is_empty());
+        assert_eq!(count(mark), Ok(vec![]));
         child.wait().unwrap();
         assert_eq!(Mark::of(child.id()), Err(libc::ESRCH));
     }
