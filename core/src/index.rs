@@ -143,14 +143,12 @@ pub(crate) fn enter(cx: Cx, at: ObjectRef) -> Result<Option<Target>> {
         if !life.is_live(at.generation) {
             return Ok(None);
         }
-        let buried = match bury_holders(cx, at) {
-            Err(error) if lock::is_busy(&error) && !cx.patience.passed() => true,
-            other => other?,
-        };
-        if !buried && join(cx, at, record, life)? {
-            return ops::target_at(cx.space, at).map(Some);
+        match bury_holders(cx, at).and_then(|buried| Ok(!buried && join(cx, at, record, life)?)) {
+            Ok(true) => return ops::target_at(cx.space, at).map(Some),
+            Ok(false) => vain.look(cx, record.life.load())?,
+            Err(error) if lock::is_busy(&error) && !cx.patience.passed() => cx.space.check()?, // as for a name
+            Err(error) => return Err(error),
         }
-        vain.look(cx, record.life.load())?;
     }
 }
 
@@ -293,20 +291,30 @@ pub(crate) fn leave_after_release(cx: Cx, at: ObjectRef) {
 
 fn others_hold(cx: Cx, object: u32) -> Result<bool> {
     let me = cx.space.me();
-    for slot in 0..cx.space.arena.high_water(Table::Processes) {
-        let generation = (cx.space.arena.process(slot)?.seats[0].load() >> 32) as u32;
-        if slot != me.slot && refs::is_held(cx.space, object, Some(ProcessRef { slot, generation }))? {
+    for holder in holders(cx.space, object) {
+        if holder?.slot != me.slot {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
+/// The processes that have an object, dead ones among them.
+fn holders(space: &Space, object: u32) -> impl Iterator<Item = Result<ProcessRef>> {
+    (0..space.arena.high_water(Table::Processes)).filter_map(move |slot| {
+        let generation = match space.arena.process(slot) {
+            Ok(process) => (process.seats[0].load() >> 32) as u32,
+            Err(error) => return Some(Err(error)),
+        };
+        let process = ProcessRef { slot, generation };
+        refs::is_held(space, object, Some(process)).map(|held| held.then_some(process)).transpose()
+    })
+}
+
 /// Whether a process has the object that is not dead.
 pub(crate) fn is_held_by_the_living(space: &Space, object: u32) -> Result<bool> {
-    for slot in 0..space.arena.high_water(Table::Processes) {
-        let process = ProcessRef { slot, generation: (space.arena.process(slot)?.seats[0].load() >> 32) as u32 };
-        if refs::is_held(space, object, Some(process))? && !live::is_dead(space, process)? {
+    for holder in holders(space, object) {
+        if !live::is_dead(space, holder?)? {
             return Ok(true);
         }
     }
@@ -518,14 +526,12 @@ fn find(cx: Cx, bucket: &Word64, wanted: u32, name: &str) -> Result<Found> {
 /// that cannot be reaped now (a thread of it has not ended) still holds.
 fn bury_holders(cx: Cx, at: ObjectRef) -> Result<bool> {
     let mut dead = Vec::new();
-    for slot in 0..cx.space.arena.high_water(Table::Processes) {
-        let holder = ProcessRef { slot, generation: (cx.space.arena.process(slot)?.seats[0].load() >> 32) as u32 };
-        if refs::is_held(cx.space, at.index, Some(holder))? {
-            if !live::is_dead(cx.space, holder)? {
-                return Ok(false);
-            }
-            dead.push(holder);
+    for holder in holders(cx.space, at.index) {
+        let holder = holder?;
+        if !live::is_dead(cx.space, holder)? {
+            return Ok(false);
         }
+        dead.push(holder);
     }
     if dead.is_empty() {
         // Its maker sets a bit before it is LIVE, so it is ending: somebody is between clearing the last bit and the end.
