@@ -1,5 +1,8 @@
 //! Jobs and processes through the Rust API: contract 8, 10.1. By the means that there are here: the surroundings run this file without control groups, too.
 
+mod api_support;
+
+use api_support::jobs;
 use byname::engine::usage;
 use byname::{Access, ErrorKind, Event, Job, JobLimits, Namespace, Process, Reset, wait_any};
 use std::fs;
@@ -16,37 +19,14 @@ fn here() -> Namespace {
 fn job(kill_on_close: bool) -> Option<Job> {
     let options = Job::options().namespace(&here());
     let options = if kill_on_close { options.kill_on_close() } else { options };
-    match options.unnamed() {
-        Err(error) if error.kind() == ErrorKind::Unsupported && !is_without_groups() => {
-            eprintln!("skipped: {error}");
-            None
-        }
-        made => {
-            assert!(!is_without_groups() || made.as_ref().unwrap().backend() == "processes", "there are no control groups");
-            Some(made.unwrap())
-        }
-    }
-}
-
-fn is_without_groups() -> bool {
-    std::env::var_os("BYNAME_TEST_WITHOUT_GROUPS").is_some()
+    jobs::where_possible(options.unnamed())
 }
 
 /// All of this file, where processes are marked: with control groups of version 1, and without any.
 #[test]
 fn the_same_without_control_groups() {
-    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/without_groups.sh");
-    if is_without_groups() || !tool.exists() {
-        return;
-    }
-    for hidden in ["", "-a"].map(|option| [option].into_iter().filter(|o| !o.is_empty())) {
-        let mut command = Command::new("sh");
-        command.arg(&tool).args(hidden).arg(std::env::current_exe().unwrap()).env("BYNAME_TEST_WITHOUT_GROUPS", "1");
-        match command.status().unwrap().code() {
-            Some(77) => eprintln!("skipped: no mounts of its own can be made for the command"),
-            code => assert_eq!(code, Some(0)),
-        }
-    }
+    jobs::once_more_without_groups(&[]);
+    jobs::once_more_without_groups(&["-a"]);
 }
 
 fn sleeper() -> Command {

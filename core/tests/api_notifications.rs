@@ -1,5 +1,8 @@
 //! What jobs tell, through the Rust API: contract 8.7. Where there are no jobs, they say so.
 
+mod api_support;
+
+use api_support::jobs;
 use byname::JobMessage::{AbnormalExitProcess, ActiveProcessLimit, ActiveProcessZero, ExitProcess, NewProcess};
 use byname::engine::usage;
 use byname::{Access, ErrorKind, Event, Job, JobLimits, JobMessage, JobNotifications, Namespace, Reset, wait_any};
@@ -13,35 +16,13 @@ fn here() -> Namespace {
 
 /// `None`, with a word why, where there are no jobs.
 fn job() -> Option<Job> {
-    match Job::options().namespace(&here()).kill_on_close().unnamed() {
-        Err(error) if error.kind() == ErrorKind::Unsupported && !is_without_groups() => {
-            eprintln!("skipped: {error}");
-            None
-        }
-        made => {
-            assert!(!is_without_groups() || made.as_ref().unwrap().backend() == "processes", "there are no control groups");
-            Some(made.unwrap())
-        }
-    }
-}
-
-fn is_without_groups() -> bool {
-    std::env::var_os("BYNAME_TEST_WITHOUT_GROUPS").is_some()
+    jobs::where_possible(Job::options().namespace(&here()).kill_on_close().unnamed())
 }
 
 /// All of this file, where processes are marked.
 #[test]
 fn the_same_without_control_groups() {
-    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/without_groups.sh");
-    if is_without_groups() || !tool.exists() {
-        return;
-    }
-    let mut command = Command::new("sh");
-    command.arg(&tool).arg(std::env::current_exe().unwrap()).env("BYNAME_TEST_WITHOUT_GROUPS", "1");
-    match command.status().unwrap().code() {
-        Some(77) => eprintln!("skipped: no mounts of its own can be made for the command"),
-        code => assert_eq!(code, Some(0)),
-    }
+    jobs::once_more_without_groups(&[]);
 }
 
 /// Runs until its input is closed.

@@ -5,8 +5,8 @@ mod api_support;
 use api_support::watchdog;
 use byname::inspect::{Inspection, Kind, ProcessState, Violation};
 use byname::{
-    Access, Action, ErrorKind, Event, Job, JobLimits, Mapping, Mutex, Namespace, Process, Protect, QueueOptions, Reset, Semaphore, Timeout,
-    Timer, Waitable, Watchdog, wait_all, wait_any,
+    Access, Action, ErrorKind, Event, Job, JobLimits, Mapping, Mutex, Namespace, Process, Profile, Protect, QueueOptions, Reset, Semaphore,
+    Timeout, Timer, Waitable, Watchdog, wait_all, wait_any,
 };
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -705,13 +705,22 @@ fn a_picture_shows_what_the_kinds_keep() {
             let members = seen(Some("job"), Kind::Job).members.unwrap();
             assert_eq!((members.active, members.active_limit, members.put_in, members.kill_on_close), (Some(1), Some(5), 1, true));
             assert!(!members.groups.is_empty() && members.groups.iter().all(|group| Path::new(group).is_dir()));
+            job.set_limits(JobLimits { active_processes: Some(1), kill_on_close: true, ..JobLimits::default() }).unwrap();
+            assert_eq!(job.spawn(&mut std::process::Command::new("true")).unwrap_err().win32(), 1816);
+            let members = seen(Some("job"), Kind::Job).members.unwrap();
+            assert_eq!((members.put_in, members.refused), (1, 0), "it was not started, and nobody was killed");
             job.terminate(7).unwrap();
             child.wait().unwrap();
             assert_eq!(seen(Some("job"), Kind::Job).members.unwrap().code, Some(7));
         }
     }
+    let ce = namespace.profile(Profile::Ce).unwrap();
+    let door =
+        (Event::options().namespace(&ce).create("door", Reset::Auto).unwrap(), Mutex::options().namespace(&ce).create("door").unwrap());
+    assert!(seen(Some("door"), Kind::AutoEvent).id.ce && seen(Some("door"), Kind::Mutex).id.ce && !seen(Some("dog"), Kind::Watchdog).id.ce);
     #[cfg(feature = "cli")]
     says_the_same(&namespace, &path);
+    drop(door);
     dog.stop().unwrap();
     std::fs::remove_file(&path).unwrap();
     drop((of_file, myself));
@@ -720,9 +729,12 @@ fn a_picture_shows_what_the_kinds_keep() {
 /// The command, of the namespace of the test above.
 #[cfg(feature = "cli")]
 fn says_the_same(namespace: &Namespace, path: &Path) {
-    let said = |what: &[&str]| {
+    let run = |what: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_byname"));
-        let output = command.args(what).env("BYNAME_SESSION", namespace.session_name().unwrap()).output().unwrap();
+        command.args(what).env("BYNAME_SESSION", namespace.session_name().unwrap()).output().unwrap()
+    };
+    let said = |what: &[&str]| {
+        let output = run(what);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -739,4 +751,7 @@ fn says_the_same(namespace: &Namespace, path: &Path) {
         &["messages   of 64 B at most, 2 at a time", "grace, watches", "none in", "refreshed every 1 ms: none, 60.0 s later"],
     );
     has(&said(&["who", "--json", "of a file"]), &["\"size\":5000", "\"has_file\":true"]);
+    assert_eq!(said(&["ls"]).matches("door (CE)").count(), 2, "one of each kind");
+    has(&said(&["who", "--ce", "door"]), &["auto-event", "mutex"]);
+    assert!(!run(&["who", "door"]).status.success() && !run(&["who", "--ce", "dog"]).status.success(), "each profile has its own");
 }

@@ -12,6 +12,17 @@ export const bindings = fileURLToPath(new URL('../../bindings-node/', import.met
 /** A test that hangs fails after this long; nothing else depends on it. */
 export const watchdog = { timeout: 120_000 }
 
+/** Why no job can be made here; false where one can. */
+export function whyNoJobs(Job) {
+  try {
+    new Job().close()
+    return false
+  } catch (error) {
+    if (error.code !== 'ERR_BYNAME_UNSUPPORTED') throw error
+    return error.message
+  }
+}
+
 let names = 0
 /** A name that no other test uses. */
 export const fresh = () => `object-${++names}`

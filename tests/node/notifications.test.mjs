@@ -1,18 +1,11 @@
 // What jobs tell, as Node has it (contract 8.7).
 
-import { fresh, refusal, watchdog, wrongType } from './helper.mjs'
+import { fresh, refusal, watchdog, whyNoJobs, wrongType } from './helper.mjs'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Event, Job, JobNotifications, waitAny, waitAnySync } from '../../bindings-node/index.mjs'
 
-let skip = false
-try {
-  new Job().close()
-} catch (error) {
-  if (error.code !== 'ERR_BYNAME_UNSUPPORTED') throw error
-  skip = error.message
-}
-const jobs = { ...watchdog, skip }
+const jobs = { ...watchdog, skip: whyNoJobs(Job) }
 
 test('who comes, who goes, and that nobody is left', jobs, async () => {
   const job = new Job(null, { killOnClose: true })

@@ -1,6 +1,6 @@
 // Processes and jobs as Node has them.
 
-import { fresh, refusal, start, watchdog, wrongType } from './helper.mjs'
+import { fresh, refusal, start, watchdog, whyNoJobs, wrongType } from './helper.mjs'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -56,14 +56,7 @@ test('a process: bad input', () => {
   watcher.close()
 })
 
-let skip = false
-try {
-  new Job().close()
-} catch (error) {
-  if (error.code !== 'ERR_BYNAME_UNSUPPORTED') throw error
-  skip = error.message
-}
-const jobs = { ...watchdog, skip }
+const jobs = { ...watchdog, skip: whyNoJobs(Job) }
 
 test('a job: spawn, pids, terminate, codes', jobs, async () => {
   const job = new Job(fresh(), { killOnClose: true })

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod actor;
+pub mod jobs;
 
 use byname::Namespace;
 use std::collections::VecDeque;
